@@ -1,0 +1,60 @@
+//! What a library and the document agreed on last.
+
+use std::fmt;
+
+use crate::{Collection, CollectionId, EntryId, Item, ItemId};
+
+/// The hash of one change of a document.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChangeHash(pub [u8; 32]);
+
+impl fmt::Debug for ChangeHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A state of one shard of a document: the changes that nothing follows, sorted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Heads(Vec<ChangeHash>);
+
+impl Heads {
+    /// The state after these changes.
+    pub fn new(mut hashes: Vec<ChangeHash>) -> Self {
+        hashes.sort_unstable();
+        Self(hashes)
+    }
+
+    /// The changes that nothing follows.
+    pub fn hashes(&self) -> &[ChangeHash] {
+        &self.0
+    }
+}
+
+/// What one library held of one item when it was last read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseItem {
+    /// The item of the document that the native item is bound to.
+    pub item: ItemId,
+    /// What the library held, as read.
+    pub held: Item,
+    /// The document state that the library had been shown, where that is older than the state
+    /// which the link records for the shard, because something waits or was refused.
+    pub shown: Option<Heads>,
+    /// The library no longer lists it and its content is missing: it is withheld, and an arrival
+    /// with the same content takes its place.
+    pub gone: bool,
+}
+
+/// What one library held of one collection when it was last read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseCollection {
+    /// The collection of the document that the native collection is bound to.
+    pub collection: CollectionId,
+    /// What the library held, as read.
+    pub held: Collection,
+    /// The document's ids of `held.entries`, one for each.
+    pub entries: Vec<EntryId>,
+    /// As [`BaseItem::shown`].
+    pub shown: Option<Heads>,
+}

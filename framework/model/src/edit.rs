@@ -1,0 +1,79 @@
+//! Edits to a library, each carrying what it expects to find.
+
+use crate::{CollectionKind, Field, NativeId, Value};
+
+/// Sets one field of one item, if it still holds `old`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldEdit {
+    /// The item.
+    pub item: NativeId,
+    /// The field.
+    pub field: &'static Field,
+    /// What the library was last seen to hold; absent is `None`.
+    pub old: Option<Value>,
+    /// What it shall hold; `None` clears it.
+    pub new: Option<Value>,
+}
+
+/// Changes one collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CollectionEdit {
+    /// Makes a collection.
+    Create {
+        /// The kind.
+        kind: &'static CollectionKind,
+        /// The name.
+        name: Box<str>,
+        /// The collection that contains it.
+        parent: Option<NativeId>,
+        /// Its items in order.
+        entries: Vec<NativeId>,
+    },
+    /// Gives a collection another name, if it still has `old`.
+    Rename {
+        /// The collection.
+        id: NativeId,
+        /// The name it was last seen with.
+        old: Box<str>,
+        /// The name it shall have.
+        new: Box<str>,
+    },
+    /// Replaces the entries, if they are still `old`.
+    Reorder {
+        /// The collection.
+        id: NativeId,
+        /// The entries it was last seen with.
+        old: Vec<NativeId>,
+        /// The entries it shall have.
+        new: Vec<NativeId>,
+    },
+    /// Removes a collection, if its entries are still `old`.
+    Remove {
+        /// The collection.
+        id: NativeId,
+        /// The entries it was last seen with.
+        old: Vec<NativeId>,
+    },
+}
+
+/// All edits of one write. A write is atomic: the library afterwards holds all or none of them,
+/// except those it reports as refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangeSet {
+    /// Edits of fields.
+    pub fields: Vec<FieldEdit>,
+    /// Edits of collections, in the order in which they are made.
+    pub collections: Vec<CollectionEdit>,
+}
+
+impl ChangeSet {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.collections.is_empty()
+    }
+
+    /// How many edits there are.
+    pub fn len(&self) -> usize {
+        self.fields.len() + self.collections.len()
+    }
+}

@@ -1,0 +1,24 @@
+//! The words of Segue as data: ids, values, schemas, catalogs and edits.
+//!
+//! Every other crate speaks these types. Nothing here reads a file, a clock or a random number,
+//! and nothing here is a wire or disk format: `store`, `document` and `stdio` convert to their own.
+//!
+//! Invariant: two values that compare equal mean the same thing to a person.
+
+mod base;
+mod catalog;
+mod edit;
+mod id;
+pub mod music;
+mod schema;
+mod value;
+
+pub use base::{BaseCollection, BaseItem, ChangeHash, Heads};
+pub use catalog::{Availability, Catalog, Collection, Item};
+pub use edit::{ChangeSet, CollectionEdit, FieldEdit};
+pub use id::{
+    CollectionId, DeviceId, DocumentId, EntryId, IdError, ItemId, LinkId, Location, NativeId,
+    OperationId, PersonId,
+};
+pub use schema::{CollectionKind, Field, Rule, Schema, Shape};
+pub use value::{Fields, Real, Value};

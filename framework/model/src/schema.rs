@@ -1,0 +1,134 @@
+//! What one kind of library is made of: a table of fields with types and merge rules.
+//!
+//! The engine knows merge rules, never "rating". A new kind of library is a new table.
+//! Invariant: a name never changes its rule, because documents carry both.
+
+use crate::Value;
+
+/// How concurrent values of a field become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// The causally latest value; truly concurrent, unequal values are kept as a conflict.
+    Register,
+    /// The larger value; a fall is ignored.
+    Max,
+    /// Each link adds its own differences to the largest baseline.
+    Counter,
+    /// Per element; adding wins over a concurrent removal. The value is a sorted list.
+    Set,
+}
+
+impl Rule {
+    /// The letter that stands for the rule in stored keys. It never changes.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Register => 'r',
+            Self::Max => 'm',
+            Self::Counter => 'c',
+            Self::Set => 's',
+        }
+    }
+}
+
+/// The type of a field's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// [`Value::Int`] within these bounds, both included.
+    Int(i64, i64),
+    /// [`Value::Real`], finite.
+    Real,
+    /// [`Value::Flag`].
+    Flag,
+    /// [`Value::Text`], not empty.
+    Text,
+    /// [`Value::List`] of non-empty texts, not empty.
+    List,
+}
+
+impl Shape {
+    /// Whether `value` has this type and lies in its range.
+    pub fn admits(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Int(low, high), Value::Int(number)) => (low..=high).contains(number),
+            (Self::Real, Value::Real(number)) => number.0.is_finite(),
+            (Self::Flag, Value::Flag(_)) => true,
+            (Self::Text, Value::Text(text)) => !text.is_empty(),
+            (Self::List, Value::List(texts)) => {
+                !texts.is_empty() && texts.iter().all(|text| !text.is_empty())
+            }
+            _ => false,
+        }
+    }
+}
+
+/// One field of a schema. Tables are `static`, and the rest of Segue passes `&'static Field`.
+#[derive(Debug)]
+pub struct Field {
+    /// The name in documents, plans and JSON.
+    pub name: &'static str,
+    /// How concurrent values become one.
+    pub rule: Rule,
+    /// The type of the values.
+    pub shape: Shape,
+    /// Whether it describes the content (a title) rather than what a person did with it (a rating).
+    /// Descriptive fields are written into apps only where a person asks for it.
+    pub descriptive: bool,
+}
+
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+impl Eq for Field {}
+impl PartialOrd for Field {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Field {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.name.cmp(other.name)
+    }
+}
+
+/// One kind of collection.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CollectionKind {
+    /// The name in documents, plans and JSON.
+    pub name: &'static str,
+    /// Whether its entries are edited by people. If not, its `rule` is carried and shown, and
+    /// copies of its content are never lifted.
+    pub has_entries: bool,
+}
+
+/// One kind of library.
+#[derive(Debug)]
+pub struct Schema {
+    /// The name in documents.
+    pub name: &'static str,
+    /// Fields of items, sorted by name.
+    pub fields: &'static [&'static Field],
+    /// Kinds of collections.
+    pub kinds: &'static [&'static CollectionKind],
+}
+
+impl Schema {
+    /// The field with this name.
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        let index = self.fields.binary_search_by(|field| field.name.cmp(name)).ok()?;
+        Some(self.fields[index])
+    }
+
+    /// The kind of collection with this name.
+    pub fn kind(&self, name: &str) -> Option<&'static CollectionKind> {
+        self.kinds.iter().copied().find(|kind| kind.name == name)
+    }
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+impl Eq for Schema {}

@@ -1,0 +1,191 @@
+//! The two traits of a translator, and what passes through them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use segue_model::{ChangeSet, Collection, Item, Location, NativeId};
+
+use crate::{Capabilities, Error, Host, Place};
+
+/// An opaque mark of a library's state. Two equal marks mean an unchanged library; different marks
+/// mean that it may have changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Revision(pub String);
+
+/// A part of a library that can be read on its own, such as a mail folder. Music libraries have
+/// one, with an empty name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// The library's name for it.
+    pub id: NativeId,
+    /// Its state; a reader that knows this state may skip the container.
+    pub revision: Revision,
+}
+
+/// A reader's answer to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Send its items.
+    Items,
+    /// Its items are known at this revision; go on with the next.
+    Nothing,
+}
+
+/// What receives a library while it is read.
+pub trait Sink {
+    /// Announces a container; containers come sorted by id.
+    fn container(&mut self, container: Container) -> Want;
+    /// Takes an item of the announced container; items come sorted by native id, each once.
+    ///
+    /// # Errors
+    /// Whatever the receiver cannot go on with; the translator stops and passes it on.
+    fn item(&mut self, item: Item) -> Result<(), Error>;
+    /// Takes a collection; all come after all items, sorted by native id, each once.
+    ///
+    /// # Errors
+    /// As [`Sink::item`].
+    fn collection(&mut self, collection: Collection) -> Result<(), Error>;
+}
+
+/// Something a library holds that could not be carried. Always recorded, never only logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// What it concerns.
+    pub id: NativeId,
+    /// What is lost, in words: "a second entry with the same location".
+    pub what: String,
+}
+
+/// What is known about a library after a whole read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// The state that was read.
+    pub revision: Revision,
+    /// Folders below which the app looks for content, if it says so.
+    pub roots: Vec<Location>,
+    /// Why the library must not be written, such as an unknown schema version.
+    pub read_only: Option<String>,
+    /// What could not be carried.
+    pub losses: Vec<Loss>,
+}
+
+/// An edit that was not made because the library no longer held what the edit expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The item or collection.
+    pub id: NativeId,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The state after the write.
+    pub revision: Revision,
+    /// Native ids of created collections, in the order of the `Create` edits that were made.
+    pub created: Vec<NativeId>,
+    /// Edits that were not made.
+    pub refused: Vec<Refusal>,
+}
+
+/// One library of one app.
+///
+/// # Behavior
+/// - Reading changes no byte; two reads of an unchanged library are equal (law `read`).
+/// - An error voids the whole read (law `whole`).
+/// - A write is atomic and leaves everything that is not modelled as it was (laws `crash`, `unknown`).
+pub trait Library: Send {
+    /// What the app can hold.
+    fn capabilities(&self) -> &'static Capabilities;
+
+    /// What has the library open now, in words; `None` if nothing has.
+    fn running(&self) -> Option<String>;
+
+    /// The library's current state, cheaply: without reading it.
+    ///
+    /// # Errors
+    /// `Absent` if there is no library, or the file system's.
+    fn revision(&self) -> Result<Revision, Error>;
+
+    /// Reads the whole library at one instant.
+    ///
+    /// # Errors
+    /// `Corrupt`, `TooLarge`, `Absent`, or the sink's. After an error nothing that was sent counts.
+    fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error>;
+
+    /// Makes `changes`, all at once, if the library is still at `expected`.
+    ///
+    /// Each edit is made only where the library still holds the edit's `old`; the others are
+    /// refused, one by one.
+    ///
+    /// # Errors
+    /// `Busy` while the app runs, `Stale` if the library is not at `expected`, `Unsupported` if it
+    /// is read-only. After an error nothing was written.
+    fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error>;
+
+    /// Copies the library's files into the empty folder `into`, so that [`Library::restore`] can
+    /// bring them back. Returns the copies.
+    ///
+    /// # Errors
+    /// The file system's. What was copied so far may remain in `into`.
+    fn back_up(&self, into: &Path) -> Result<Vec<PathBuf>, Error>;
+
+    /// Brings back the files of a backup (identical bytes; for databases identical content), if
+    /// the library is still at `expected`.
+    ///
+    /// # Errors
+    /// As [`Library::write`].
+    fn restore(&self, expected: &Revision, from: &Path) -> Result<Revision, Error>;
+}
+
+/// The code that understands one app.
+pub trait Translator: Send + Sync {
+    /// What the app can hold.
+    fn capabilities(&self) -> &'static Capabilities;
+
+    /// Libraries of the app in `place`: folders that [`Translator::open`] takes. An app that is
+    /// not installed is an empty list.
+    fn discover(&self, place: &Place) -> Vec<PathBuf>;
+
+    /// Opens the library at `path`: the folder that `discover` gives, or its main file.
+    ///
+    /// # Errors
+    /// `Absent` if there is none.
+    fn open(&self, path: &Path, host: Arc<dyn Host>) -> Result<Box<dyn Library>, Error>;
+}
+
+/// A sink that keeps everything as a [`segue_model::Catalog`]; for tests and small libraries.
+#[derive(Debug, Default)]
+pub struct Collector {
+    /// What was read.
+    pub catalog: segue_model::Catalog,
+}
+
+impl Collector {
+    /// Reads the whole library.
+    ///
+    /// # Errors
+    /// The library's.
+    pub fn collect(library: &dyn Library) -> Result<(segue_model::Catalog, Reading), Error> {
+        let mut collector = Self::default();
+        let reading = library.read(&mut collector)?;
+        Ok((collector.catalog, reading))
+    }
+}
+
+impl Sink for Collector {
+    fn container(&mut self, _: Container) -> Want {
+        Want::Items
+    }
+
+    fn item(&mut self, item: Item) -> Result<(), Error> {
+        self.catalog.items.push(item);
+        Ok(())
+    }
+
+    fn collection(&mut self, collection: Collection) -> Result<(), Error> {
+        self.catalog.collections.push(collection);
+        Ok(())
+    }
+}
