@@ -1,0 +1,358 @@
+//! One shard: an automerge document of flat keys.
+//!
+//! It starts from a genesis change of constant bytes that creates 256 bucket maps, so that two
+//! devices which begin on their own still share their maps. A batch of new records (an import)
+//! goes into a map of its own, named by its operation, because that can be built at once. A key is
+//! written where it stands, else into its bucket; reading takes the union.
+
+use std::collections::{BTreeMap, HashMap};
+
+use automerge::hydrate;
+use automerge::transaction::{CommitOptions, Transactable};
+use automerge::{
+    ActorId, Automerge, Change, ChangeHash as Hash, LoadOptions, ObjId, ObjType, PatchLog, ROOT,
+    ReadDoc, ScalarValue, Value, VerificationMode,
+};
+use segue_model::{ChangeHash, Heads, OperationId};
+
+use crate::encode;
+use crate::error::DocumentError;
+use crate::key::{self, Key};
+use crate::record::Record;
+use crate::write::{self, Puts, Write};
+
+static GENESIS: &[u8] = include_bytes!("genesis.automerge");
+
+/// From so many new records on, a commit builds one map instead of putting key by key.
+const BATCH_MIN: usize = 16;
+
+/// One change, as it is signed, kept and sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawChange {
+    /// The hash that is signed.
+    pub hash: ChangeHash,
+    /// The bytes that hash to it.
+    pub bytes: Vec<u8>,
+}
+
+/// What a commit made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The change.
+    pub change: RawChange,
+    /// The state of the branch on which it was made: what its author has seen.
+    pub branch: Heads,
+}
+
+/// One shard in memory.
+#[derive(Debug, Clone)]
+pub struct Shard {
+    doc: Automerge,
+    buckets: Vec<ObjId>,
+    batches: Vec<ObjId>,
+}
+
+impl Shard {
+    /// An empty shard whose commits are made by `actor`.
+    pub fn create(actor: [u8; 16]) -> Result<Self, DocumentError> {
+        Self::open(GENESIS, actor)
+    }
+
+    /// A shard from what [`Shard::save`] returned.
+    pub fn open(saved: &[u8], actor: [u8; 16]) -> Result<Self, DocumentError> {
+        // The cache is our own file, its heads are compared by the caller, and the log is the truth.
+        let options = LoadOptions::new().verification_mode(VerificationMode::DontCheck);
+        let doc = Automerge::load_with_options(saved, options)?.with_actor(ActorId::from(actor));
+        let mut shard = Self { doc, buckets: Vec::new(), batches: Vec::new() };
+        shard.find_maps()?;
+        Ok(shard)
+    }
+
+    /// The shard as bytes, for a cache.
+    pub fn save(&self) -> Vec<u8> {
+        self.doc.save()
+    }
+
+    /// Adds changes from the log or a peer, in any order.
+    pub fn apply(&mut self, changes: &[Vec<u8>]) -> Result<(), DocumentError> {
+        let changes: Vec<Change> = changes
+            .iter()
+            .map(|bytes| Change::from_bytes(bytes.clone()))
+            .collect::<Result<_, _>>()
+            .map_err(|error| DocumentError::Automerge(error.to_string()))?;
+        self.doc.apply_changes(changes)?;
+        self.find_maps()
+    }
+
+    /// The present state.
+    pub fn heads(&self) -> Heads {
+        heads(&self.doc.get_heads())
+    }
+
+    /// The state of a shard in which nothing was written yet.
+    pub fn genesis_heads() -> Result<Heads, DocumentError> {
+        Ok(Self::create([0; 16])?.heads())
+    }
+
+    /// All changes that this shard holds beyond the genesis, in causal order.
+    pub fn changes(&self) -> Vec<RawChange> {
+        self.doc.get_changes(&[]).iter().skip(1).map(raw).collect()
+    }
+
+    /// All records, decoded.
+    pub fn records(&self) -> Result<BTreeMap<[u8; 16], Record>, DocumentError> {
+        let mut records = BTreeMap::new();
+        for map in self.buckets.iter().chain(&self.batches) {
+            for item in self.doc.map_range(map, ..) {
+                let Some((id, key)) = Key::parse(&item.key) else { continue };
+                let record: &mut Record = records.entry(id).or_default();
+                record.id = id;
+                if item.conflict {
+                    for (value, _) in self.doc.get_all(map, item.key.as_ref())? {
+                        decode(record, &key, value.as_scalar());
+                    }
+                } else {
+                    let value: Value<'_> = item.value.into();
+                    decode(record, &key, value.as_scalar());
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    /// One record as it is now, or as it was at `at`.
+    pub fn record(&self, id: &[u8; 16], at: Option<&Heads>) -> Result<Record, DocumentError> {
+        let mut record = Record { id: *id, ..Record::default() };
+        let prefix = key::prefix(id);
+        let range = prefix.clone()..format!("{}0", &prefix[..32]);
+        let at = at.map(hashes);
+        for map in std::iter::once(self.bucket(id)).chain(&self.batches) {
+            let items: Vec<String> = match &at {
+                Some(at) => self.doc.map_range_at(map, range.clone(), at).map(key_of).collect(),
+                None => self.doc.map_range(map, range.clone()).map(key_of).collect(),
+            };
+            for text in items {
+                let Some((_, key)) = Key::parse(&text) else { continue };
+                let values = match &at {
+                    Some(at) => self.doc.get_all_at(map, text.as_str(), at)?,
+                    None => self.doc.get_all(map, text.as_str())?,
+                };
+                for (value, _) in values {
+                    decode(&mut record, &key, value.as_scalar());
+                }
+            }
+        }
+        Ok(record)
+    }
+
+    /// Writes into records, as somebody who has seen the state `at` (or, without it, all of it).
+    /// Returns nothing if that changes nothing.
+    ///
+    /// # Errors
+    /// If `at` is no state of this shard.
+    pub fn commit(
+        &mut self,
+        at: Option<&Heads>,
+        operation: OperationId,
+        time: i64,
+        writes: &BTreeMap<[u8; 16], Vec<Write>>,
+    ) -> Result<Option<Committed>, DocumentError> {
+        let at = at.filter(|at| **at != self.heads());
+        if let Some(at) = at {
+            let known = |hash: &Hash| self.doc.get_change_by_hash(hash).is_some();
+            if !hashes(at).iter().all(known) {
+                return Err(DocumentError::UnknownHeads);
+            }
+        }
+        let (puts, batch) = self.plan_puts(at, operation, writes)?;
+        if puts.is_empty() && batch.is_empty() {
+            return Ok(None);
+        }
+        let hash = self.put(at, operation, time, &puts, &batch)?;
+        let change = self.doc.get_change_by_hash(&hash).ok_or(DocumentError::UnknownHeads)?;
+        let branch = if at.is_some() { heads(&[hash]) } else { self.heads() };
+        let committed = Committed { change: raw(&change), branch };
+        if !batch.is_empty() {
+            self.find_maps()?;
+        }
+        Ok(Some(committed))
+    }
+
+    /// Which keys change: those of known records, and those of new ones if they are many.
+    fn plan_puts(
+        &self,
+        at: Option<&Heads>,
+        operation: OperationId,
+        writes: &BTreeMap<[u8; 16], Vec<Write>>,
+    ) -> Result<(Puts, Puts), DocumentError> {
+        let (mut puts, mut batch) = (Puts::new(), Puts::new());
+        // Decoding the whole shard once is cheaper than searching it for each of many records.
+        let scan = at.is_none() && writes.len() >= BATCH_MIN;
+        let mut known = if scan { self.records()? } else { BTreeMap::new() };
+        let mut fresh = 0;
+        for (id, writes) in writes {
+            let record = match known.remove(id) {
+                Some(record) => record,
+                None if scan => Record { id: *id, ..Record::default() },
+                None => self.record(id, at)?,
+            };
+            let empty = Record { id: *id, ..Record::default() };
+            if record == empty {
+                fresh += 1;
+                write::apply(&record, writes, operation, &mut batch);
+            } else {
+                write::apply(&record, writes, operation, &mut puts);
+            }
+        }
+        if fresh < BATCH_MIN {
+            puts.append(&mut batch);
+        }
+        Ok((puts, batch))
+    }
+
+    fn put(
+        &mut self,
+        at: Option<&Heads>,
+        operation: OperationId,
+        time: i64,
+        puts: &Puts,
+        batch: &Puts,
+    ) -> Result<Hash, DocumentError> {
+        let targets: Vec<ObjId> = puts.keys().map(|key| self.home_of(key, at)).collect();
+        let at = at.map(hashes);
+        let mut transaction = match &at {
+            Some(at) => self
+                .doc
+                .transaction_at(PatchLog::inactive(), at)
+                .map_err(|error| DocumentError::Automerge(error.to_string()))?,
+            None => self.doc.transaction(),
+        };
+        for ((key, value), map) in puts.iter().zip(&targets) {
+            match value {
+                Some(value) => transaction.put(map, key.as_str(), value.clone())?,
+                None => transaction.delete(map, key.as_str())?,
+            }
+        }
+        if !batch.is_empty() {
+            let map: HashMap<String, hydrate::Value> = batch
+                .iter()
+                .filter_map(|(k, v)| Some((k.clone(), hydrate::Value::Scalar(v.clone()?))))
+                .collect();
+            let map = hydrate::Value::Map(hydrate::Map::from(map));
+            transaction.batch_create_object(ROOT, batch_name(operation), &map, false)?;
+        }
+        let options = CommitOptions::default().with_message(operation.to_string()).with_time(time);
+        transaction.commit_with(options).0.ok_or(DocumentError::UnknownHeads)
+    }
+
+    /// The map in which a key stands, else its bucket.
+    fn home_of(&self, key: &str, at: Option<&Heads>) -> ObjId {
+        let at = at.map(hashes);
+        let stands = |map: &&ObjId| {
+            let value = match &at {
+                Some(at) => self.doc.get_at(*map, key, at),
+                None => self.doc.get(*map, key),
+            };
+            matches!(value, Ok(Some(_)))
+        };
+        let bucket = match Key::parse(key) {
+            Some((id, _)) => self.bucket(&id),
+            None => &self.buckets[0],
+        };
+        self.batches.iter().find(stands).unwrap_or(bucket).clone()
+    }
+
+    fn bucket(&self, id: &[u8; 16]) -> &ObjId {
+        &self.buckets[usize::from(id[1]) % self.buckets.len()]
+    }
+
+    fn find_maps(&mut self) -> Result<(), DocumentError> {
+        let (mut buckets, mut batches) = (Vec::with_capacity(256), Vec::new());
+        let keys: Vec<String> = self.doc.keys(ROOT).collect();
+        for key in keys {
+            let Some((Value::Object(ObjType::Map), id)) = self.doc.get(ROOT, key.as_str())? else {
+                continue;
+            };
+            if key.len() == 2 {
+                buckets.push(id);
+            } else {
+                batches.push(id);
+            }
+        }
+        if buckets.len() != 256 {
+            return Err(DocumentError::Automerge("its first change is missing".into()));
+        }
+        (self.buckets, self.batches) = (buckets, batches);
+        Ok(())
+    }
+}
+
+fn batch_name(operation: OperationId) -> String {
+    format!("batch/{operation}")
+}
+
+fn key_of(item: automerge::iter::MapRangeItem<'_>) -> String {
+    item.key.into_owned()
+}
+
+fn raw(change: &Change) -> RawChange {
+    RawChange { hash: ChangeHash(change.hash().0), bytes: change.raw_bytes().to_vec() }
+}
+
+fn heads(hashes: &[Hash]) -> Heads {
+    Heads::new(hashes.iter().map(|hash| ChangeHash(hash.0)).collect())
+}
+
+fn hashes(heads: &Heads) -> Vec<Hash> {
+    heads.hashes().iter().map(|hash| Hash(hash.0)).collect()
+}
+
+/// Adds one key's value to a record; what does not decode is no opinion.
+fn decode(record: &mut Record, key: &Key, value: Option<&ScalarValue>) {
+    let text = || match value {
+        Some(ScalarValue::Str(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    match (key, value) {
+        (Key::Live, Some(ScalarValue::Bytes(bytes))) => {
+            record.live = record.live.max(OperationId::from_slice(bytes));
+        }
+        (Key::Kind, _) => record.kind = text().map(str::to_owned),
+        (Key::Origin(link), _) => {
+            if let Some(origin) = text().and_then(encode::text_origin) {
+                record.origins.insert(*link, origin);
+            }
+        }
+        (Key::Member(link), Some(ScalarValue::Null)) => {
+            record.members.insert(*link, None);
+        }
+        (Key::Member(link), _) => {
+            if let Some(location) = text().and_then(encode::text_location) {
+                record.members.insert(*link, Some(location));
+            }
+        }
+        (Key::Field(_, name), Some(ScalarValue::Int(number))) => {
+            let is = record.maxima.entry(name.clone()).or_insert(*number);
+            *is = (*is).max(*number);
+        }
+        (Key::Field(_, name), _) => {
+            if let Some(register) = text().and_then(encode::text_register) {
+                record.registers.entry(name.clone()).or_default().push(register);
+            }
+        }
+        (Key::Counter(name, link), _) => {
+            if let Some(parts) = text().and_then(encode::text_counter) {
+                record.counters.entry(name.clone()).or_default().insert(*link, parts);
+            }
+        }
+        (Key::Element(name, element), Some(ScalarValue::Boolean(true))) => {
+            record.sets.entry(name.clone()).or_default().insert(element.clone());
+        }
+        (Key::Entry(entry), _) => {
+            if let Some(place) = text().and_then(encode::text_entry) {
+                record.entries.insert(*entry, place);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,152 @@
+//! What can be written into a shard, and which keys that changes.
+
+use std::collections::BTreeMap;
+
+use automerge::ScalarValue;
+use segue_model::{EntryId, LinkId, Location, OperationId, Rule, Value};
+
+use crate::encode;
+use crate::key::Key;
+use crate::record::{Entry, Origin, Record, Register};
+use crate::resolve;
+
+/// One write into one record. Writing what is there already changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Makes the record a collection of this kind.
+    Kind(String),
+    /// A link's first sight of the record, or its present opinion where its values are weak.
+    Origin(LinkId, Origin),
+    /// Where the link has it now; `None` ends the membership.
+    Member(LinkId, Option<Location>),
+    /// Sets or clears a register; supersedes every value that was visible.
+    Register {
+        /// The field.
+        name: String,
+        /// The value; `None` clears.
+        value: Option<Value>,
+        /// The link whose app set it, or `None` for a person.
+        link: Option<LinkId>,
+    },
+    /// Raises a maximum.
+    Raise(String, i64),
+    /// Sets a maximum, also downwards or (`None`) away: only to settle or undo.
+    Replace(String, Option<i64>),
+    /// Sets a link's part of a counter.
+    Counter {
+        /// The field.
+        name: String,
+        /// The link.
+        link: LinkId,
+        /// The link's count at first sight.
+        baseline: i64,
+        /// What the link added since.
+        added: i64,
+    },
+    /// Adds or removes an element of a set.
+    Element {
+        /// The field.
+        name: String,
+        /// The element.
+        element: String,
+        /// Whether it shall be there.
+        present: bool,
+    },
+    /// Puts an entry into a collection, moves it, or (`None`) takes it out.
+    Entry(EntryId, Option<Entry>),
+    /// Deletes the record; a concurrent edit wins.
+    Delete,
+    /// Brings a deleted record back.
+    Revive,
+}
+
+/// Keys with the values they shall have; `None` removes the key.
+pub(crate) type Puts = BTreeMap<String, Option<ScalarValue>>;
+
+/// Adds to `puts` what `writes` change in the record, given its state.
+pub(crate) fn apply(record: &Record, writes: &[Write], operation: OperationId, puts: &mut Puts) {
+    let id = &record.id;
+    let mut touched = false;
+    for write in writes {
+        let Some((key, value)) = effect(record, write, operation) else { continue };
+        touched |= !matches!(write, Write::Delete | Write::Member(_, None));
+        puts.insert(key.of(id), value);
+    }
+    if touched {
+        let live = ScalarValue::Bytes(operation.as_bytes().to_vec());
+        puts.insert(Key::Live.of(id), Some(live));
+    }
+}
+
+fn effect(record: &Record, write: &Write, op: OperationId) -> Option<(Key, Option<ScalarValue>)> {
+    let text = |text: String| Some(ScalarValue::Str(text.into()));
+    Some(match write {
+        Write::Kind(kind) if record.kind.as_ref() != Some(kind) => (Key::Kind, text(kind.clone())),
+        Write::Origin(link, origin) if record.origins.get(link) != Some(origin) => {
+            (Key::Origin(*link), text(encode::origin_text(origin)))
+        }
+        Write::Member(link, to) if !same_member(record, *link, to.as_ref()) => {
+            let value = to.as_ref().map_or(ScalarValue::Null, |location| {
+                ScalarValue::Str(encode::location_text(location).into())
+            });
+            (Key::Member(*link), Some(value))
+        }
+        Write::Register { name, value, link } => register(record, name, value.as_ref(), *link, op)?,
+        Write::Raise(name, to) if record.maxima.get(name).is_none_or(|is| is < to) => {
+            (Key::Field(Rule::Max, name.clone()), Some(ScalarValue::Int(*to)))
+        }
+        Write::Replace(name, to) if record.maxima.get(name) != to.as_ref() => {
+            (Key::Field(Rule::Max, name.clone()), to.map(ScalarValue::Int))
+        }
+        Write::Counter { name, link, baseline, added } => {
+            let is = record.counters.get(name).and_then(|links| links.get(link));
+            if is == Some(&(*baseline, *added)) {
+                return None;
+            }
+            (Key::Counter(name.clone(), *link), text(encode::counter_text(*baseline, *added)))
+        }
+        Write::Element { name, element, present } => {
+            let is = record.sets.get(name).is_some_and(|elements| elements.contains(element));
+            if is == *present {
+                return None;
+            }
+            let value = present.then_some(ScalarValue::Boolean(true));
+            (Key::Element(name.clone(), element.clone()), value)
+        }
+        Write::Entry(entry, to) if record.entries.get(entry) != to.as_ref() => {
+            (Key::Entry(*entry), to.as_ref().and_then(|to| text(encode::entry_text(to))))
+        }
+        Write::Delete if record.live.is_some() => (Key::Live, None),
+        Write::Revive if record.live.is_none() => {
+            (Key::Live, Some(ScalarValue::Bytes(op.as_bytes().to_vec())))
+        }
+        _ => return None,
+    })
+}
+
+fn same_member(record: &Record, link: LinkId, to: Option<&Location>) -> bool {
+    let known = record.members.contains_key(&link) || record.origins.contains_key(&link);
+    known && record.has_member(link) == to.is_some() && record.location(link) == to
+}
+
+fn register(
+    record: &Record,
+    name: &str,
+    value: Option<&Value>,
+    link: Option<LinkId>,
+    operation: OperationId,
+) -> Option<(Key, Option<ScalarValue>)> {
+    let is = resolve::register(record, name);
+    if !is.is_conflict() && is.winner() == value {
+        return None;
+    }
+    let named = record
+        .origins
+        .iter()
+        .filter(|(_, origin)| origin.fields.contains_key(name))
+        .map(|(link, _)| *link)
+        .collect();
+    let register = Register { value: value.cloned(), named, link, operation };
+    let text = ScalarValue::Str(encode::register_text(&register).into());
+    Some((Key::Field(Rule::Register, name.to_owned()), Some(text)))
+}

@@ -1,0 +1,170 @@
+//! Shards: what concurrent writers leave, and that the log rebuilds it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+
+use segue_document::{Entry, Origin, RawChange, Record, Shard, Weight, Write, resolve};
+use segue_model::{EntryId, Heads, ItemId, LinkId, OperationId, Value, music};
+
+const ITEM: [u8; 16] = [7; 16];
+
+fn link(number: u8) -> LinkId {
+    LinkId([number; 8])
+}
+
+fn op(number: u8) -> OperationId {
+    OperationId([number; 8])
+}
+
+fn rating(value: i64, by: u8) -> Write {
+    Write::Register { name: "rating".into(), value: Some(value.into()), link: Some(link(by)) }
+}
+
+fn origin(number: u8, value: i64) -> Write {
+    let fields = BTreeMap::from([("rating".to_owned(), (Value::Int(value), Weight::Full))]);
+    Write::Origin(link(number), Origin { operation: op(number), location: None, fields })
+}
+
+/// Commits writes to [`ITEM`] and returns the branch's heads and the change.
+fn commit(shard: &mut Shard, at: Option<&Heads>, n: u8, writes: Vec<Write>) -> (Heads, RawChange) {
+    let made = shard.commit(at, op(n), 0, &BTreeMap::from([(ITEM, writes)])).unwrap().unwrap();
+    (made.branch, made.change)
+}
+
+fn ratings(shard: &Shard) -> Vec<i64> {
+    let record = shard.record(&ITEM, None).unwrap();
+    assert_eq!(shard.records().unwrap()[&ITEM], record, "two ways to read, one result");
+    let all = resolve::register(&record, "rating");
+    all.0.iter().filter_map(|candidate| candidate.value.as_ref()?.as_int()).collect()
+}
+
+#[test]
+fn edits_are_concurrent_unless_seen() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let (shown, _) = commit(&mut shard, None, 1, vec![origin(1, 80), origin(2, 80)]);
+    // Both apps were shown 80; each is edited; neither saw the other's edit.
+    let (first, _) = commit(&mut shard, Some(&shown), 2, vec![rating(60, 1)]);
+    assert_eq!(ratings(&shard), [60]);
+    commit(&mut shard, Some(&shown), 3, vec![rating(20, 2)]);
+    let both = ratings(&shard);
+    assert_eq!(both.len(), 2, "{both:?}");
+    // An edit by somebody who saw only the first leaves the other standing.
+    commit(&mut shard, Some(&first), 4, vec![rating(40, 1)]);
+    let mut both = ratings(&shard);
+    both.sort_unstable();
+    assert_eq!(both, [20, 40]);
+    // Settling has seen everything.
+    commit(&mut shard, None, 5, vec![rating(100, 1)]);
+    assert_eq!(ratings(&shard), [100]);
+}
+
+#[test]
+fn writing_what_is_there_changes_nothing() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let writes = vec![
+        origin(1, 80),
+        Write::Raise("last_played".into(), 5),
+        Write::Counter { name: "play_count".into(), link: link(1), baseline: 1, added: 0 },
+        Write::Element { name: "tags".into(), element: "a".into(), present: true },
+    ];
+    commit(&mut shard, None, 1, writes.clone());
+    let again = BTreeMap::from([(ITEM, writes)]);
+    assert_eq!(shard.commit(None, op(2), 0, &again).unwrap(), None);
+    let same = BTreeMap::from([(ITEM, vec![rating(80, 1), Write::Raise("last_played".into(), 4)])]);
+    assert_eq!(shard.commit(None, op(2), 0, &same).unwrap(), None);
+}
+
+#[test]
+fn f18_a_concurrent_edit_wins_over_a_deletion() {
+    for edit_first in [false, true] {
+        let mut shard = Shard::create([1; 16]).unwrap();
+        let (shown, _) = commit(&mut shard, None, 1, vec![origin(1, 80)]);
+        let steps = [vec![Write::Delete], vec![rating(20, 2)]];
+        for index in if edit_first { [1, 0] } else { [0, 1] } {
+            commit(&mut shard, Some(&shown), 2 + index as u8, steps[index].clone());
+        }
+        let record = shard.record(&ITEM, None).unwrap();
+        assert_eq!(record.live, Some(op(3)), "the edit keeps it alive");
+        // A deletion that has seen the edit does delete.
+        commit(&mut shard, None, 9, vec![Write::Delete]);
+        assert_eq!(shard.record(&ITEM, None).unwrap().live, None);
+    }
+}
+
+#[test]
+fn f21_a_move_is_one_write_and_never_duplicates() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let place = |position: &str| {
+        let entry = Entry { position: position.into(), item: ItemId([9; 16]) };
+        Write::Entry(EntryId([1; 8]), Some(entry))
+    };
+    let (shown, _) = commit(&mut shard, None, 1, vec![Write::Kind("playlist".into()), place("B")]);
+    commit(&mut shard, Some(&shown), 2, vec![place("A")]);
+    commit(&mut shard, Some(&shown), 3, vec![place("C")]);
+    assert_eq!(shard.record(&ITEM, None).unwrap().ordered().len(), 1);
+}
+
+#[test]
+fn f35_the_log_rebuilds_the_same_records_in_any_order() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let mut log = Vec::new();
+    let many: BTreeMap<_, _> = (0..100u8).map(|n| ([n; 16], vec![origin(1, n.into())])).collect();
+    let import = shard.commit(None, op(1), 0, &many).unwrap().unwrap();
+    let shown = import.branch.clone();
+    log.push(import.change.bytes);
+    for n in 2..30u8 {
+        let at = (n % 3 == 0).then_some(&shown);
+        let (_, change) = commit(&mut shard, at, n, vec![rating(i64::from(n), n % 4)]);
+        log.push(change.bytes);
+    }
+    log.reverse();
+    let mut rebuilt = Shard::create([2; 16]).unwrap();
+    for change in &log {
+        rebuilt.apply(std::slice::from_ref(change)).unwrap();
+    }
+    let reopened = Shard::open(&shard.save(), [3; 16]).unwrap();
+    for other in [rebuilt, reopened] {
+        assert_eq!(other.heads(), shard.heads());
+        assert_eq!(other.records().unwrap(), shard.records().unwrap());
+    }
+}
+
+#[test]
+fn an_edit_of_an_imported_record_and_its_deletion_reach_the_batch() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let many: BTreeMap<_, _> = (0..100u8).map(|n| ([n; 16], vec![origin(1, n.into())])).collect();
+    shard.commit(None, op(1), 0, &many).unwrap();
+    commit(&mut shard, None, 2, vec![rating(50, 1), Write::Member(link(1), None)]);
+    assert_eq!(ratings(&shard), [50]);
+    commit(&mut shard, None, 3, vec![Write::Delete]);
+    let record: Record = shard.record(&ITEM, None).unwrap();
+    assert_eq!((record.live, record.has_member(link(1))), (None, false));
+}
+
+#[test]
+fn one_rating_is_at_most_400_bytes_also_the_first_after_an_import() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let many: BTreeMap<_, _> =
+        (0..=255u8).map(|n| ([n; 16], vec![origin(1, n.into()), origin(2, 3)])).collect();
+    shard.commit(None, op(1), 1_700_000_000, &many).unwrap();
+    let (_, change) = commit(&mut shard, None, 2, vec![rating(50, 1)]);
+    let signed = change.bytes.len() + 64 + 32;
+    assert!(signed <= 400, "{signed} bytes");
+}
+
+#[test]
+fn an_unknown_state_is_refused_and_hostile_bytes_are_an_error() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let foreign = Heads::new(vec![segue_model::ChangeHash([9; 32])]);
+    let writes = BTreeMap::from([(ITEM, vec![rating(1, 1)])]);
+    assert!(shard.commit(Some(&foreign), op(1), 0, &writes).is_err());
+    assert!(Shard::open(b"no document", [1; 16]).is_err());
+    assert!(shard.apply(&[b"no change".to_vec()]).is_err());
+    assert_eq!(music::RATING.name, "rating");
+}
+
+#[test]
+fn the_genesis_never_changes() {
+    let heads = Shard::genesis_heads().unwrap();
+    assert_eq!(format!("{heads:?}"), "Heads([513b4a4a])");
+}
