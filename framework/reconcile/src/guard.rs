@@ -1,0 +1,153 @@
+//! Stops what looks like an accident.
+//!
+//! A library that suddenly reads as empty is far more often an unmounted disk than a decision. A
+//! batch over budget is held and named; everything else proceeds; a person lets it pass with
+//! `segue sync --yes`. Pure: it counts, it reads nothing.
+//!
+//! Invariant: a held batch leaves the document and the library untouched, and the base with it, so
+//! that it is found again in the next pass.
+
+use std::collections::BTreeMap;
+
+/// Kinds of change that have a budget of their own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Batch {
+    /// Items that a person removed from the app.
+    Removals,
+    /// Entries and whole collections removed.
+    ListRemovals,
+    /// A field that lost its value.
+    Blanked(&'static str),
+    /// Items that came.
+    Additions,
+    /// Values that Segue would clear in the app.
+    LowerBlanked(&'static str),
+    /// Entries and collections that Segue would remove in the app.
+    LowerListRemovals,
+}
+
+impl Batch {
+    /// The name under which what was spent is remembered.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Removals => "removals".into(),
+            Self::ListRemovals => "list removals".into(),
+            Self::Blanked(field) => format!("blanked {field}"),
+            Self::Additions => "additions".into(),
+            Self::LowerBlanked(field) => format!("would blank {field}"),
+            Self::LowerListRemovals => "would remove entries".into(),
+        }
+    }
+
+    /// What happened, for a person.
+    pub fn sentence(&self, count: u64, total: u64) -> String {
+        match self {
+            Self::Removals => format!("{count} of {total} items were removed"),
+            Self::ListRemovals => format!("{count} of {total} playlist entries were removed"),
+            Self::Blanked(field) => format!("{count} of {total} items lost their {field}"),
+            Self::Additions => format!("{count} items came to {total}"),
+            Self::LowerBlanked(field) => format!("would clear {field} of {count} of {total} items"),
+            Self::LowerListRemovals => format!("would remove {count} of {total} playlist entries"),
+        }
+    }
+}
+
+/// How often each kind of change happened, and how much there was to lose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally(BTreeMap<Batch, Count>);
+
+/// One kind of change in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// How many changed.
+    pub changed: u64,
+    /// How many there were.
+    pub total: u64,
+}
+
+impl Tally {
+    /// Counts `changed` more.
+    pub fn add(&mut self, batch: Batch, changed: u64) {
+        self.0.entry(batch).or_default().changed += changed;
+    }
+
+    /// Says how many there were.
+    pub fn total(&mut self, batch: Batch, total: u64) {
+        self.0.entry(batch).or_default().total += total;
+    }
+
+    /// All kinds that changed.
+    pub fn iter(&self) -> impl Iterator<Item = (&Batch, Count)> {
+        self.0.iter().filter(|(_, count)| count.changed > 0).map(|(batch, count)| (batch, *count))
+    }
+
+    /// The batches over budget. `spent` says how many of a kind already passed since a person last
+    /// confirmed: many small accidents are one large one.
+    pub fn over_budget(&self, spent: &dyn Fn(&Batch) -> u64) -> Vec<(Batch, Count)> {
+        self.iter()
+            .filter(|(batch, count)| exceeds(batch, count.changed, count.total, spent(batch)))
+            .map(|(batch, count)| (batch.clone(), count))
+            .collect()
+    }
+}
+
+/// Never a ratio alone: a library of three may lose one, one of 100,000 may not lose 5 %.
+fn exceeds(batch: &Batch, changed: u64, total: u64, spent: u64) -> bool {
+    let sum = changed.saturating_add(spent);
+    // What was there when the person last confirmed.
+    let whole = total.saturating_add(spent);
+    match batch {
+        Batch::Additions => sum > 1_000 && sum.saturating_mul(2) > whole,
+        _ => (sum > 20 && sum.saturating_mul(20) > whole) || (changed >= 10 && changed >= total),
+    }
+}
+
+/// Whether an app rebuilt its library from files: nearly everybody who had something lost it all.
+/// Then the loss is no edit, and what was lost is written again.
+pub const fn looks_rebuilt(had_use: u64, lost_all_use: u64) -> bool {
+    lost_all_use >= 10 && lost_all_use.saturating_mul(10) >= had_use.saturating_mul(9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(batch: Batch, changed: u64, total: u64, spent: u64) -> bool {
+        let mut tally = Tally::default();
+        tally.add(batch.clone(), changed);
+        tally.total(batch, total);
+        !tally.over_budget(&|_| spent).is_empty()
+    }
+
+    #[test]
+    fn f05_budgets_need_a_share_and_a_number_or_everything() {
+        for (changed, total, expected) in [
+            (0, 0, false),
+            (1, 1, false),
+            (9, 9, false),
+            (10, 10, true),
+            (20, 100, false),
+            (21, 100, true),
+            (21, 420, false),
+            (22, 420, true),
+            (5_000, 100_000, false),
+            (5_001, 100_000, true),
+        ] {
+            assert_eq!(held(Batch::Removals, changed, total, 0), expected, "{changed} of {total}");
+            let blanked = Batch::Blanked("rating");
+            assert_eq!(held(blanked, changed, total, 0), expected, "{changed} of {total}");
+        }
+        assert!(!held(Batch::Additions, 1_000, 0, 0));
+        assert!(held(Batch::Additions, 1_001, 2_001, 0));
+        assert!(!held(Batch::Additions, 1_001, 2_002, 0));
+    }
+
+    #[test]
+    fn f05_a_trickle_trips_too() {
+        let (mut total, mut spent, mut passes) = (1_000, 0, 0);
+        while !held(Batch::Removals, 20, total, spent) {
+            (total, spent, passes) = (total - 20, spent + 20, passes + 1);
+        }
+        assert_eq!(passes, 2, "2 % a pass is held as soon as 5 % are gone");
+    }
+}

@@ -1,0 +1,67 @@
+//! Turns a record into edits of one app: the document as that library may hold it.
+//!
+//! What the app cannot hold, or may not be given, is left as it is there.
+
+use segue_document::{Record, resolve};
+use segue_model::{FieldEdit, Item, Rule, Value};
+use segue_translator::FieldSupport;
+
+use crate::LinkView;
+
+/// The edits that bring `held` to what the document says. Fields named in `frozen` are left alone.
+pub fn item(
+    view: &LinkView<'_>,
+    record: &Record,
+    held: &Item,
+    frozen: &dyn Fn(&str) -> bool,
+) -> Vec<FieldEdit> {
+    let mut edits = Vec::new();
+    for support in view.capabilities.fields {
+        let field = support.field;
+        if view.writable(field).is_none() || frozen(field.name) {
+            continue;
+        }
+        let old = held.fields.value(field);
+        let new = match wanted(record, support, old) {
+            Wanted::Leave => continue,
+            Wanted::Hold(value) => value,
+        };
+        if old != new.as_ref() {
+            edits.push(FieldEdit { item: held.id.clone(), field, old: old.cloned(), new });
+        }
+    }
+    edits
+}
+
+enum Wanted {
+    /// The document has no opinion, or an open conflict that includes what is held.
+    Leave,
+    /// The app shall hold this.
+    Hold(Option<Value>),
+}
+
+fn wanted(record: &Record, support: &FieldSupport, old: Option<&Value>) -> Wanted {
+    let field = support.field;
+    let hold = |value: Option<&Value>| value.and_then(|value| (support.hold)(value));
+    match field.rule {
+        Rule::Register => {
+            let candidates = resolve::register(record, field.name);
+            let held = |value: Option<&Value>| hold(value).as_ref() == old;
+            let keeps = candidates.is_conflict()
+                && candidates.0.iter().any(|candidate| held(candidate.value.as_ref()));
+            let sound = |value: &&Value| field.shape.admits(value);
+            match candidates.0.last() {
+                None => Wanted::Leave,
+                Some(_) if keeps => Wanted::Leave,
+                Some(winner) if winner.value.as_ref().is_some_and(|v| !sound(&v)) => Wanted::Leave,
+                Some(winner) => Wanted::Hold(hold(winner.value.as_ref())),
+            }
+        }
+        Rule::Max if !record.maxima.contains_key(field.name) => Wanted::Leave,
+        Rule::Counter if !record.counters.contains_key(field.name) => Wanted::Leave,
+        Rule::Set if !record.sets.contains_key(field.name) && old.is_none() => Wanted::Leave,
+        Rule::Max | Rule::Counter | Rule::Set => {
+            Wanted::Hold(hold(resolve::value(record, field).as_ref()))
+        }
+    }
+}
