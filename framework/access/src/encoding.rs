@@ -1,0 +1,72 @@
+//! The one allowed byte form of statements: fixed order, no optional spellings, nothing after the
+//! end. Signatures cover these bytes, so two forms of one meaning must not exist.
+
+use crate::AccessError;
+
+/// Writes fields one after the other.
+#[derive(Default)]
+pub(crate) struct Writer(pub(crate) Vec<u8>);
+
+impl Writer {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// A length byte and the text.
+    pub(crate) fn text(&mut self, text: &str) -> Result<&mut Self, AccessError> {
+        let length = u8::try_from(text.len())
+            .map_err(|_| AccessError::Malformed("a text is longer than 255 bytes"))?;
+        Ok(self.bytes(&[length]).bytes(text.as_bytes()))
+    }
+
+    /// A byte 0, or a byte 1 and the number, big-endian.
+    pub(crate) fn optional(&mut self, number: Option<i64>) -> &mut Self {
+        match number {
+            None => self.bytes(&[0]),
+            Some(number) => self.bytes(&[1]).bytes(&number.to_be_bytes()),
+        }
+    }
+}
+
+/// Reads what [`Writer`] wrote, and nothing else.
+pub(crate) struct Reader<'b>(pub(crate) &'b [u8]);
+
+impl<'b> Reader<'b> {
+    pub(crate) fn slice(&mut self, length: usize) -> Result<&'b [u8], AccessError> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(CUT)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], AccessError> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(CUT)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    pub(crate) fn byte(&mut self) -> Result<u8, AccessError> {
+        self.array().map(|[byte]| byte)
+    }
+
+    pub(crate) fn text(&mut self) -> Result<Box<str>, AccessError> {
+        let length = self.byte()?;
+        let bytes = self.slice(length.into())?;
+        let text = str::from_utf8(bytes).map_err(|_| AccessError::Malformed("no UTF-8 text"))?;
+        Ok(text.into())
+    }
+
+    pub(crate) fn optional(&mut self) -> Result<Option<i64>, AccessError> {
+        match self.byte()? {
+            0 => Ok(None),
+            1 => Ok(Some(i64::from_be_bytes(self.array()?))),
+            _ => Err(AccessError::Malformed("neither absent nor present")),
+        }
+    }
+
+    pub(crate) fn end(&self) -> Result<(), AccessError> {
+        if self.0.is_empty() { Ok(()) } else { Err(AccessError::Malformed("bytes after the end")) }
+    }
+}
+
+const CUT: AccessError = AccessError::Malformed("cut off");

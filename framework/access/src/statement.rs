@@ -1,0 +1,225 @@
+//! Signed statements: what persons and devices say about documents and each other.
+//!
+//! A statement's bytes are `tag ‖ kind ‖ fields`. A newer Segue adds kinds and never changes the
+//! meaning of one; so a kind that is not known here is still verified, kept and passed on.
+
+use std::fmt;
+
+use segue_model::{DeviceId, DocumentId, PersonId};
+use sha2::{Digest, Sha256};
+
+use crate::AccessError;
+use crate::encoding::{Reader, Writer};
+use crate::key::{Signature, verify_bytes};
+
+const TAG: &[u8] = b"segue statement\x01";
+const HASH_TAG: &[u8] = b"segue statement hash\x01";
+const DOCUMENT_TAG: &[u8] = b"segue document\x01";
+const SIZE_BYTES_MAX: usize = 4096;
+
+const ROOT: u8 = 1;
+const DEVICE: u8 = 2;
+const GRANT: u8 = 3;
+
+/// What a device may do with a document; each role includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// May carry encrypted content and read none.
+    Relay,
+    /// May read.
+    Read,
+    /// May author changes.
+    Write,
+    /// May grant roles to others.
+    Admin,
+}
+
+/// What is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Statement {
+    /// A person begins a document. Signed by that person.
+    Root {
+        /// The owner.
+        person: PersonId,
+        /// The name of the document's schema.
+        schema: Box<str>,
+        /// Makes documents of one person and schema differ.
+        nonce: [u8; 16],
+    },
+    /// A person vouches for a device. Signed by that person.
+    Device {
+        /// Whose device it is.
+        person: PersonId,
+        /// The device.
+        device: DeviceId,
+        /// What people call it.
+        name: Box<str>,
+    },
+    /// A device may use a document. Counts if the owner or an admin device signed it.
+    Grant {
+        /// The document.
+        document: DocumentId,
+        /// Who receives the role.
+        to: DeviceId,
+        /// What it may do.
+        role: Role,
+        /// When that ends, in Unix seconds.
+        until: Option<i64>,
+    },
+    /// Something that a newer Segue says: verified and kept, not understood.
+    Unknown {
+        /// Its kind.
+        kind: u8,
+    },
+}
+
+/// The id of the document that a root statement with these values begins.
+///
+/// # Errors
+/// [`AccessError::Malformed`] if the schema's name is longer than 255 bytes.
+pub fn document_id(
+    person: &PersonId,
+    schema: &str,
+    nonce: &[u8; 16],
+) -> Result<DocumentId, AccessError> {
+    let mut writer = Writer::default();
+    writer.bytes(DOCUMENT_TAG).bytes(&person.0).text(schema)?.bytes(nonce);
+    Ok(DocumentId(Sha256::digest(&writer.0).into()))
+}
+
+impl Statement {
+    /// The document that it begins or grants.
+    pub fn document(&self) -> Option<DocumentId> {
+        match self {
+            Self::Root { person, schema, nonce } => document_id(person, schema, nonce).ok(),
+            Self::Grant { document, .. } => Some(*document),
+            Self::Device { .. } | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// The canonical bytes, which are what is signed.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, AccessError> {
+        let mut writer = Writer::default();
+        writer.bytes(TAG);
+        match self {
+            Self::Root { person, schema, nonce } => {
+                writer.bytes(&[ROOT]).bytes(&person.0).text(schema)?.bytes(nonce);
+            }
+            Self::Device { person, device, name } => {
+                writer.bytes(&[DEVICE]).bytes(&person.0).bytes(&device.0).text(name)?;
+            }
+            Self::Grant { document, to, role, until } => {
+                writer.bytes(&[GRANT]).bytes(&document.0).bytes(&to.0).bytes(&[role.code()]);
+                writer.optional(*until);
+            }
+            Self::Unknown { kind } => return Err(AccessError::UnknownKind(*kind)),
+        }
+        Ok(writer.0)
+    }
+
+    /// Reads the canonical bytes; the signature is not looked at.
+    fn decode(bytes: &[u8]) -> Result<Self, AccessError> {
+        if bytes.len() > SIZE_BYTES_MAX {
+            return Err(AccessError::Malformed("longer than 4096 bytes"));
+        }
+        let body = bytes.strip_prefix(TAG).ok_or(AccessError::Malformed("no statement"))?;
+        let mut reader = Reader(body);
+        let statement = match reader.byte()? {
+            ROOT => Self::Root {
+                person: PersonId(reader.array()?),
+                schema: reader.text()?,
+                nonce: reader.array()?,
+            },
+            DEVICE => Self::Device {
+                person: PersonId(reader.array()?),
+                device: DeviceId(reader.array()?),
+                name: reader.text()?,
+            },
+            GRANT => Self::Grant {
+                document: DocumentId(reader.array()?),
+                to: DeviceId(reader.array()?),
+                role: Role::from_code(reader.byte()?)?,
+                until: reader.optional()?,
+            },
+            kind => return Ok(Self::Unknown { kind }),
+        };
+        reader.end()?;
+        Ok(statement)
+    }
+
+    pub(crate) fn check_signer(&self, signer: &[u8; 32]) -> Result<(), AccessError> {
+        match self {
+            Self::Root { person, .. } | Self::Device { person, .. } if person.0 != *signer => {
+                Err(AccessError::Signer)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Role {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Relay => 1,
+            Self::Read => 2,
+            Self::Write => 3,
+            Self::Admin => 4,
+        }
+    }
+
+    fn from_code(code: u8) -> Result<Self, AccessError> {
+        [Self::Relay, Self::Read, Self::Write, Self::Admin]
+            .into_iter()
+            .find(|role| role.code() == code)
+            .ok_or(AccessError::Malformed("no known role"))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Relay => "relay",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        })
+    }
+}
+
+/// A statement as it is kept and sent. Nothing about it is believed before [`verify`](Self::verify).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedStatement {
+    /// The statement's bytes.
+    pub bytes: Vec<u8>,
+    /// The signature over them.
+    pub signature: Signature,
+    /// The public key of the person or device that signed.
+    pub signer: [u8; 32],
+}
+
+impl SignedStatement {
+    /// What is said, if the signature is valid and the right person signed. Whether a
+    /// [`Statement::Grant`] counts is for [`Members`](crate::Members) to say.
+    ///
+    /// # Errors
+    /// Any [`AccessError`]; then nothing of it may be used.
+    pub fn verify(&self) -> Result<Statement, AccessError> {
+        let statement = Statement::decode(&self.bytes)?;
+        statement.check_signer(&self.signer)?;
+        verify_bytes(&self.signer, &self.bytes, &self.signature)?;
+        Ok(statement)
+    }
+
+    /// Names the statement in sets: what was said, and who said it.
+    pub fn hash(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(HASH_TAG);
+        hasher.update(self.signer);
+        hasher.update(&self.bytes);
+        hasher.finalize().into()
+    }
+}
+
+#[cfg(test)]
+#[path = "statement_tests.rs"]
+mod tests;
