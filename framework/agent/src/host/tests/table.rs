@@ -37,7 +37,9 @@ fn odd_names_neither_hide_a_process_nor_break_the_scan() {
         let made = world.process(pid, "x");
         fs::write(made.folder.join("stat"), stat).unwrap();
     }
-    world.process(11, "rhythmbox").environ(&[("HOME", &world.home())]);
+    let home = world.home();
+    // Up to the first bracket it would be a zombie.
+    world.process(11, "x) Z 1").program("/usr/bin/rhythmbox").environ(&[("HOME", &home)]);
     assert_eq!(world.running(false).as_deref(), Some("rhythmbox (process 11)"));
 }
 
