@@ -41,12 +41,26 @@ make_home() {
     cp "$here/fixtures/strawberry/strawberry.db" "$data/strawberry/strawberry/"
 }
 
+# with_app HOME APP COMMAND…: Strawberry 1.0.14 now and then crashes while it starts; that is no
+# finding about the library, so a start is tried three times.
+with_app() {
+    local home=$1 status
+    shift
+    for _ in 1 2 3; do
+        status=0
+        in_session "$home" "$here/real-apps/with-app.sh" "$@" || status=$?
+        [ "$status" = 75 ] || return "$status"
+        echo "trying again" >&2
+    done
+    return "$status"
+}
+
 # look APP NAME: starts the app on a copy of the home and writes what it sees to NAME.APP.json.
 look() {
     local copy=$work/copy
     rm -rf "$copy"
     cp -a "$home" "$copy"
-    in_session "$copy" "$here/real-apps/with-app.sh" "$1" \
+    with_app "$copy" "$1" \
         /usr/bin/python3 "$here/real-apps/$1.py" dump >"$out/$2.$1.json"
 }
 
@@ -92,7 +106,7 @@ conflicts() {
 
 # change_in_rhythmbox SONG STARS: as a person would, in the running app, which saves when it quits.
 change_in_rhythmbox() {
-    in_session "$home" "$here/real-apps/with-app.sh" rhythmbox \
+    with_app "$home" rhythmbox \
         /usr/bin/python3 "$here/real-apps/rhythmbox.py" rate "$1" "$2"
 }
 

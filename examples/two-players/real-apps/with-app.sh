@@ -1,6 +1,7 @@
 #!/bin/bash
 # with-app.sh rhythmbox|strawberry COMMAND…: starts the app, runs the command, quits the app as a
-# person would (so that it saves). Runs inside a session; prints the app's own words if it fails.
+# person would (so that it saves). Runs inside a session. Ends with 75, and the app's own words, if
+# the app did not start.
 set -u
 app=$1
 shift
@@ -35,7 +36,7 @@ if ! owned; then
     echo "$app did not start:" >&2
     tail -n 20 "$log" >&2
     kill "$pid" 2>/dev/null
-    exit 1
+    exit 75 # nothing was done: it may be tried again
 fi
 
 "$@"
