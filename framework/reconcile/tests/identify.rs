@@ -101,11 +101,10 @@ fn f10_nothing_is_matched_on_doubtful_evidence() {
 #[test]
 fn f10_two_candidates_are_none_on_either_side() {
     let line = |path: &str| format!("{path} | A | X | 1.1 | Song | 200000");
-    let (a, b, c) = (line("/m/1"), line("/m/2"), line("/n/9"));
+    let [a, b, c, d, e] = ["/m/1", "/m/2", "/n/9", "/n/1", "/n/2"].map(line);
     assert_eq!(matched(("/m", &[&a, &b]), ("/n", &[&c])), [None]);
     assert_eq!(matched(("/n", &[&c]), ("/m", &[&a, &b])), [None, None]);
     // The path decides where the tags cannot.
-    let (d, e) = (line("/n/1"), line("/n/2"));
     assert_eq!(matched(("/m", &[&a, &b]), ("/n", &[&e, &d])), [Some(1), Some(0)]);
 }
 
