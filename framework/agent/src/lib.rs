@@ -3,4 +3,10 @@
 //! The one crate that knows of every translator and of the ambient world; everything below it gets
 //! time, paths and the list of running apps as arguments.
 
+pub mod command;
+mod failure;
 pub mod host;
+mod progress;
+
+pub use failure::Failure;
+pub use progress::{Progress, Quiet};

@@ -1,0 +1,14 @@
+//! Commands as values: what can be asked ([`Request`]) and what is answered ([`Response`]).
+//!
+//! The command line turns arguments into requests and responses into text or JSON; later the
+//! agent's socket and page do the same. Nothing here prints, and no request needs a terminal.
+
+mod request;
+mod response;
+
+pub use request::{LibrarySpec, Request, SpecError};
+pub use response::{
+    Check, ConflictRow, ConflictValue, DoctorReport, ExportText, Found, FoundItem, HeldBatch,
+    LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow, LookReport, MatchReport, PassReport,
+    PlanReport, QuestionRow, Response, ShownEdit, StatusReport, Trace, TraceValue, UnlinkReport,
+};

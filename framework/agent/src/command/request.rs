@@ -1,0 +1,152 @@
+//! What can be asked.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A library on the command line: `APP` (the discovered one) or `APP=PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LibrarySpec {
+    /// The app.
+    pub app: String,
+    /// Where the library is, if it was said.
+    pub path: Option<PathBuf>,
+    /// Where its content lies (`--root DIR`), if it was said.
+    pub root: Option<PathBuf>,
+}
+
+/// A text that names no library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecError(pub String);
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is no library; say APP or APP=PATH, such as rhythmbox=/mnt/old", self.0)
+    }
+}
+
+impl std::error::Error for SpecError {}
+
+impl FromStr for LibrarySpec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let (app, path) = match text.split_once('=') {
+            Some((app, path)) => (app, Some(path)),
+            None => (text, None),
+        };
+        let named = !app.is_empty() && app.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !named || path.is_some_and(str::is_empty) {
+            return Err(SpecError(text.to_owned()));
+        }
+        Ok(Self { app: app.to_owned(), path: path.map(PathBuf::from), root: None })
+    }
+}
+
+/// One command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Looks at this computer.
+    Look,
+    /// Plans linking or syncing these libraries; without any, those that are linked.
+    Plan {
+        /// The libraries.
+        libraries: Vec<LibrarySpec>,
+        /// Whether descriptive tags may be written into the apps too.
+        write_tags: bool,
+    },
+    /// Shows the edits of a kind (`ratings`, `plays`, `playlists`, `all`, a field) of a plan.
+    ShowPlan {
+        /// The plan's id.
+        plan: String,
+        /// What to show.
+        what: String,
+    },
+    /// Executes a plan.
+    Apply {
+        /// The plan's id.
+        plan: String,
+    },
+    /// One pass over what is linked.
+    Sync {
+        /// Only these; all if empty.
+        libraries: Vec<LibrarySpec>,
+        /// Only say what would be done.
+        dry_run: bool,
+        /// Let guards pass.
+        yes: bool,
+    },
+    /// Lists doubtful matches.
+    Matches,
+    /// Says that two items are the same, or (`apart`) that they are not.
+    Match {
+        /// An item: an id, the beginning of one, or a title.
+        item: String,
+        /// Another.
+        other: String,
+        /// Whether to separate them.
+        apart: bool,
+    },
+    /// What is linked and what waits.
+    Status,
+    /// The operations.
+    Log,
+    /// The whole document as canonical JSON.
+    Export {
+        /// The document, if there are several: an id or the beginning of one, or a schema's name.
+        document: Option<String>,
+    },
+    /// Items and collections in which a text stands.
+    Find {
+        /// The text.
+        text: String,
+    },
+    /// Where the values of an item came from.
+    Why {
+        /// The item.
+        item: String,
+        /// Only this field.
+        field: Option<String>,
+    },
+    /// Concurrent values that nobody has settled.
+    Conflicts,
+    /// Settles one.
+    Resolve {
+        /// The item.
+        item: String,
+        /// The field.
+        field: String,
+        /// The value, as text or JSON; or `None` with `keep`.
+        value: Option<String>,
+        /// Take the value that this app holds.
+        keep: Option<String>,
+    },
+    /// Takes an operation back; without a number, the last that was not taken back.
+    Undo {
+        /// The operation's number.
+        operation: Option<i64>,
+    },
+    /// Takes the last undo back.
+    Redo,
+    /// Ends a link.
+    Unlink {
+        /// The library.
+        library: LibrarySpec,
+    },
+    /// Checks everything; rebuilds caches from the log and proves them equal.
+    Doctor,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_an_app_or_an_app_with_a_path() {
+        let spec = |text: &str| text.parse::<LibrarySpec>();
+        assert_eq!(spec("rhythmbox").unwrap().path, None);
+        assert_eq!(spec("strawberry=/a=b").unwrap().path, Some(PathBuf::from("/a=b")));
+        assert!(spec("").is_err() && spec("=x").is_err() && spec("a=").is_err());
+        assert!(spec("../x").is_err());
+    }
+}

@@ -1,0 +1,393 @@
+//! What is answered. The names of keys are a contract (see `docs/command-line.md`): they only grow.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+/// The answer to one command.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Response {
+    /// To `Look`.
+    Look(LookReport),
+    /// To `Plan`, and to `Sync` with `dry_run`.
+    Plan(PlanReport),
+    /// To `ShowPlan`.
+    Shown(Vec<ShownEdit>),
+    /// To `Apply`, `Sync`, `Undo`, `Redo`, `Resolve`.
+    Pass(PassReport),
+    /// To `Matches`.
+    Questions(Vec<QuestionRow>),
+    /// To `Match`.
+    Match(MatchReport),
+    /// To `Status`.
+    Status(StatusReport),
+    /// To `Log`.
+    Log(Vec<LogRow>),
+    /// To `Export`.
+    Export(ExportText),
+    /// To `Find`.
+    Found(Vec<FoundItem>),
+    /// To `Why`.
+    Trace(Trace),
+    /// To `Conflicts`.
+    Conflicts(Vec<ConflictRow>),
+    /// To `Unlink`.
+    Unlink(UnlinkReport),
+    /// To `Doctor`.
+    Doctor(DoctorReport),
+}
+
+/// What is on this computer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LookReport {
+    /// Libraries found, linked or not.
+    pub libraries: Vec<LibraryRow>,
+}
+
+/// One library on this computer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LibraryRow {
+    /// The app, or `APP=PATH` where there are several.
+    pub library: String,
+    /// The schema: `music`.
+    pub schema: String,
+    /// Where it is.
+    pub path: String,
+    /// How many items it holds.
+    pub items: u64,
+    /// How many collections that people edit it holds.
+    pub collections: u64,
+    /// How many items are rated (music).
+    pub rated: u64,
+    /// What has it open now, in words.
+    pub running: Option<String>,
+    /// Whether it is linked.
+    pub linked: bool,
+    /// Unix seconds of its last change.
+    pub changed_at: Option<i64>,
+    /// Why it could not be read, if so.
+    pub error: Option<String>,
+}
+
+/// What linking or syncing would write.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanReport {
+    /// The plan's id, for `apply`; empty for a dry run.
+    pub plan: String,
+    /// Each library.
+    pub libraries: Vec<LibraryPlan>,
+    /// How many items there are in all.
+    pub items: u64,
+    /// How many items of different libraries are one.
+    pub matched: u64,
+    /// How they were recognised: rung (`file`, `recording`, `path`, `tags`) and number.
+    pub rungs: Vec<(String, u64)>,
+    /// How many pairs are doubtful.
+    pub doubtful: u64,
+    /// How many fields have unequal values that nobody has settled.
+    pub conflicts: u64,
+    /// The first few of these.
+    pub conflict_examples: Vec<ConflictRow>,
+    /// Batches that a guard holds.
+    pub held: Vec<HeldBatch>,
+}
+
+/// What one library would get.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct LibraryPlan {
+    /// The library.
+    pub library: String,
+    /// Whether the app is running, so that writing waits.
+    pub running: bool,
+    /// Why it would not be written, if so: running, read-only, unreadable.
+    pub waits: Option<String>,
+    /// How many fields would be written.
+    pub sets: u64,
+    /// How many items would be added.
+    pub adds: u64,
+    /// How many items would be removed.
+    pub removes: u64,
+    /// How many collections would be made, changed or removed.
+    pub collections: u64,
+    /// How many items it holds.
+    pub items: u64,
+    /// How many of them no other library has.
+    pub only_here: u64,
+    /// How many edits of each field would be written.
+    pub fields: Vec<(String, u64)>,
+    /// What each counter would grow by, in all.
+    pub growth: Vec<(String, i64)>,
+    /// New collections that would be made.
+    pub new_collections: u64,
+    /// Their entries.
+    pub new_entries: u64,
+    /// Entries of collections that the library cannot show because it lacks the items.
+    pub lacking_entries: u64,
+    /// How many edits the app's user made that the others have not seen.
+    pub lifts: u64,
+    /// What this app cannot hold, in words.
+    pub cannot_hold: Vec<String>,
+}
+
+/// A batch that waits for a person.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HeldBatch {
+    /// The library.
+    pub library: String,
+    /// What happened, in words.
+    pub reason: String,
+    /// How many items it concerns.
+    pub items: u64,
+}
+
+/// One edit of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShownEdit {
+    /// The library that would get it.
+    pub library: String,
+    /// What it concerns: title and artist, or a playlist's name.
+    pub what: String,
+    /// The field, or `playlist`.
+    pub field: String,
+    /// What the library holds.
+    pub old: Json,
+    /// What it would hold.
+    pub new: Json,
+}
+
+/// How far a library came in a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LibraryState {
+    /// Written, read back.
+    Written,
+    /// There was nothing to write.
+    Unchanged,
+    /// The app is running; its part is written in a later pass.
+    Waiting,
+    /// A guard needs a person.
+    Held,
+    /// It failed; `reason` says why.
+    Failed,
+}
+
+/// What a pass did to one library.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Found {
+    /// The library.
+    pub library: String,
+    /// How far it came.
+    pub state: LibraryState,
+    /// How many edits were written.
+    pub written: u64,
+    /// How many edits of the app's user were taken over.
+    pub lifted: u64,
+    /// Why it waits, is held or failed, or what was refused.
+    pub reason: Option<String>,
+    /// Files that were backed up before the write, by name and size in bytes.
+    pub backup: Vec<(String, u64)>,
+    /// What was written, by field or `playlists`.
+    pub fields: Vec<(String, u64)>,
+}
+
+/// What a pass did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PassReport {
+    /// The operation's number; `None` if there was nothing to do.
+    pub operation: Option<i64>,
+    /// Each library.
+    pub libraries: Vec<Found>,
+    /// How many conflicts are open.
+    pub conflicts: u64,
+    /// Batches that a guard holds.
+    pub held: Vec<HeldBatch>,
+    /// What an undo had to leave, because it was changed since.
+    pub kept: Vec<String>,
+}
+
+/// A doubtful match.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QuestionRow {
+    /// One item.
+    pub item: String,
+    /// Its title and artist.
+    pub item_title: String,
+    /// Where it is.
+    pub item_location: Option<String>,
+    /// The other.
+    pub other: String,
+    /// Its title and artist.
+    pub other_title: String,
+    /// Where it is.
+    pub other_location: Option<String>,
+    /// Why it is doubtful.
+    pub reason: String,
+}
+
+/// A settled match.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MatchReport {
+    /// The operation's number.
+    pub operation: Option<i64>,
+    /// The item by which both are known now.
+    pub item: String,
+    /// Whether they are the same now.
+    pub same: bool,
+}
+
+/// What is linked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StatusReport {
+    /// The links.
+    pub links: Vec<LinkRow>,
+    /// The peers.
+    pub peers: Vec<Json>,
+    /// How many conflicts are open.
+    pub conflicts: u64,
+    /// How many matches are doubtful.
+    pub doubtful: u64,
+}
+
+/// One link.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LinkRow {
+    /// The library.
+    pub library: String,
+    /// Where it is.
+    pub path: String,
+    /// The document.
+    pub document: String,
+    /// `in step`, `changed`, `waiting`, `missing`, `read-only`, …
+    pub state: String,
+    /// More about the state.
+    pub reason: Option<String>,
+    /// How many items the link knows.
+    pub items: u64,
+    /// When it was linked, in Unix seconds.
+    pub linked_at: i64,
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LogRow {
+    /// Its number.
+    pub operation: i64,
+    /// `apply`, `sync`, `undo`, `resolve`, …
+    pub kind: String,
+    /// When, in Unix seconds.
+    pub at: i64,
+    /// What it did, in words.
+    pub summary: String,
+    /// The plan that it executed.
+    pub plan: Option<String>,
+    /// The operation that it took back.
+    pub undoes: Option<i64>,
+    /// The operation that took it back.
+    pub undone_by: Option<i64>,
+    /// How far it came: `done`, `partly`, `begun`.
+    pub state: String,
+}
+
+/// Canonical JSON as text: its bytes matter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExportText(pub String);
+
+/// Something in which a text stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FoundItem {
+    /// Its id.
+    pub id: String,
+    /// `item` or the kind of collection.
+    pub kind: String,
+    /// Title and artist, or name.
+    pub title: String,
+    /// Its fields.
+    pub fields: Json,
+    /// Where it is, relative to the root.
+    pub location: Option<String>,
+}
+
+/// Where values came from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trace {
+    /// The item.
+    pub item: String,
+    /// Title and artist, or name.
+    pub title: String,
+    /// Each field that was asked for.
+    pub fields: Vec<TraceValue>,
+}
+
+/// One value of one field and who holds it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TraceValue {
+    /// The field.
+    pub field: String,
+    /// The value.
+    pub value: Json,
+    /// Whether it is the one that is shown.
+    pub shown: bool,
+    /// The libraries that hold it, or `you`.
+    pub libraries: Vec<String>,
+    /// The operation that brought it, by its number on this device.
+    pub operation: Option<i64>,
+    /// When, in Unix seconds.
+    pub at: Option<i64>,
+}
+
+/// A field with unequal values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConflictRow {
+    /// The item.
+    pub item: String,
+    /// Title and artist, or name.
+    pub title: String,
+    /// The field.
+    pub field: String,
+    /// The value that is shown where no app holds another.
+    pub shown: Json,
+    /// All values.
+    pub values: Vec<ConflictValue>,
+}
+
+/// One of several values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConflictValue {
+    /// The value.
+    pub value: Json,
+    /// The library that holds it, or `you`.
+    pub library: String,
+    /// The device.
+    pub device: String,
+    /// When it was first seen, in Unix seconds.
+    pub at: Option<i64>,
+}
+
+/// An ended link.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UnlinkReport {
+    /// The library.
+    pub library: String,
+    /// The operation's number.
+    pub operation: i64,
+}
+
+/// Everything that was checked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DoctorReport {
+    /// The checks, in order.
+    pub checks: Vec<Check>,
+    /// Whether all passed.
+    pub sound: bool,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Check {
+    /// What was checked.
+    pub name: String,
+    /// Whether it passed.
+    pub passed: bool,
+    /// What was found.
+    pub detail: String,
+}

@@ -1,0 +1,18 @@
+//! How long work reports that it goes on.
+
+/// Receives what is being done. Called often; must be cheap.
+pub trait Progress: Sync {
+    /// A new step begins, such as `Reading rhythmbox`; `total` is how much there is, if known.
+    fn step(&self, what: &str, total: Option<u64>);
+    /// So much of the step is done.
+    fn advance(&self, done: u64);
+}
+
+/// Reports nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn step(&self, _: &str, _: Option<u64>) {}
+    fn advance(&self, _: u64) {}
+}
