@@ -25,7 +25,7 @@ pub(crate) const LAWS: &[Law] = &[
 ];
 
 /// A pipe that nobody writes to blocks its reader for ever; a refusal takes no time at all.
-const PIPE_WAIT: Duration = Duration::from_secs(10);
+const PIPE_WAIT: Duration = Duration::from_secs(5);
 
 /// A sink that takes as much as a fixture can hold, and not what a small hostile file may claim.
 struct Bounded {
