@@ -1,0 +1,65 @@
+//! A backup brings back what was there.
+
+use segue_translator::ErrorKind;
+
+use super::write::some_change;
+use crate::edits;
+use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail};
+
+pub(crate) const LAWS: &[Law] = &[
+    Law { name: "backup::f33_restores_what_was_there", check: restores },
+    Law { name: "backup::changes_no_byte", check: no_byte },
+    Law { name: "backup::stale_restore_is_refused", check: stale },
+];
+
+fn restores(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let (before, _) = laid.read()?;
+    let bytes = laid.bytes()?;
+    let digest = || case.subject.unmodelled.as_ref().map(|digest| digest(&laid.path()));
+    let unmodelled = digest();
+    let into = laid.beside("backup")?;
+    let copies = laid.open()?.back_up(&into).or_fail("cannot back up")?;
+    ensure!(!copies.is_empty(), "nothing was backed up");
+    for copy in &copies {
+        ensure!(copy.starts_with(&into) && copy.exists(), "{} is no copy", copy.display());
+    }
+    let written = laid.write(&some_change(case, &before)?)?;
+    let library = laid.open()?;
+    let revision = library.restore(&written.revision, &into).or_fail("cannot restore")?;
+    ensure!(laid.revision()? == revision, "restoring told another revision");
+    laid.sound()?;
+    let (after, _) = laid.read()?;
+    if let Some(difference) = edits::difference(&before, &after) {
+        return fail(difference);
+    }
+    // A database may lay out the same content anew.
+    ensure!(
+        laid.bytes()? == bytes || (unmodelled.is_some() && digest() == unmodelled),
+        "the bytes differ, and nothing shows that the content is the same"
+    );
+    Ok(())
+}
+
+fn no_byte(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let before = laid.files()?;
+    let into = laid.beside("backup")?;
+    laid.open()?.back_up(&into).or_fail("cannot back up")?;
+    ensure!(laid.files()? == before, "backing up touched a file of the library");
+    Ok(())
+}
+
+fn stale(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let (catalog, reading) = laid.read()?;
+    let into = laid.beside("backup")?;
+    laid.open()?.back_up(&into).or_fail("cannot back up")?;
+    laid.write(&some_change(case, &catalog)?)?;
+    let before = laid.bytes()?;
+    let restored = laid.open()?.restore(&reading.revision, &into);
+    let kind = restored.as_ref().err().map(|error| error.kind);
+    ensure!(kind == Some(ErrorKind::Stale), "expected `Stale`, found {restored:?}");
+    ensure!(laid.bytes()? == before, "a refused restore touched a file");
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Collections: made, renamed, reordered, removed, with repeats and hard names.
+
+use segue_translator::model::{ChangeSet, Collection, CollectionEdit, NativeId};
+use segue_translator::{CollectionSupport, Written};
+
+use crate::edits::{self, NAMES};
+use crate::laid::Laid;
+use crate::trial::{Case, Law, Verdict, ensure, fail, skip};
+
+pub(crate) const LAWS: &[Law] = &[
+    Law { name: "collections::are_created", check: create },
+    Law { name: "collections::are_renamed", check: rename },
+    Law { name: "collections::f21_are_reordered", check: reorder },
+    Law { name: "collections::f21_repeats_are_kept", check: repeats },
+    Law { name: "collections::are_removed", check: remove },
+    Law { name: "collections::f13_names_read_back", check: names },
+    Law { name: "collections::same_names_stay_apart", check: same_names },
+];
+
+fn support(case: &Case<'_>) -> Verdict<&'static CollectionSupport> {
+    let support = edits::writable_collection(case.subject.translator.capabilities());
+    support.map_or_else(|| skip("declares: no collection may be written"), Ok)
+}
+
+/// Writes edits of collections; all else must stay as it was.
+fn apply(case: &Case<'_>, laid: &Laid, collections: Vec<CollectionEdit>) -> Verdict<Written> {
+    let (before, _) = laid.read()?;
+    let changes = ChangeSet { fields: Vec::new(), collections };
+    let written = laid.write(&changes)?;
+    ensure!(written.refused.is_empty(), "refused: {:?} of {changes:?}", written.refused);
+    let (after, _) = laid.read()?;
+    let capabilities = case.subject.translator.capabilities();
+    let expected = edits::expected(&before, &changes, &written, capabilities);
+    edits::difference(&expected, &after).map_or(Ok(written), fail)
+}
+
+/// The first items of the library, some more than once if `repeated`.
+fn some_entries(laid: &Laid, repeated: bool) -> Verdict<Vec<NativeId>> {
+    let (catalog, _) = laid.read()?;
+    let mut entries: Vec<_> = catalog.items.iter().take(8).map(|item| item.id.clone()).collect();
+    ensure!(entries.len() >= 3, "the fixture has fewer than three items");
+    if repeated {
+        let (first, second) = (entries[0].clone(), entries[1].clone());
+        entries.extend([first.clone(), first, second]);
+    }
+    Ok(entries)
+}
+
+/// Makes a collection and returns it as read.
+fn made(case: &Case<'_>, laid: &Laid, name: &str, repeated: bool) -> Verdict<Collection> {
+    let edit = CollectionEdit::Create {
+        kind: support(case)?.kind,
+        name: name.into(),
+        parent: None,
+        entries: some_entries(laid, repeated)?,
+    };
+    let written = apply(case, laid, vec![edit])?;
+    ensure!(written.created.len() == 1, "made one, was told of {:?}", written.created);
+    let (catalog, _) = laid.read()?;
+    let found = catalog.collection(&written.created[0]).cloned();
+    found.map_or_else(|| fail("what was made cannot be found"), Ok)
+}
+
+fn create(case: &Case<'_>) -> Verdict {
+    let kind = support(case)?.kind;
+    let laid = case.lay()?;
+    made(case, &laid, "Segue made this", false)?;
+    let empty = |name: &str| CollectionEdit::Create {
+        kind,
+        name: name.into(),
+        parent: None,
+        entries: Vec::new(),
+    };
+    let written = apply(case, &laid, vec![empty("Empty one"), empty("Empty two")])?;
+    ensure!(written.created.len() == 2, "made two, was told of {:?}", written.created);
+    Ok(())
+}
+
+fn rename(case: &Case<'_>) -> Verdict {
+    support(case)?;
+    let laid = case.lay()?;
+    let one = made(case, &laid, "Before", false)?;
+    apply(case, &laid, vec![edits::rename(&one, "After")]).map(drop)
+}
+
+fn reorder(case: &Case<'_>) -> Verdict {
+    support(case)?;
+    let laid = case.lay()?;
+    let mut one = made(case, &laid, "To be reordered", false)?;
+    let mut rng = fastrand::Rng::with_seed(case.subject.seed);
+    for _ in 0..10 {
+        let mut new = one.entries.clone();
+        rng.shuffle(&mut new);
+        apply(case, &laid, vec![edits::reorder(&one, new.clone())])?;
+        one.entries = new;
+    }
+    let mut shorter = one.entries.clone();
+    shorter.remove(1);
+    apply(case, &laid, vec![edits::reorder(&one, shorter.clone())])?;
+    one.entries = shorter;
+    apply(case, &laid, vec![edits::reorder(&one, Vec::new())]).map(drop)
+}
+
+fn repeats(case: &Case<'_>) -> Verdict {
+    if !support(case)?.repeats {
+        return skip("declares: no repeats");
+    }
+    let laid = case.lay()?;
+    let one = made(case, &laid, "Twice", true)?;
+    let mut turned = one.entries.clone();
+    turned.reverse();
+    apply(case, &laid, vec![edits::reorder(&one, turned)]).map(drop)
+}
+
+fn remove(case: &Case<'_>) -> Verdict {
+    support(case)?;
+    let laid = case.lay()?;
+    let (keep, gone) = (made(case, &laid, "Stays", false)?, made(case, &laid, "Goes", false)?);
+    apply(case, &laid, vec![CollectionEdit::Remove { id: gone.id.clone(), old: gone.entries }])?;
+    let (catalog, _) = laid.read()?;
+    ensure!(catalog.collection(&gone.id).is_none(), "it is still there");
+    ensure!(catalog.collection(&keep.id).is_some(), "another one went with it");
+    Ok(())
+}
+
+fn names(case: &Case<'_>) -> Verdict {
+    support(case)?;
+    let laid = case.lay()?;
+    for name in NAMES {
+        made(case, &laid, name, false)?;
+    }
+    let one = made(case, &laid, "To be renamed", false)?;
+    apply(case, &laid, vec![edits::rename(&one, NAMES[0])]).map(drop)
+}
+
+fn same_names(case: &Case<'_>) -> Verdict {
+    support(case)?;
+    let laid = case.lay()?;
+    let one = made(case, &laid, "Caf\u{e9}", false)?;
+    let twin = made(case, &laid, "Cafe\u{301}", false)?;
+    let same = made(case, &laid, "Caf\u{e9}", false)?;
+    let ids = [&one.id, &twin.id, &same.id];
+    ensure!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "two share an id: {ids:?}");
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Reading shows all of an unchanged library, in order, and changes nothing.
+
+use segue_translator::model::NativeId;
+use segue_translator::{Container, Error, Reading, Sink, Want};
+
+use crate::edits::difference;
+use crate::trial::{Case, Law, OrFail as _, Verdict, ensure};
+
+pub(crate) const LAWS: &[Law] = &[
+    Law { name: "read::two_reads_are_equal", check: twice },
+    Law { name: "read::changes_no_byte", check: no_byte },
+    Law { name: "read::is_sorted_and_unique", check: sorted },
+    Law { name: "read::values_are_what_the_app_holds", check: held },
+    Law { name: "read::revision_is_that_of_the_library", check: revision },
+    Law { name: "read::unwanted_containers_send_nothing", check: unwanted },
+];
+
+fn twice(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let (library, other) = (laid.open()?, laid.open()?);
+    let first = segue_translator::Collector::collect(&*library).or_fail("cannot read")?;
+    for library in [&library, &other] {
+        let next = segue_translator::Collector::collect(&**library).or_fail("cannot read")?;
+        if let Some(difference) = difference(&first.0, &next.0) {
+            return crate::trial::fail(difference);
+        }
+        ensure!(first.1 == next.1, "expected {:?}, found {:?}", first.1, next.1);
+    }
+    Ok(())
+}
+
+fn no_byte(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let before = laid.files()?;
+    laid.read()?;
+    laid.revision()?;
+    let after = laid.files()?;
+    for (path, state) in &before {
+        ensure!(after.get(path) == Some(state), "{} was touched", path.display());
+    }
+    ensure!(after.len() == before.len(), "files appeared: {:?}", after.keys());
+    laid.sound()
+}
+
+fn sorted(case: &Case<'_>) -> Verdict {
+    let (catalog, _) = case.lay()?.read()?;
+    let mut items = catalog.items.windows(2);
+    if let Some(pair) = items.find(|pair| pair[0].id >= pair[1].id) {
+        return crate::trial::fail(format!("`{}` comes before `{}`", pair[0].id, pair[1].id));
+    }
+    let mut collections = catalog.collections.windows(2);
+    if let Some(pair) = collections.find(|pair| pair[0].id >= pair[1].id) {
+        return crate::trial::fail(format!("`{}` comes before `{}`", pair[0].id, pair[1].id));
+    }
+    for collection in &catalog.collections {
+        let stranger = collection.entries.iter().find(|id| catalog.item(id).is_none());
+        ensure!(stranger.is_none(), "`{}` lists {stranger:?}, which is no item", collection.name);
+    }
+    Ok(())
+}
+
+fn held(case: &Case<'_>) -> Verdict {
+    let capabilities = case.subject.translator.capabilities();
+    let (catalog, _) = case.lay()?.read()?;
+    ensure!(!catalog.items.is_empty(), "the fixture has no items, so it shows nothing");
+    for item in &catalog.items {
+        for (field, value) in item.fields.iter() {
+            let (id, name) = (&item.id, field.name);
+            let Some(support) = capabilities.field(field) else {
+                return crate::trial::fail(format!("`{name}` of `{id}` is not declared"));
+            };
+            ensure!(field.shape.admits(value), "`{name}` of `{id}` cannot be {value:?}");
+            let held = (support.hold)(value);
+            ensure!(
+                held.as_ref() == Some(value),
+                "`{name}` of `{id}` reads as {value:?}, but would be held as {held:?}"
+            );
+        }
+    }
+    for collection in &catalog.collections {
+        let support = capabilities.collection(collection.kind);
+        let held = support.map(|support| support.hold(&collection.entries));
+        ensure!(
+            held.as_ref() == Some(&collection.entries),
+            "`{}` would be held as {held:?}",
+            collection.name
+        );
+    }
+    Ok(())
+}
+
+fn revision(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let (_, reading) = laid.read()?;
+    let revision = laid.revision()?;
+    ensure!(reading.revision == revision, "read {:?}, then {revision:?}", reading.revision);
+    Ok(())
+}
+
+/// Wants nothing, and complains when it gets something.
+struct Reluctant {
+    containers: Vec<NativeId>,
+    items: usize,
+}
+
+impl Sink for Reluctant {
+    fn container(&mut self, container: Container) -> Want {
+        self.containers.push(container.id);
+        Want::Nothing
+    }
+
+    fn item(&mut self, _: segue_translator::model::Item) -> Result<(), Error> {
+        self.items += 1;
+        Ok(())
+    }
+
+    fn collection(&mut self, _: segue_translator::model::Collection) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+fn unwanted(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let mut sink = Reluctant { containers: Vec::new(), items: 0 };
+    let _: Reading = laid.open()?.read(&mut sink).or_fail("cannot read")?;
+    ensure!(!sink.containers.is_empty(), "no container was announced");
+    ensure!(sink.containers.is_sorted_by(|a, b| a < b), "containers are not sorted");
+    ensure!(sink.items == 0, "{} items were sent that nobody wanted", sink.items);
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! The laws of a translator as named trials, for ours and for strangers.
+//!
+//! [`trials`] makes them from a [`Subject`]: a translator, libraries that real apps wrote, and what
+//! only its author knows, such as what the app itself would accept. Each trial works on its own
+//! copy of a fixture, is chosen by what the translator declares, and says why when it is skipped.
+//! [`suite!`] makes a test of them; a program can run them one by one with [`Trial::run`].
+//!
+//! It does not judge whether a fixture is what an app would write: fixtures come from apps.
+//!
+//! Invariant: no trial touches the fixtures, the network or the user's own libraries, and the same
+//! seed gives the same edits.
+
+mod edits;
+mod harness;
+mod laid;
+mod laws;
+mod rerun;
+mod subject;
+mod trial;
+
+pub use harness::main;
+pub use rerun::child;
+pub use subject::{Inspect, Subject};
+pub use trial::{Outcome, Trial, trials};
+
+/// Makes the `main` of a test with `harness = false` that tries every law on one translator.
+///
+/// ```
+/// # mod test {
+/// use segue_memory::{Kind, Memory};
+///
+/// segue_conformance::suite! {
+///     translator: Memory(Kind::Exact),
+///     // One folder for each version of the app, each a library as `open` takes it.
+///     fixtures: "fixtures",
+///     // Where in a home folder such a library lies.
+///     home: ".local/share/memory-exact",
+///     // Whether the app itself would accept the library at this path.
+///     sound: |path| std::fs::metadata(path).map(drop).map_err(|error| error.to_string()),
+///     // Optional: a digest of everything that the translator does not model.
+///     unmodelled: |path| Ok(path.display().to_string()),
+///     // Optional: makes the library one of a version that nobody knows.
+///     unknown_version: |_path| Ok(()),
+/// }
+/// # }
+/// ```
+#[macro_export]
+macro_rules! suite {
+    (
+        translator: $translator:expr,
+        fixtures: $fixtures:expr,
+        home: $home:expr,
+        sound: $sound:expr
+        $(, unmodelled: $unmodelled:expr)?
+        $(, unknown_version: $unknown_version:expr)?
+        $(,)?
+    ) => {
+        fn main() -> ::std::process::ExitCode {
+            let folder = ::std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            let subject = $crate::Subject::new($translator, folder.join($fixtures), $home, $sound)
+                $(.with_unmodelled($unmodelled))?
+                $(.with_unknown_version($unknown_version))?;
+            $crate::main(vec![subject], &folder.join("tests/skips.txt"))
+        }
+    };
+}

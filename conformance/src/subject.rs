@@ -1,0 +1,80 @@
+//! What is tried: a translator, its fixtures, and what only its author knows.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use segue_translator::Translator;
+
+/// A question about the library at a path; the answer, or why there is none.
+pub type Inspect<T> = Arc<dyn Fn(&Path) -> Result<T, String> + Send + Sync>;
+
+/// A translator with everything that its trials need.
+#[derive(Clone)]
+pub struct Subject {
+    /// What trials and skips call it; the app's name unless several are tried.
+    pub name: String,
+    /// The translator.
+    pub translator: Arc<dyn Translator>,
+    /// The folder with one library for each version of the app.
+    pub fixtures: PathBuf,
+    /// Where in a home folder a library lies.
+    pub home: PathBuf,
+    /// Whether the app itself would accept a library, in its own way of checking.
+    pub sound: Inspect<()>,
+    /// A digest of what the translator does not model: what is left of the library when all
+    /// modelled values are taken out.
+    pub unmodelled: Option<Inspect<String>>,
+    /// Makes a library one of a version that the translator cannot know.
+    pub unknown_version: Option<Inspect<()>>,
+    /// What random edits follow from.
+    pub seed: u64,
+    /// A program and its arguments which call [`child`](crate::child) with this subject; without
+    /// it, crashes are not tried.
+    pub rerun: Option<Vec<OsString>>,
+}
+
+impl Subject {
+    /// A subject whose own program calls [`main`](crate::main). The seed is the number in
+    /// `SEGUE_CONFORMANCE_SEED`, or 1.
+    pub fn new(
+        translator: impl Translator + 'static,
+        fixtures: impl Into<PathBuf>,
+        home: impl Into<PathBuf>,
+        sound: impl Fn(&Path) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        let seed = std::env::var("SEGUE_CONFORMANCE_SEED").ok();
+        Self {
+            name: translator.capabilities().app.to_owned(),
+            translator: Arc::new(translator),
+            fixtures: fixtures.into(),
+            home: home.into(),
+            sound: Arc::new(sound),
+            unmodelled: None,
+            unknown_version: None,
+            seed: seed.and_then(|seed| seed.parse().ok()).unwrap_or(1),
+            rerun: std::env::current_exe().ok().map(|program| vec![program.into()]),
+        }
+    }
+
+    /// The same under another name.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// The same, able to tell what it does not model.
+    pub fn with_unmodelled(
+        self,
+        digest: impl Fn(&Path) -> Result<String, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { unmodelled: Some(Arc::new(digest)), ..self }
+    }
+
+    /// The same, able to make a library of an unknown version.
+    pub fn with_unknown_version(
+        self,
+        make: impl Fn(&Path) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { unknown_version: Some(Arc::new(make)), ..self }
+    }
+}

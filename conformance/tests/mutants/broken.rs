@@ -1,0 +1,271 @@
+//! The reference translator with one defect.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use segue_memory::{Kind, Memory};
+use segue_translator::model::{ChangeSet, NativeId, Value, music};
+use segue_translator::{
+    Capabilities, Collector, Container, Error, ErrorKind, FieldSupport, Host, Idle, Library, Place,
+    Probe, Reading, Revision, Sink, Translator, Written,
+};
+use serde_json::Value as Json;
+
+use crate::bend;
+
+/// What is wrong with a mutant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Defect {
+    None(Kind),
+    FindsNothing,
+    FindsAlways,
+    ForgivesErrors,
+    ForgetsAnItem,
+    TouchesOnRead,
+    Reverses,
+    ReadsNonsense,
+    ReadsOtherRevision,
+    SendsUnwanted,
+    TouchesOnWrite,
+    DropsComposer,
+    ConstantRevision,
+    StripsUnknown,
+    SilentlyReadOnly,
+    Erodes,
+    HoldsHalf,
+    ShortCounters,
+    ShortTimes,
+    ZeroIsAbsent,
+    ComposesText,
+    ShortLists,
+    CreatesEmpty,
+    KeepsNames,
+    SortsEntries,
+    DropsRepeats,
+    KeepsRemoved,
+    CleansNames,
+    JoinsNames,
+    IgnoresRevision,
+    IgnoresOld,
+    SkipsStrangers,
+    NeverAsks,
+    AsksOnce,
+    WritesUnknown,
+    RestoresNothing,
+    TouchesOnBackup,
+    Panics,
+    ReadsPipes,
+    WritesInPlace,
+    SwallowsErrors,
+}
+
+pub(crate) struct Mutant {
+    defect: Defect,
+}
+
+impl Mutant {
+    pub(crate) const fn new(defect: Defect) -> Self {
+        Self { defect }
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        match self.defect {
+            Defect::None(kind) => kind,
+            Defect::ShortLists => Kind::Tags,
+            Defect::SilentlyReadOnly => Kind::Coarse,
+            _ => Kind::Exact,
+        }
+    }
+}
+
+/// Capabilities whose rating halves each time it is held.
+static HALVING: Capabilities = Capabilities {
+    app: "memory-exact",
+    schema: &music::MUSIC,
+    fields: &[FieldSupport::exact(&music::RATING)
+        .held_as(|rating| rating.as_int().map(|number| Value::Int(number / 2)))],
+    collections: &[],
+    cannot_hold: &[],
+};
+
+impl Translator for Mutant {
+    fn capabilities(&self) -> &'static Capabilities {
+        if self.defect == Defect::HoldsHalf { &HALVING } else { self.kind().capabilities() }
+    }
+
+    fn discover(&self, place: &Place) -> Vec<PathBuf> {
+        match self.defect {
+            Defect::FindsNothing => Vec::new(),
+            Defect::FindsAlways => vec![place.data_home().join("memory-exact")],
+            _ => Memory(self.kind()).discover(place),
+        }
+    }
+
+    fn open(&self, path: &Path, host: Arc<dyn Host>) -> Result<Box<dyn Library>, Error> {
+        let host: Arc<dyn Host> = match self.defect {
+            Defect::NeverAsks => Arc::new(Idle),
+            Defect::AsksOnce => Arc::new(Forgetful { host, first: OnceLock::new() }),
+            _ => host,
+        };
+        let inner = Memory(self.kind()).open(path, host)?;
+        let file = path.join("library.json");
+        Ok(Box::new(Broken { inner, defect: self.defect, file, odd: AtomicBool::new(false) }))
+    }
+}
+
+/// Remembers the first answer for ever.
+struct Forgetful {
+    host: Arc<dyn Host>,
+    first: OnceLock<Option<String>>,
+}
+
+impl Host for Forgetful {
+    fn running(&self, probe: &Probe<'_>) -> Option<String> {
+        self.first.get_or_init(|| self.host.running(probe)).clone()
+    }
+}
+
+struct Broken {
+    inner: Box<dyn Library>,
+    defect: Defect,
+    file: PathBuf,
+    odd: AtomicBool,
+}
+
+impl Broken {
+    fn is(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+
+    /// Writes the file with its own bytes.
+    fn touch(&self) {
+        let bytes = fs::read(&self.file).unwrap();
+        fs::write(&self.file, bytes).unwrap();
+    }
+
+    fn alter(&self, alter: impl FnOnce(&mut Json)) {
+        let mut json = serde_json::from_slice(&fs::read(&self.file).unwrap()).unwrap();
+        alter(&mut json);
+        fs::write(&self.file, json.to_string()).unwrap();
+    }
+
+    fn show(&self, catalog: &mut segue_translator::model::Catalog) {
+        match self.defect {
+            Defect::ForgetsAnItem if self.odd.fetch_xor(true, Ordering::Relaxed) => {
+                catalog.items.pop();
+            }
+            Defect::Reverses => catalog.items.reverse(),
+            Defect::ReadsNonsense => {
+                catalog.items[0].fields.set(&music::RATING, Value::Int(1_000));
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes the edits on a copy, and writes its bytes over the file in two halves.
+    fn write_in_place(&self, changes: &ChangeSet) -> Result<Written, Error> {
+        let copy = tempfile::tempdir().unwrap();
+        fs::copy(&self.file, copy.path().join("library.json")).unwrap();
+        let library = Memory(Kind::Exact).open(copy.path(), Arc::new(Idle))?;
+        let mut written = library.write(&library.revision()?, changes)?;
+        let bytes = fs::read(copy.path().join("library.json")).unwrap();
+        let mut file = fs::File::create(&self.file).unwrap();
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        std::io::Write::write_all(&mut file, first).unwrap();
+        std::io::Write::write_all(&mut file, second).unwrap();
+        written.revision = self.inner.revision()?;
+        Ok(written)
+    }
+
+    fn bent(&self, changes: &ChangeSet) -> ChangeSet {
+        let (now, _) = Collector::collect(&*self.inner).unwrap_or_default();
+        bend::bend(self.defect, changes, &now)
+    }
+}
+
+impl Library for Broken {
+    fn capabilities(&self) -> &'static Capabilities {
+        Mutant::new(self.defect).capabilities()
+    }
+
+    fn running(&self) -> Option<String> {
+        self.inner.running()
+    }
+
+    fn revision(&self) -> Result<Revision, Error> {
+        let revision = self.inner.revision()?;
+        Ok(if self.is(Defect::ConstantRevision) { Revision("same".into()) } else { revision })
+    }
+
+    fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {
+        if self.is(Defect::ReadsPipes) {
+            let _ = fs::read(&self.file);
+        }
+        if self.is(Defect::TouchesOnRead) {
+            self.touch();
+        }
+        let read = Collector::collect(&*self.inner);
+        let read =
+            if self.is(Defect::ForgivesErrors) { Ok(read.unwrap_or_default()) } else { read };
+        let damaged = read.as_ref().is_err_and(|error| error.kind == ErrorKind::Corrupt);
+        assert!(!(damaged && self.is(Defect::Panics)), "the file is damaged");
+        let (mut catalog, mut reading) = read?;
+        self.show(&mut catalog);
+        let container = Container { id: NativeId::from(""), revision: reading.revision.clone() };
+        let wanted = matches!(sink.container(container), segue_translator::Want::Items);
+        if wanted || self.is(Defect::SendsUnwanted) {
+            catalog.items.into_iter().try_for_each(|item| sink.item(item))?;
+        }
+        catalog.collections.into_iter().try_for_each(|one| sink.collection(one))?;
+        match self.defect {
+            Defect::ReadsOtherRevision => reading.revision = Revision("other".into()),
+            Defect::ConstantRevision => reading.revision = self.revision()?,
+            _ => {}
+        }
+        Ok(reading)
+    }
+
+    fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
+        let current = self.inner.revision()?;
+        let changes = self.bent(changes);
+        let ignores = self.is(Defect::IgnoresRevision) || self.is(Defect::ConstantRevision);
+        let expected = if ignores { &current } else { expected };
+        let mut written = match self.defect {
+            Defect::WritesInPlace => self.write_in_place(&changes)?,
+            Defect::SwallowsErrors => self.inner.write(expected, &changes).unwrap_or_default(),
+            Defect::WritesUnknown => {
+                self.alter(|json| json["format"] = 1.into());
+                self.inner.write(&self.inner.revision()?, &changes)?
+            }
+            _ => self.inner.write(expected, &changes)?,
+        };
+        match self.defect {
+            Defect::TouchesOnWrite => self.touch(),
+            Defect::StripsUnknown => self.alter(|json| json["window"] = Json::Null),
+            Defect::JoinsNames => {
+                written.created.iter_mut().for_each(|id| *id = NativeId::from("1"));
+            }
+            _ => {}
+        }
+        written.revision = self.revision().unwrap_or_default();
+        Ok(written)
+    }
+
+    fn back_up(&self, into: &Path) -> Result<Vec<PathBuf>, Error> {
+        let copies = self.inner.back_up(into)?;
+        if self.is(Defect::TouchesOnBackup) {
+            self.touch();
+        }
+        Ok(copies)
+    }
+
+    fn restore(&self, expected: &Revision, from: &Path) -> Result<Revision, Error> {
+        match self.defect {
+            Defect::RestoresNothing => self.inner.revision(),
+            Defect::IgnoresRevision => self.inner.restore(&self.inner.revision()?, from),
+            _ => self.inner.restore(expected, from),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Each law must be able to fail: every trial has a translator with one defect that it must catch.
+//!
+//! The table of defects and the trials that catch them is generated into `docs/conformance.md`;
+//! `SEGUE_BLESS=1` writes it. A trial without a mutant fails here.
+
+mod bend;
+mod broken;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use segue_conformance::{Outcome, Subject, child, trials};
+use segue_memory::Kind;
+use serde_json::Value as Json;
+
+use broken::{Defect, Mutant};
+
+/// A defect, in words, and the trials that must catch it.
+struct Row(Defect, &'static str, &'static [&'static str]);
+
+static TABLE: &[Row] = &[
+    Row(
+        Defect::FindsNothing,
+        "discovery finds nothing",
+        &["discover::finds_the_library_in_a_home"],
+    ),
+    Row(
+        Defect::FindsAlways,
+        "discovery finds what is not there",
+        &["discover::finds_nothing_in_an_empty_home"],
+    ),
+    Row(
+        Defect::ForgivesErrors,
+        "what cannot be read is an empty library",
+        &[
+            "discover::opens_nothing_where_nothing_is",
+            "hostile::f06_truncated_is_not_a_shorter_library",
+            "hostile::empty_is_not_an_empty_library",
+            "hostile::garbage_is_an_error",
+            "hostile::folder_in_place_of_a_file_is_an_error",
+        ],
+    ),
+    Row(Defect::ForgetsAnItem, "every second read lacks an item", &["read::two_reads_are_equal"]),
+    Row(Defect::TouchesOnRead, "reading writes the same bytes", &["read::changes_no_byte"]),
+    Row(Defect::Reverses, "items come in the wrong order", &["read::is_sorted_and_unique"]),
+    Row(Defect::ReadsNonsense, "a rating reads as 1,000", &["read::values_are_what_the_app_holds"]),
+    Row(
+        Defect::ReadsOtherRevision,
+        "a read tells another revision",
+        &["read::revision_is_that_of_the_library"],
+    ),
+    Row(
+        Defect::SendsUnwanted,
+        "items are sent that nobody wants",
+        &["read::unwanted_containers_send_nothing"],
+    ),
+    Row(
+        Defect::TouchesOnWrite,
+        "every write writes the file anew",
+        &["write::nothing_writes_nothing", "write::old_values_write_nothing"],
+    ),
+    Row(Defect::DropsComposer, "one field is never written", &["write::random_edits_read_back"]),
+    Row(
+        Defect::ConstantRevision,
+        "the revision never changes",
+        &["write::revision_changes_with_the_library"],
+    ),
+    Row(
+        Defect::StripsUnknown,
+        "a write drops what is not modelled",
+        &["write::unmodelled_content_survives"],
+    ),
+    Row(
+        Defect::SilentlyReadOnly,
+        "edits of read-only fields vanish",
+        &["write::read_only_fields_are_refused"],
+    ),
+    Row(
+        Defect::Erodes,
+        "a rating loses a point with each write",
+        &["values::f23_ratings_do_not_erode"],
+    ),
+    Row(
+        Defect::HoldsHalf,
+        "holding a value twice halves it twice",
+        &["values::holding_is_idempotent"],
+    ),
+    Row(Defect::ShortCounters, "counters end at 65,535", &["values::counters_read_back"]),
+    Row(Defect::ShortTimes, "times end in 2038", &["values::f25_times_far_away_read_back"]),
+    Row(Defect::ZeroIsAbsent, "zero clears a field", &["values::f24_absent_is_not_zero"]),
+    Row(Defect::ComposesText, "decomposed letters are composed", &["values::f13_names_read_back"]),
+    Row(Defect::ShortLists, "a set keeps two elements", &["values::sets_read_back"]),
+    Row(Defect::CreatesEmpty, "a new playlist is empty", &["collections::are_created"]),
+    Row(Defect::KeepsNames, "renaming does nothing", &["collections::are_renamed"]),
+    Row(Defect::SortsEntries, "reordering sorts by path", &["collections::f21_are_reordered"]),
+    Row(Defect::DropsRepeats, "a song stands once", &["collections::f21_repeats_are_kept"]),
+    Row(Defect::KeepsRemoved, "removing does nothing", &["collections::are_removed"]),
+    Row(
+        Defect::CleansNames,
+        "a slash in a name becomes a line",
+        &["collections::f13_names_read_back"],
+    ),
+    Row(
+        Defect::JoinsNames,
+        "a second playlist of a name is the first",
+        &["collections::same_names_stay_apart"],
+    ),
+    Row(
+        Defect::IgnoresRevision,
+        "a stale revision is good enough",
+        &["guard::stale_revision_is_refused", "backup::stale_restore_is_refused"],
+    ),
+    Row(
+        Defect::IgnoresOld,
+        "what an edit expects is not compared",
+        &[
+            "guard::f19_changed_values_are_refused_and_the_rest_written",
+            "guard::f19_changed_collections_are_refused",
+        ],
+    ),
+    Row(Defect::SkipsStrangers, "edits of unknown items vanish", &["guard::strangers_are_refused"]),
+    Row(Defect::NeverAsks, "nobody asks whether the app runs", &["guard::f28_running_app_is_busy"]),
+    Row(
+        Defect::AsksOnce,
+        "nobody asks again before the file is replaced",
+        &["guard::f28_app_started_meanwhile_is_busy"],
+    ),
+    Row(
+        Defect::WritesUnknown,
+        "an unknown version is written",
+        &["guard::f31_unknown_version_is_read_only"],
+    ),
+    Row(
+        Defect::RestoresNothing,
+        "restoring does nothing",
+        &["backup::f33_restores_what_was_there"],
+    ),
+    Row(Defect::TouchesOnBackup, "backing up writes the same bytes", &["backup::changes_no_byte"]),
+    Row(Defect::Panics, "a damaged file is a panic", &["hostile::flipped_bytes_do_no_harm"]),
+    Row(
+        Defect::ReadsPipes,
+        "anything of the right name is opened",
+        &["hostile::pipe_in_place_of_a_file_is_an_error"],
+    ),
+    Row(
+        Defect::WritesInPlace,
+        "the file is written in place",
+        &["crash::f29_killed_it_is_old_or_new"],
+    ),
+    Row(
+        Defect::SwallowsErrors,
+        "a failed write is a success",
+        &["crash::f29_disk_full_it_is_old_or_new", "crash::f29_disk_failing_it_is_old_or_new"],
+    ),
+];
+
+fn main() -> ExitCode {
+    let mut subjects: Vec<_> = TABLE.iter().map(|row| subject(row.0)).collect();
+    subjects.push(subject(Defect::None(Kind::Exact)));
+    if let Some(code) = child(&subjects) {
+        return code;
+    }
+    let mut tests = Vec::new();
+    for row in TABLE {
+        for name in row.2 {
+            let defect = row.0;
+            let run = move || is_killed(defect, name);
+            tests.push(Trial::test(format!("{name} catches {defect:?}"), run));
+        }
+    }
+    tests.push(Trial::test("every_trial_has_a_mutant", every_trial_has_a_mutant));
+    tests.push(Trial::test("the_table_in_the_docs_is_current", table_is_current));
+    tests.push(Trial::test("no_fixtures_is_a_failure", no_fixtures_is_a_failure));
+    tests.push(Trial::test("without_strace_a_crash_trial_is_a_skip", no_rerun_is_a_skip));
+    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
+
+fn folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn subject(defect: Defect) -> Subject {
+    let mutant = Mutant::new(defect);
+    let app = mutant.kind().capabilities().app;
+    let fixtures =
+        folder().join("../translators/memory/fixtures").join(app.trim_start_matches("memory-"));
+    Subject::new(mutant, fixtures, Path::new(".local/share").join(app), |path| {
+        parse(path).map(drop)
+    })
+    .named(format!("{defect:?}"))
+    .with_unmodelled(|path| {
+        let library = parse(path)?;
+        let hues = library["items"].as_array().into_iter().flatten().map(|item| &item["hue"]);
+        Ok(format!("{} {:?}", library["window"], hues.collect::<Vec<_>>()))
+    })
+    .with_unknown_version(|path| {
+        let mut library = parse(path)?;
+        library["format"] = 2.into();
+        std::fs::write(file(path), library.to_string()).map_err(|error| error.to_string())
+    })
+}
+
+fn file(path: &Path) -> PathBuf {
+    path.join("library.json")
+}
+
+fn parse(path: &Path) -> Result<Json, String> {
+    let bytes = std::fs::read(file(path)).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+}
+
+fn outcome(subject: Subject, name: &str) -> Result<Outcome, Failed> {
+    let trial = trials(subject).into_iter().find(|trial| trial.name == name);
+    Ok(trial.ok_or_else(|| format!("there is no trial `{name}`"))?.run())
+}
+
+fn is_killed(defect: Defect, name: &str) -> Result<(), Failed> {
+    match outcome(subject(defect), name)? {
+        Outcome::Failed(_) => {}
+        // Without `strace` a crash cannot be tried, which the conformance tests say.
+        Outcome::Skipped(reason) if reason.starts_with("here:") => return Ok(()),
+        survived => return Err(format!("it survives: {survived:?}").into()),
+    }
+    // A trial that fails on everything catches nothing.
+    match outcome(subject(Defect::None(Mutant::new(defect).kind())), name)? {
+        Outcome::Failed(reason) => Err(format!("it fails without the defect too: {reason}").into()),
+        _ => Ok(()),
+    }
+}
+
+fn every_trial_has_a_mutant() -> Result<(), Failed> {
+    let all = trials(subject(Defect::None(Kind::Exact)));
+    let all: BTreeSet<_> = all.iter().map(|trial| trial.name).collect();
+    let covered: BTreeSet<_> = TABLE.iter().flat_map(|row| row.2.iter().copied()).collect();
+    let missing: Vec<_> = all.difference(&covered).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("no mutant for {missing:?}").into()) }
+}
+
+fn no_fixtures_is_a_failure() -> Result<(), Failed> {
+    let empty = tempfile::tempdir()?;
+    let none = Subject { fixtures: empty.path().to_owned(), ..subject(Defect::None(Kind::Exact)) };
+    let outcomes: Vec<_> = trials(none).iter().map(segue_conformance::Trial::run).collect();
+    match &outcomes[..] {
+        [Outcome::Failed(_)] => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn no_rerun_is_a_skip() -> Result<(), Failed> {
+    let alone = Subject { rerun: None, ..subject(Defect::None(Kind::Exact)) };
+    match outcome(alone, "crash::f29_killed_it_is_old_or_new")? {
+        Outcome::Skipped(reason) if reason.starts_with("here:") => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn table_is_current() -> Result<(), Failed> {
+    const BEGIN: &str = "<!-- generated by conformance/tests/mutants: begin -->\n";
+    const END: &str = "<!-- generated: end -->\n";
+    let path = folder().join("../docs/conformance.md");
+    let page = std::fs::read_to_string(&path)?;
+    let mut table =
+        String::from("| a translator whose defect is that | is caught by |\n| --- | --- |\n");
+    for row in TABLE {
+        table += &format!("| {} | `{}` |\n", row.1, row.2.join("`, `"));
+    }
+    let (before, rest) = page.split_once(BEGIN).ok_or("the begin mark is missing")?;
+    let (old, after) = rest.split_once(END).ok_or("the end mark is missing")?;
+    if std::env::var_os("SEGUE_BLESS").is_some() {
+        std::fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}"))?;
+    } else if old != table {
+        return Err("docs/conformance.md is out of date; run again with SEGUE_BLESS=1".into());
+    }
+    Ok(())
+}

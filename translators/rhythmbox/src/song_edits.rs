@@ -1,0 +1,183 @@
+//! Edits of songs, as splices of `rhythmdb.xml`.
+//!
+//! Only the element of an edited field is touched. A song that stands twice is not edited: when
+//! it starts next, Rhythmbox adds the two up, and what was written would not be what it holds.
+//!
+//! Invariant: an edit that changes nothing makes no splice.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use segue_translator::model::{FieldEdit, Value};
+use segue_translator::{Access, Refusal};
+
+use crate::column::Column;
+use crate::escape::escape;
+use crate::format::{Song, Songs, Tag};
+use crate::markup::Malformed;
+use crate::splice::Splice;
+
+/// What became of the edits.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The changes to the text.
+    pub(crate) splices: Vec<Splice>,
+    /// Edits that are not made, in the order of the edits.
+    pub(crate) refused: Vec<Refusal>,
+    /// Every location of the library, if asked for.
+    pub(crate) known: HashSet<Box<str>>,
+}
+
+/// Works out what `edits` do to the songs of `body`.
+pub(crate) fn plan(
+    body: &str,
+    mut songs: Songs<'_>,
+    edits: &[FieldEdit],
+    with_known: bool,
+) -> Result<Outcome, Malformed> {
+    let mut wanted: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (index, edit) in edits.iter().enumerate() {
+        wanted.entry(edit.item.as_bytes()).or_default().push(index);
+    }
+    let mut reasons = vec![Some("the library has no such song".to_owned()); edits.len()];
+    let mut splices: BTreeMap<&[u8], Vec<Splice>> = BTreeMap::new();
+    let mut outcome = Outcome::default();
+    let mut song = Song::default();
+    while songs.next(&mut song)? {
+        let Some(location) = song.location() else { continue };
+        if with_known {
+            outcome.known.insert(location.into());
+        }
+        let Some((&item, indices)) = wanted.get_key_value(location.as_bytes()) else { continue };
+        if splices.contains_key(item) {
+            splices.insert(item, Vec::new());
+            for &index in indices {
+                reasons[index] = Some("it stands twice; Rhythmbox will add the two up".to_owned());
+            }
+            continue;
+        }
+        splices.insert(item, edit_song(body, &song, indices, edits, &mut reasons));
+    }
+    outcome.splices = splices.into_values().flatten().collect();
+    outcome.refused = edits
+        .iter()
+        .zip(reasons)
+        .filter_map(|(edit, reason)| Some(Refusal { id: edit.item.clone(), reason: reason? }))
+        .collect();
+    Ok(outcome)
+}
+
+/// The splices of all edits of one song; sets the reason of each.
+fn edit_song(
+    body: &str,
+    song: &Song<'_>,
+    indices: &[usize],
+    edits: &[FieldEdit],
+    reasons: &mut [Option<String>],
+) -> Vec<Splice> {
+    let mut changes: BTreeMap<Tag, String> = BTreeMap::new();
+    let mut removals = Vec::new();
+    let mut seen = HashSet::new();
+    for &index in indices {
+        let edit = &edits[index];
+        let change = if seen.insert(edit.field.name) {
+            change(song, edit)
+        } else {
+            Err("the field is edited twice in one write".to_owned())
+        };
+        reasons[index] = change.as_ref().err().cloned();
+        match change {
+            Ok(Change::Nothing) | Err(_) => {}
+            Ok(Change::Put(tag, text)) => drop(changes.insert(tag, text)),
+            Ok(Change::Remove(tag)) => removals.push(tag),
+        }
+    }
+    let mut splices: Vec<Splice> = Vec::new();
+    for tag in removals {
+        splices.extend(remove(song, tag, 0));
+    }
+    for (tag, text) in changes {
+        splices.extend(put(body, song, tag, &text));
+    }
+    splices
+}
+
+enum Change {
+    Nothing,
+    Put(Tag, String),
+    Remove(Tag),
+}
+
+/// What an edit does, or why it is refused.
+fn change(song: &Song<'_>, edit: &FieldEdit) -> Result<Change, String> {
+    let no_such = || format!("Rhythmbox has no field `{}`", edit.field.name);
+    let column = Column::of(edit.field).ok_or_else(no_such)?;
+    if column.support.access == Access::Read {
+        return Err(format!("`{}` is read-only in Rhythmbox", edit.field.name));
+    }
+    if edit.new.as_ref().is_some_and(|new| !edit.field.shape.admits(new)) {
+        return Err(format!("the new value is no `{}`", edit.field.name));
+    }
+    let unreadable =
+        |reason| format!("what it holds of `{}` is unclear: {reason}", edit.field.name);
+    let current = column.lift(song).map_err(unreadable)?;
+    if current != edit.old {
+        let current = current.as_ref().map_or_else(|| "nothing".to_owned(), in_words);
+        return Err(format!("`{}` now holds {current}", edit.field.name));
+    }
+    let held = edit.new.as_ref().and_then(column.support.hold);
+    if held == current {
+        return Ok(Change::Nothing);
+    }
+    let text = edit.new.as_ref().and_then(|new| column.encode(new));
+    Ok(match (text, column.cleared) {
+        (Some(text), _) => Change::Put(column.tag, text),
+        (None, Some(cleared)) => Change::Put(column.tag, cleared.to_owned()),
+        (None, None) => Change::Remove(column.tag),
+    })
+}
+
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::Int(number) => number.to_string(),
+        Value::Real(number) => number.0.to_string(),
+        Value::Flag(flag) => flag.to_string(),
+        Value::Text(text) => format!("`{text}`"),
+        Value::List(texts) => format!("`{}`", texts.join("`, `")),
+    }
+}
+
+/// Removes the elements of this kind, except the last `keep`.
+fn remove(song: &Song<'_>, tag: Tag, keep: usize) -> Vec<Splice> {
+    let all: Vec<_> = song.elements.iter().filter(|e| e.tag == Some(tag)).collect();
+    all[..all.len().saturating_sub(keep)]
+        .iter()
+        .map(|element| Splice::new(element.lead..element.span.end, ""))
+        .collect()
+}
+
+/// Gives an element this text, or inserts it where the app would write it.
+fn put(body: &str, song: &Song<'_>, tag: Tag, text: &str) -> Vec<Splice> {
+    let mut splices = remove(song, tag, 1);
+    let text = escape(text);
+    let name = tag.name();
+    let Some(element) = song.element(tag) else {
+        let before = song.elements.iter().rfind(|other| other.tag.is_some_and(|t| t < tag));
+        let (place, blanks) = match before.or_else(|| song.elements.first()) {
+            Some(sibling) => (
+                before.map_or(song.head, |before| before.span.end),
+                &body[sibling.lead..sibling.span.start],
+            ),
+            None => (song.head, "\n    "),
+        };
+        let blanks = if blanks.trim_ascii().is_empty() { blanks } else { "" };
+        splices.push(Splice::new(place..place, format!("{blanks}<{name}>{text}</{name}>")));
+        return splices;
+    };
+    if let Some(inner) = &element.inner {
+        splices.push(Splice::new(inner.clone(), text));
+    } else {
+        let open = body[element.span.clone()].trim_end_matches("/>").trim_ascii_end();
+        splices.push(Splice::new(element.span.clone(), format!("{open}>{text}</{name}>")));
+    }
+    splices
+}
