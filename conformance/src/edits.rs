@@ -172,6 +172,27 @@ pub(crate) fn expected(
     after
 }
 
+/// Gives renamed collections the ids that they were found with, where the app's ids follow names
+/// and the new one cannot be known before.
+pub(crate) fn follow_names(expected: &mut Catalog, found: &Catalog, changes: &ChangeSet) {
+    for edit in &changes.collections {
+        let CollectionEdit::Rename { id, .. } = edit else { continue };
+        if found.collection(id).is_some() {
+            continue;
+        }
+        let Some(index) = expected.collections.iter().position(|one| one.id == *id) else {
+            continue;
+        };
+        let mut strangers = found.collections.iter().filter(|one| {
+            one.name == expected.collections[index].name && expected.collection(&one.id).is_none()
+        });
+        if let Some(stranger) = strangers.next() {
+            expected.collections[index].id = stranger.id.clone();
+        }
+    }
+    expected.collections.sort_by(|a, b| a.id.cmp(&b.id));
+}
+
 fn apply<'a>(
     collections: &mut Vec<Collection>,
     edit: &CollectionEdit,
@@ -229,7 +250,14 @@ pub(crate) fn difference(expected: &Catalog, found: &Catalog) -> Option<String> 
     }
     let mut pairs = expected.collections.iter().zip(&found.collections);
     let (one, other) = pairs.find(|(one, other)| one != other)?;
-    Some(format!("expected {one:?}, found {other:?}"))
+    Some(format!("expected {}, found {}", in_short(one), in_short(other)))
+}
+
+/// A collection without the length of its entries.
+fn in_short(one: &Collection) -> String {
+    let entries: Vec<_> = one.entries.iter().take(3).collect();
+    let (name, count) = (&one.name, one.entries.len());
+    format!("`{}` ({} {name:?} of {count}: {entries:?}…)", one.id, one.kind.name)
 }
 
 fn item_difference(one: &Item, other: &Item) -> String {

@@ -41,6 +41,8 @@ pub use trial::{Outcome, Trial, trials};
 ///     unmodelled: |path| Ok(path.display().to_string()),
 ///     // Optional: makes the library one of a version that nobody knows.
 ///     unknown_version: |_path| Ok(()),
+///     // Optional: why a crash may leave items new and collections old, or the reverse.
+///     separate_files: "items lie in items.xml, playlists in playlists.xml",
 /// }
 /// # }
 /// ```
@@ -53,13 +55,15 @@ macro_rules! suite {
         sound: $sound:expr
         $(, unmodelled: $unmodelled:expr)?
         $(, unknown_version: $unknown_version:expr)?
+        $(, separate_files: $separate_files:expr)?
         $(,)?
     ) => {
         fn main() -> ::std::process::ExitCode {
             let folder = ::std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
             let subject = $crate::Subject::new($translator, folder.join($fixtures), $home, $sound)
                 $(.with_unmodelled($unmodelled))?
-                $(.with_unknown_version($unknown_version))?;
+                $(.with_unknown_version($unknown_version))?
+                $(.with_separate_files($separate_files))?;
             $crate::main(vec![subject], &folder.join("tests/skips.txt"))
         }
     };

@@ -27,6 +27,9 @@ pub struct Subject {
     pub unmodelled: Option<Inspect<String>>,
     /// Makes a library one of a version that the translator cannot know.
     pub unknown_version: Option<Inspect<()>>,
+    /// Why items and collections lie in separate files, if they do. No app then replaces both at
+    /// once, so after a crash either may be old and the other new; else it is the whole library.
+    pub separate_files: Option<String>,
     /// What random edits follow from.
     pub seed: u64,
     /// A program and its arguments which call [`child`](crate::child) with this subject; without
@@ -52,6 +55,7 @@ impl Subject {
             sound: Arc::new(sound),
             unmodelled: None,
             unknown_version: None,
+            separate_files: None,
             seed: seed.and_then(|seed| seed.parse().ok()).unwrap_or(1),
             rerun: std::env::current_exe().ok().map(|program| vec![program.into()]),
         }
@@ -76,5 +80,10 @@ impl Subject {
         make: impl Fn(&Path) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         Self { unknown_version: Some(Arc::new(make)), ..self }
+    }
+
+    /// The same, with items and collections in separate files, and why.
+    pub fn with_separate_files(self, why: impl Into<String>) -> Self {
+        Self { separate_files: Some(why.into()), ..self }
     }
 }

@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use segue_translator::Capabilities;
+
 use crate::laid::Laid;
 use crate::laws;
 use crate::subject::Subject;
@@ -119,6 +121,11 @@ impl Case<'_> {
     /// A fresh copy of the fixture.
     pub(crate) fn lay(&self) -> Verdict<Laid> {
         Laid::new(self.subject, self.fixture)
+    }
+
+    /// What the fixture's version of the app can hold.
+    pub(crate) fn capabilities(&self) -> Verdict<&'static Capabilities> {
+        Ok(self.lay()?.open()?.capabilities())
     }
 }
 

@@ -10,6 +10,7 @@ use crate::trial::{Case, Law, Verdict, ensure, fail, skip};
 pub(crate) const LAWS: &[Law] = &[
     Law { name: "collections::are_created", check: create },
     Law { name: "collections::are_renamed", check: rename },
+    Law { name: "collections::keep_their_ids_when_renamed", check: ids_stay },
     Law { name: "collections::f21_are_reordered", check: reorder },
     Law { name: "collections::f21_repeats_are_kept", check: repeats },
     Law { name: "collections::are_removed", check: remove },
@@ -18,7 +19,7 @@ pub(crate) const LAWS: &[Law] = &[
 ];
 
 fn support(case: &Case<'_>) -> Verdict<&'static CollectionSupport> {
-    let support = edits::writable_collection(case.subject.translator.capabilities());
+    let support = edits::writable_collection(case.capabilities()?);
     support.map_or_else(|| skip("declares: no collection may be written"), Ok)
 }
 
@@ -29,8 +30,9 @@ fn apply(case: &Case<'_>, laid: &Laid, collections: Vec<CollectionEdit>) -> Verd
     let written = laid.write(&changes)?;
     ensure!(written.refused.is_empty(), "refused: {:?} of {changes:?}", written.refused);
     let (after, _) = laid.read()?;
-    let capabilities = case.subject.translator.capabilities();
-    let expected = edits::expected(&before, &changes, &written, capabilities);
+    let capabilities = case.capabilities()?;
+    let mut expected = edits::expected(&before, &changes, &written, capabilities);
+    edits::follow_names(&mut expected, &after, &changes);
     edits::difference(&expected, &after).map_or(Ok(written), fail)
 }
 
@@ -81,6 +83,21 @@ fn rename(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
     let one = made(case, &laid, "Before", false)?;
     apply(case, &laid, vec![edits::rename(&one, "After")]).map(drop)
+}
+
+fn ids_stay(case: &Case<'_>) -> Verdict {
+    support(case)?;
+    let laid = case.lay()?;
+    let one = made(case, &laid, "Before", false)?;
+    apply(case, &laid, vec![edits::rename(&one, "After")])?;
+    let (catalog, _) = laid.read()?;
+    if catalog.collection(&one.id).is_some() {
+        return Ok(());
+    }
+    // An app whose collections have no ids of their own: lawful, and worth being seen.
+    let follows = catalog.collections.iter().any(|other| &*other.name == "After");
+    ensure!(follows, "the renamed collection is gone");
+    skip("found: ids follow names, so a renamed collection has another id")
 }
 
 fn reorder(case: &Case<'_>) -> Verdict {

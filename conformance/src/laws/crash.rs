@@ -122,7 +122,7 @@ fn at_every(case: &Case<'_>, blow: &Blow) -> Verdict {
         );
         let injected = killed || read(Path::new(&*log))?.contains("(INJECTED)");
         ensure!(injected, "{at}: the call was not made again");
-        let state = is_old_or_new(&laid, &old, &new, &at)?;
+        let state = is_old_or_new(case, &laid, (&old, &new), &at)?;
         ensure!(code != Some(0) || state == State::New, "{at}: success was told, nothing written");
         goes_on(case, &laid, &at)?;
     }
@@ -133,9 +133,23 @@ fn at_every(case: &Case<'_>, blow: &Blow) -> Verdict {
 enum State {
     Old,
     New,
+    /// Items of one and collections of the other, where that is declared.
+    Between,
 }
 
-fn is_old_or_new(laid: &Laid, old: &Catalog, new: &Catalog, at: &str) -> Verdict<State> {
+/// Whether items and collections are each old or new.
+fn is_of_both(old: &Catalog, new: &Catalog, found: &Catalog) -> bool {
+    (found.items == old.items || found.items == new.items)
+        && (found.collections == old.collections || found.collections == new.collections)
+}
+
+fn is_old_or_new(
+    case: &Case<'_>,
+    laid: &Laid,
+    (old, new): (&Catalog, &Catalog),
+    at: &str,
+) -> Verdict<State> {
+    let separate = case.subject.separate_files.is_some();
     let read = laid.open().and_then(|library| Collector::collect(&*library).or_fail("read"));
     let Ok((found, _)) = read else {
         return fail(format!("{at}: the library cannot be read: {:?}", read.err()));
@@ -143,6 +157,7 @@ fn is_old_or_new(laid: &Laid, old: &Catalog, new: &Catalog, at: &str) -> Verdict
     let state = match (edits::difference(old, &found), edits::difference(new, &found)) {
         (None, _) => State::Old,
         (_, None) => State::New,
+        (Some(_), Some(_)) if separate && is_of_both(old, new, &found) => State::Between,
         (Some(old), Some(new)) => {
             return fail(format!("{at}: neither old ({old}) nor new ({new})"));
         }
@@ -154,7 +169,7 @@ fn is_old_or_new(laid: &Laid, old: &Catalog, new: &Catalog, at: &str) -> Verdict
 /// What a crash left behind must not be in the way of the next write.
 fn goes_on(case: &Case<'_>, laid: &Laid, at: &str) -> Verdict {
     let (catalog, _) = laid.read()?;
-    let capabilities = case.subject.translator.capabilities();
+    let capabilities = case.capabilities()?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed + 1);
     let fields = edits::random_fields(&mut rng, &catalog, capabilities);
     let changes = ChangeSet { fields, collections: Vec::new() };

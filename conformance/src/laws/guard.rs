@@ -45,8 +45,9 @@ fn pairs(case: &Case<'_>, laid: &Laid) -> Verdict<(Vec<FieldEdit>, Vec<FieldEdit
         return fail("the fixture has fewer than two items");
     };
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
+    let capabilities = case.capabilities()?;
     let mut edits_of = |item| -> Vec<FieldEdit> {
-        let supports = edits::writable(case.subject.translator.capabilities());
+        let supports = edits::writable(capabilities);
         let edits = supports.filter_map(|support| {
             let mut values = (0..50).map(|_| edits::value(&mut rng, support.field));
             let new = values.find(|new| {
@@ -88,13 +89,13 @@ fn changed(case: &Case<'_>) -> Verdict {
     );
     let (after, _) = laid.read()?;
     let made = ChangeSet { fields: right, collections: Vec::new() };
-    let capabilities = case.subject.translator.capabilities();
+    let capabilities = case.capabilities()?;
     let expected = edits::expected(&before, &made, &written, capabilities);
     edits::difference(&expected, &after).map_or(Ok(()), fail)
 }
 
 fn changed_collections(case: &Case<'_>) -> Verdict {
-    let Some(support) = edits::writable_collection(case.subject.translator.capabilities()) else {
+    let Some(support) = edits::writable_collection(case.capabilities()?) else {
         return skip("declares: no collection may be written");
     };
     let laid = case.lay()?;

@@ -60,7 +60,7 @@ fn sorted(case: &Case<'_>) -> Verdict {
 }
 
 fn held(case: &Case<'_>) -> Verdict {
-    let capabilities = case.subject.translator.capabilities();
+    let capabilities = case.capabilities()?;
     let (catalog, _) = case.lay()?.read()?;
     ensure!(!catalog.items.is_empty(), "the fixture has no items, so it shows nothing");
     for item in &catalog.items {

@@ -25,7 +25,10 @@ fn put(laid: &Laid, support: &FieldSupport, new: Option<Value>) -> Verdict<Optio
     let edit = edits::edit(item, support.field, new);
     let changes = ChangeSet { fields: vec![edit], collections: Vec::new() };
     let written = laid.write(&changes)?;
-    ensure!(written.refused.is_empty(), "refused: {:?} of {changes:?}", written.refused);
+    if let Some(refusal) = written.refused.first() {
+        let (name, new) = (support.field.name, &changes.fields[0].new);
+        return fail(format!("`{name}` set to {new:?} is refused: {}", refusal.reason));
+    }
     let (after, _) = laid.read()?;
     let Some(found) = after.item(&item.id) else { return fail("the item is gone") };
     let found = found.fields.value(support.field).cloned();
@@ -50,9 +53,12 @@ fn put_all(laid: &Laid, support: &FieldSupport, values: &[Option<Value>]) -> Ver
     Ok(())
 }
 
-fn matching(case: &Case<'_>, which: impl Fn(&Field) -> bool) -> Vec<&'static FieldSupport> {
-    let capabilities = case.subject.translator.capabilities();
-    edits::writable(capabilities).filter(|support| which(support.field)).collect()
+fn matching(
+    case: &Case<'_>,
+    which: impl Fn(&Field) -> bool,
+) -> Verdict<Vec<&'static FieldSupport>> {
+    let capabilities = case.capabilities()?;
+    Ok(edits::writable(capabilities).filter(|support| which(support.field)).collect())
 }
 
 fn is_rating(field: &Field) -> bool {
@@ -65,7 +71,7 @@ fn is_time(field: &Field) -> bool {
 }
 
 fn ratings(case: &Case<'_>) -> Verdict {
-    let supports = matching(case, is_rating);
+    let supports = matching(case, is_rating)?;
     let Some(support) = supports.first() else {
         return skip("declares: no rating may be written");
     };
@@ -93,7 +99,7 @@ fn ratings(case: &Case<'_>) -> Verdict {
 
 fn hold_twice(case: &Case<'_>) -> Verdict {
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
-    for support in case.subject.translator.capabilities().fields {
+    for support in case.capabilities()?.fields {
         let mut values: Vec<_> = (0..200).map(|_| edits::value(&mut rng, support.field)).collect();
         if is_rating(support.field) {
             values.extend((0..=100).map(Value::Int));
@@ -114,7 +120,7 @@ fn hold_twice(case: &Case<'_>) -> Verdict {
 
 fn counters(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
-    let supports = matching(case, |field| field.rule == Rule::Counter);
+    let supports = matching(case, |field| field.rule == Rule::Counter)?;
     let numbers = [1, 0, 2, 255, 256, 65_535, 65_536, i64::from(i32::MAX), i64::from(u32::MAX), 3];
     for support in &supports {
         put_all(&laid, support, &numbers.map(|number| Some(Value::Int(number))))?;
@@ -124,7 +130,7 @@ fn counters(case: &Case<'_>) -> Verdict {
 
 fn times(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
-    let supports = matching(case, is_time);
+    let supports = matching(case, is_time)?;
     // Epoch, both ends of 32 bits, both sides of a change to summer time, years 2200 and 9999.
     let seconds = [
         1,
@@ -150,7 +156,7 @@ fn times(case: &Case<'_>) -> Verdict {
 
 fn absent(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
-    let supports = matching(case, |_| true);
+    let supports = matching(case, |_| true)?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
     for support in &supports {
         let some = Some(edits::value(&mut rng, support.field));
@@ -171,12 +177,12 @@ fn absent(case: &Case<'_>) -> Verdict {
 
 fn names(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
-    let texts = matching(case, |field| field.shape == Shape::Text);
+    let texts = matching(case, |field| field.shape == Shape::Text)?;
     for support in &texts {
         let values: Vec<_> = NAMES.iter().map(|name| Some(Value::text(*name))).collect();
         put_all(&laid, support, &values)?;
     }
-    let lists = matching(case, |field| field.shape == Shape::List && field.rule == Rule::Register);
+    let lists = matching(case, |field| field.shape == Shape::List && field.rule == Rule::Register)?;
     for support in &lists {
         let one = NAMES.iter().map(|name| Some(Value::list([*name])));
         let all = Value::list(NAMES.iter().copied());
@@ -190,8 +196,8 @@ fn names(case: &Case<'_>) -> Verdict {
 }
 
 fn sets(case: &Case<'_>) -> Verdict {
-    let capabilities = case.subject.translator.capabilities();
-    let supports = matching(case, |field| field.rule == Rule::Set);
+    let capabilities = case.capabilities()?;
+    let supports = matching(case, |field| field.rule == Rule::Set)?;
     if supports.is_empty() {
         let any = capabilities.fields.iter().find(|support| support.field.rule == Rule::Set);
         return skip(if any.is_some_and(|support| support.access == Access::Read) {

@@ -31,7 +31,7 @@ fn nothing(case: &Case<'_>) -> Verdict {
 fn old_values(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
     let (catalog, _) = laid.read()?;
-    let capabilities = case.subject.translator.capabilities();
+    let capabilities = case.capabilities()?;
     let mut changes = ChangeSet::default();
     for item in &catalog.items {
         for support in edits::writable(capabilities) {
@@ -59,7 +59,7 @@ fn old_values(case: &Case<'_>) -> Verdict {
 
 fn random_edits(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
-    let capabilities = case.subject.translator.capabilities();
+    let capabilities = case.capabilities()?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
     let (mut before, reading) = laid.read()?;
     let losses = reading.losses;
@@ -76,7 +76,8 @@ fn random_edits(case: &Case<'_>) -> Verdict {
         let creates = creates.filter(|edit| matches!(edit, CollectionEdit::Create { .. })).count();
         ensure!(written.created.len() == creates, "{creates} made, {:?}", written.created);
         let (after, reading) = laid.read()?;
-        let expected = edits::expected(&before, &changes, &written, capabilities);
+        let mut expected = edits::expected(&before, &changes, &written, capabilities);
+        edits::follow_names(&mut expected, &after, &changes);
         if let Some(difference) = edits::difference(&expected, &after) {
             return fail(difference);
         }
@@ -100,7 +101,7 @@ pub(crate) fn some_change(
     case: &Case<'_>,
     catalog: &segue_translator::model::Catalog,
 ) -> Verdict<ChangeSet> {
-    let capabilities = case.subject.translator.capabilities();
+    let capabilities = case.capabilities()?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
     let changes = edits::random(&mut rng, catalog, capabilities);
     if changes.is_empty() {
@@ -114,7 +115,7 @@ fn unmodelled(case: &Case<'_>) -> Verdict {
         return skip("the test gives no `unmodelled`");
     };
     let laid = case.lay()?;
-    let capabilities = case.subject.translator.capabilities();
+    let capabilities = case.capabilities()?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
     let before = digest(&laid.path()).or_fail("cannot digest the fixture")?;
     ensure!(!before.is_empty(), "the fixture holds nothing unmodelled, so it shows nothing");
@@ -133,7 +134,7 @@ fn unmodelled(case: &Case<'_>) -> Verdict {
 
 fn read_only(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
-    let capabilities = case.subject.translator.capabilities();
+    let capabilities = case.capabilities()?;
     let (catalog, _) = laid.read()?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
     let Some(item) = catalog.items.first() else { return fail("the fixture has no items") };

@@ -67,6 +67,11 @@ fn bend_collection(defect: Defect, edit: &mut CollectionEdit, now: &Catalog) {
     if defect == Defect::IgnoresOld {
         expect_what_is(edit, now);
     }
+    if let (Defect::LosesRenamed, CollectionEdit::Rename { id, .. }) = (defect, &edit) {
+        let old = now.collection(id).map(|one| one.entries.clone()).unwrap_or_default();
+        *edit = CollectionEdit::Remove { id: id.clone(), old };
+        return;
+    }
     match (defect, edit) {
         (Defect::CreatesEmpty, CollectionEdit::Create { entries, .. }) => entries.clear(),
         (Defect::SortsEntries, CollectionEdit::Reorder { new, .. }) => new.sort(),

@@ -42,6 +42,7 @@ pub(crate) enum Defect {
     ShortLists,
     CreatesEmpty,
     KeepsNames,
+    LosesRenamed,
     SortsEntries,
     DropsRepeats,
     KeepsRemoved,

@@ -94,6 +94,11 @@ static TABLE: &[Row] = &[
     Row(Defect::ShortLists, "a set keeps two elements", &["values::sets_read_back"]),
     Row(Defect::CreatesEmpty, "a new playlist is empty", &["collections::are_created"]),
     Row(Defect::KeepsNames, "renaming does nothing", &["collections::are_renamed"]),
+    Row(
+        Defect::LosesRenamed,
+        "a renamed playlist is gone",
+        &["collections::keep_their_ids_when_renamed"],
+    ),
     Row(Defect::SortsEntries, "reordering sorts by path", &["collections::f21_are_reordered"]),
     Row(Defect::DropsRepeats, "a song stands once", &["collections::f21_repeats_are_kept"]),
     Row(Defect::KeepsRemoved, "removing does nothing", &["collections::are_removed"]),

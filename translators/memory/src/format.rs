@@ -137,10 +137,7 @@ fn list_mut<'a>(root: &'a mut Map<String, Json>, key: &str) -> &'a mut Vec<Json>
     if !slot.is_array() {
         *slot = Json::Array(Vec::new());
     }
-    match slot {
-        Json::Array(list) => list,
-        _ => unreachable!("it was made a list above"),
-    }
+    slot.as_array_mut().expect("it was made a list above")
 }
 
 pub(crate) fn id_of(json: &Json) -> Option<&str> {
