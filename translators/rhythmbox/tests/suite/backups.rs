@@ -59,8 +59,11 @@ fn a_stale_or_running_library_is_not_restored() {
     library.back_up(into.path()).unwrap();
     let revision = library.revision().unwrap();
     fs::write(shelf.path("playlists.xml"), "<rhythmdb-playlists/>").unwrap();
-    let error = library.restore(&revision, into.path()).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Stale);
+    let running = Rhythmbox.open(shelf.folder(), StartsAt::question(0)).unwrap();
+    for library in [library, running] {
+        let error = library.restore(&revision, into.path()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Stale);
+    }
     for question in [0, 1] {
         let busy = Rhythmbox.open(shelf.folder(), StartsAt::question(question)).unwrap();
         let error = busy.restore(&busy.revision().unwrap(), into.path()).unwrap_err();

@@ -1,0 +1,98 @@
+//! The agent's folder: the store, the keys, the backups.
+//!
+//! Keys are 0600 files and never leave this folder. A copied folder is another incarnation: its
+//! changes have another actor, so that it can never be mistaken for this one.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use segue_access::{DeviceKey, PersonKey};
+use segue_store::Store;
+use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
+use crate::world::World;
+
+/// The folder and what is open of it.
+pub(crate) struct Home {
+    pub(crate) folder: PathBuf,
+    pub(crate) store: Store,
+    pub(crate) device: DeviceKey,
+    pub(crate) person: PersonKey,
+    /// Who our changes are by: device and incarnation.
+    pub(crate) actor: [u8; 16],
+}
+
+impl Home {
+    /// Opens the folder, and makes it and its keys if they do not exist.
+    pub(crate) fn open(folder: &Path, world: &World) -> Result<Self, Failure> {
+        let path = folder.join("segue.db");
+        let mut store = Store::open(&path)?;
+        let device = DeviceKey::from_seed(key(folder, "device.key", world)?);
+        let person = PersonKey::from_seed(key(folder, "person.key", world)?);
+        let incarnation = incarnation(&mut store, &path, world)?;
+        let mut hasher = Sha256::new();
+        hasher.update(b"segue actor v1\0");
+        hasher.update(device.id().0);
+        hasher.update(incarnation.as_bytes());
+        let mut actor = [0; 16];
+        actor.copy_from_slice(&hasher.finalize()[..16]);
+        Ok(Self { folder: folder.to_owned(), store, device, person, actor })
+    }
+
+    /// Where the backups of an operation's library are.
+    pub(crate) fn backup_folder(&self, name: &str) -> PathBuf {
+        self.folder.join("backups").join(name)
+    }
+}
+
+/// A new incarnation whenever the store's file is not the one that we made: a copy, a restore.
+fn incarnation(store: &mut Store, path: &Path, world: &World) -> Result<String, Failure> {
+    let meta = fs::metadata(path).map_err(|error| io("read", path, &error))?;
+    let mark = format!("{}:{}", meta.dev(), meta.ino());
+    if let (Some(incarnation), true) =
+        (store.setting("incarnation")?, store.setting("incarnation mark")?.as_ref() == Some(&mark))
+    {
+        return Ok(incarnation);
+    }
+    let fresh: [u8; 16] = world.random_bytes();
+    let text = segue_model::ItemId(fresh).to_string();
+    let tx = store.transaction()?;
+    tx.put_setting("incarnation", &text)?;
+    tx.put_setting("incarnation mark", &mark)?;
+    tx.commit()?;
+    Ok(text)
+}
+
+/// A secret key's seed, drawn once.
+fn key(folder: &Path, name: &str, world: &World) -> Result<[u8; 32], Failure> {
+    let path = folder.join(name);
+    match fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map_err(|_| {
+            let sentence = format!("{} is no key", path.display());
+            Failure::refused(sentence, "restore it from a backup; without it nobody is you")
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let seed: [u8; 32] = world.random_bytes();
+            let fail = |error: std::io::Error| io("write", &path, &error);
+            let temporary = path.with_extension("new");
+            let _ = fs::remove_file(&temporary);
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&temporary)
+                .map_err(fail)?;
+            file.write_all(&seed).and_then(|()| file.sync_all()).map_err(fail)?;
+            fs::rename(&temporary, &path).map_err(fail)?;
+            Ok(seed)
+        }
+        Err(error) => Err(io("read", &path, &error)),
+    }
+}
+
+fn io(operation: &'static str, path: &Path, error: &std::io::Error) -> Failure {
+    segue_translator::Error::io(operation, path, error).into()
+}

@@ -1,0 +1,235 @@
+//! Says what happened to each item of each member, and which item of the document it is.
+
+use std::collections::HashMap;
+
+use segue_document::shard_of;
+use segue_model::{BaseItem, Item, ItemId, LinkId, Location, NativeId, OperationId};
+use segue_reconcile::guard::{Batch, Tally, looks_rebuilt};
+use segue_reconcile::identify::{self, Evidence, Known, Party, Question, Rung};
+use segue_reconcile::arrival;
+use sha2::{Digest, Sha256};
+
+use super::draft::Sight;
+use super::{Member, MemberDraft, Pass};
+use crate::failure::Failure;
+
+/// What binding found out beside the bindings.
+pub(super) struct Bound {
+    pub(super) questions: Vec<Question>,
+    pub(super) matched: Vec<(Rung, u64)>,
+}
+
+/// Binds every item that is new to its link, and sorts all work by shard.
+pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound, Failure> {
+    let mut arrived: Vec<Vec<Item>> = Vec::new();
+    for (index, member) in members.iter_mut().enumerate() {
+        arrived.push(sort_differences(pass, index, member));
+    }
+    if arrived.iter().all(Vec::is_empty) {
+        return Ok(Bound { questions: Vec::new(), matched: Vec::new() });
+    }
+    let parties: Vec<Party> = members
+        .iter()
+        .zip(&arrived)
+        .map(|(member, items)| {
+            let view = member.view();
+            let items = items.iter().map(|item| Evidence::of_item(&view, item)).collect();
+            Party { link: member.row.id, items }
+        })
+        .collect();
+    let known = known(pass, members)?;
+    let operation = pass.frame.operation;
+    let natives: HashMap<LinkId, &Vec<Item>> =
+        members.iter().map(|member| member.row.id).zip(&arrived).collect();
+    let fresh = |link, index: usize| fresh_id(operation, link, &natives[&link][index].id);
+    let identified = identify::identify(known, &parties, &fresh);
+    drop(natives);
+    let mut matched: Vec<_> = identified.matched.into_iter().collect();
+    matched.sort_unstable();
+    let mut seen: HashMap<ItemId, u32> = HashMap::new();
+    identified.items.iter().flatten().for_each(|item| *seen.entry(*item).or_default() += 1);
+    for ((draft, items), ids) in pass.drafts.iter_mut().zip(arrived).zip(identified.items) {
+        for (item, id) in items.into_iter().zip(ids) {
+            draft.only_here += u64::from(seen[&id] == 1);
+            draft.add(id, Sight::New(item));
+        }
+    }
+    Ok(Bound { questions: identified.questions, matched })
+}
+
+/// Sorts out what changed, moved, vanished; returns what is left to identify.
+fn sort_differences(pass: &mut Pass<'_>, index: usize, member: &mut Member) -> Vec<Item> {
+    let Some(difference) = member.difference.as_mut() else { return Vec::new() };
+    let mut changed = std::mem::take(&mut difference.changed);
+    let mut vanished = std::mem::take(&mut difference.vanished);
+    let mut arrived = std::mem::take(&mut difference.arrived);
+    let draft = &mut pass.drafts[index];
+    for (from, to) in moves(&mut vanished, &mut arrived) {
+        draft.moved.insert(from.held.id.clone(), to.id.clone());
+        draft.add(from.item, Sight::Again(from, to));
+    }
+    draft.rebuilt = rebuilt(&changed);
+    let frame = pass.frame;
+    let mut tally = Tally::default();
+    count_blanks(member, draft, &changed, &mut tally);
+    let (gone, dropped): (Vec<BaseItem>, Vec<BaseItem>) = vanished
+        .into_iter()
+        .partition(|base| base.gone || !base.held.location.as_ref().is_some_and(frame.present));
+    tally.add(Batch::Removals, dropped.len() as u64);
+    tally.total(Batch::Removals, member.base_len);
+    if !member.pairing {
+        tally.add(Batch::Additions, arrived.len() as u64);
+        tally.total(Batch::Additions, member.base_len);
+    }
+    draft.judge(frame, member, &tally);
+    draft.absent.extend(gone.iter().chain(&dropped).map(|base| base.held.id.clone()));
+    let fresh_loss = gone.into_iter().filter(|base| !base.gone);
+    fresh_loss.for_each(|base| draft.add(base.item, Sight::Gone(base)));
+    if !draft.holds(&Batch::Removals) {
+        dropped.into_iter().for_each(|base| draft.add(base.item, Sight::Dropped(base)));
+    }
+    if draft.holds(&Batch::Additions) {
+        draft.refused_additions = true;
+        arrived.clear();
+    }
+    for (base, now) in changed.drain(..) {
+        freeze(draft, &base, &now);
+        let again = base.gone || draft.rebuilt;
+        let sight = if again { Sight::Again(base, now) } else { Sight::Changed(base, now) };
+        let item = match &sight {
+            Sight::Changed(base, _) | Sight::Again(base, _) => base.item,
+            _ => continue,
+        };
+        draft.add(item, sight);
+    }
+    arrived
+}
+
+/// Takes the pairs of one thing that moved out of both lists.
+fn moves(vanished: &mut Vec<BaseItem>, arrived: &mut Vec<Item>) -> Vec<(BaseItem, Item)> {
+    if vanished.is_empty() || arrived.is_empty() {
+        return Vec::new();
+    }
+    let old: Vec<&Item> = vanished.iter().map(|base| &base.held).collect();
+    let new: Vec<&Item> = arrived.iter().collect();
+    let pairs: HashMap<usize, usize> = arrival::pair(&old, &new).into_iter().collect();
+    let mut arrivals: Vec<Option<Item>> = std::mem::take(arrived).into_iter().map(Some).collect();
+    let mut moved = Vec::new();
+    let mut index = 0;
+    vanished.retain_mut(|base| {
+        let to = pairs.get(&index).and_then(|to| arrivals[*to].take());
+        index += 1;
+        match to {
+            Some(item) => {
+                moved.push((base.clone(), item));
+                false
+            }
+            None => true,
+        }
+    });
+    arrived.extend(arrivals.into_iter().flatten());
+    moved
+}
+
+/// What people did with items: everything but tags.
+fn has_use(item: &Item) -> bool {
+    item.fields.iter().any(|(field, _)| !field.descriptive && field.name != "added_at")
+}
+
+fn rebuilt(changed: &[(BaseItem, Item)]) -> bool {
+    let had = changed.iter().filter(|(base, _)| !base.gone && has_use(&base.held));
+    let lost = had.clone().filter(|(_, now)| !has_use(now)).count();
+    looks_rebuilt(had.count() as u64, lost as u64)
+}
+
+fn count_blanks(
+    member: &Member,
+    draft: &MemberDraft,
+    changed: &[(BaseItem, Item)],
+    tally: &mut Tally,
+) {
+    if draft.rebuilt {
+        return;
+    }
+    for (base, now) in changed.iter().filter(|(base, _)| !base.gone) {
+        for (field, _) in base.held.fields.iter() {
+            if now.fields.value(field).is_none() {
+                tally.add(Batch::Blanked(field.name), 1);
+            }
+        }
+    }
+    let present = member.difference.as_ref().map(|difference| &difference.present);
+    let blanked: Vec<(Batch, u64)> =
+        tally.iter().map(|(batch, count)| (batch.clone(), count.changed)).collect();
+    for (batch, lost) in blanked {
+        let Batch::Blanked(field) = batch else { continue };
+        let left = present.and_then(|present| present.get(field)).copied().unwrap_or(0);
+        tally.total(Batch::Blanked(field), left + lost);
+    }
+}
+
+/// Remembers which lost values of an item are held.
+fn freeze(draft: &mut MemberDraft, base: &BaseItem, now: &Item) {
+    let lost = base.held.fields.iter().map(|(field, _)| field);
+    let held = lost.filter(|field| {
+        now.fields.value(field).is_none() && draft.holds(&Batch::Blanked(field.name))
+    });
+    let names: std::collections::BTreeSet<_> = held.map(|field| field.name).collect();
+    if !names.is_empty() {
+        draft.frozen.insert(now.id.clone(), names);
+    }
+}
+
+/// All live items of the document with their evidence. Needed only when something is new.
+fn known(pass: &mut Pass<'_>, members: &[Member]) -> Result<Vec<Known>, Failure> {
+    let mut bound: HashMap<ItemId, Vec<LinkId>> = HashMap::new();
+    let roots: HashMap<LinkId, Option<&Location>> =
+        members.iter().map(|member| (member.row.id, member.row.root.as_ref())).collect();
+    for row in pass.frame.store.links()?.iter().filter(|row| row.active) {
+        pass.frame.store.bindings(row.id, |_, item, _| {
+            bound.entry(item).or_default().push(row.id);
+            std::ops::ControlFlow::Continue(())
+        })?;
+    }
+    let file = |link: LinkId, path: &Location| absolute(*roots.get(&link)?, path);
+    let mut known = Vec::new();
+    for shard in pass.shards.written() {
+        for (id, record) in pass.shards.records(shard)? {
+            if record.live.is_none() || record.kind.is_some() {
+                continue;
+            }
+            let item = ItemId(id);
+            let evidence = Evidence::of_record(&record, &file);
+            let mut links = bound.get(&item).cloned().unwrap_or_default();
+            for other in pass.same.component(&item).into_iter().flatten() {
+                links.extend(bound.get(other).into_iter().flatten());
+            }
+            known.push(Known { item, evidence, bound: links });
+        }
+        pass.shards.release(shard);
+    }
+    Ok(known)
+}
+
+fn absolute(root: Option<&Location>, path: &Location) -> Option<Location> {
+    if path.as_bytes().first() == Some(&b'/') {
+        return Some(path.clone());
+    }
+    Some(Location::new([root?.as_bytes(), b"/", path.as_bytes()].concat()))
+}
+
+/// A random id that the same plan gives again: drawn from the operation's own random id.
+fn fresh_id(operation: OperationId, link: LinkId, native: &NativeId) -> ItemId {
+    let mut hasher = Sha256::new();
+    hasher.update(b"segue item v1\0");
+    hasher.update(operation.0);
+    hasher.update(link.0);
+    hasher.update(native.as_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&hasher.finalize()[..16]);
+    // Shard 0 is for collections and the document's own record.
+    if shard_of(&id) == super::LISTS {
+        id[0] = 1 + id[15] % 255;
+    }
+    ItemId(id)
+}

@@ -1,0 +1,189 @@
+//! What a pass would do to one member: lifts, edits, and the base that follows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use segue_model::{
+    BaseItem, ChangeSet, Collection, CollectionEdit, CollectionId, EntryId, FieldEdit, Heads, Item,
+    ItemId, NativeId,
+};
+use segue_reconcile::guard::{Batch, Count, Tally};
+
+use super::{Frame, Member};
+use crate::failure::Failure;
+
+/// What happened to one item of a library.
+#[derive(Debug)]
+pub(crate) enum Sight {
+    /// The link sees it for the first time.
+    New(Item),
+    /// The app changed it.
+    Changed(BaseItem, Item),
+    /// It moved, or came back, or the app rebuilt its library: what it lost on the way is no edit.
+    Again(BaseItem, Item),
+    /// A person removed it from the app.
+    Dropped(BaseItem),
+    /// The app no longer lists it and its file is missing.
+    Gone(BaseItem),
+}
+
+/// One item with its place in the document.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) item: ItemId,
+    pub(crate) sight: Sight,
+    /// What the app had been shown of it after this pass's lift, where that differs from the shard.
+    pub(crate) shown: Option<Heads>,
+}
+
+/// A batch that a guard holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) batch: Batch,
+    pub(crate) count: Count,
+}
+
+/// One collection of a member.
+#[derive(Debug, Clone)]
+pub(crate) struct ListPlan {
+    pub(crate) collection: CollectionId,
+    /// What the library holds, entries that nobody knows left out.
+    pub(crate) held: Collection,
+    /// The document's ids of its entries.
+    pub(crate) entries: Vec<EntryId>,
+    /// What the app had been shown of it.
+    pub(crate) shown: Option<Heads>,
+    /// Whether entries of the library are left out of `held`: then it must not be written.
+    pub(crate) partial: bool,
+}
+
+/// What a pass would do to one member.
+#[derive(Debug, Default)]
+pub(crate) struct MemberDraft {
+    /// Items with something to say, by shard.
+    pub(crate) work: BTreeMap<u8, Vec<Work>>,
+    /// Native ids of moved items, old to new.
+    pub(crate) moved: HashMap<NativeId, NativeId>,
+    /// Native ids that the library no longer lists.
+    pub(crate) absent: HashSet<NativeId>,
+    /// Items that came and are not let in.
+    pub(crate) refused_additions: bool,
+    /// Fields whose loss is held, by item: neither lifted nor written.
+    pub(crate) frozen: HashMap<NativeId, BTreeSet<&'static str>>,
+    /// What the library had been shown after its lift.
+    pub(crate) lifted: BTreeMap<u8, Heads>,
+    /// Shards whose items were compared with what the library holds.
+    pub(crate) projected: BTreeSet<u8>,
+    /// Shards in which something is to be written.
+    pub(crate) pending: BTreeSet<u8>,
+    /// Rows whose own `shown` is no longer needed once the library is in step.
+    pub(crate) overridden: Vec<BaseItem>,
+    /// Collections as the library holds them.
+    pub(crate) lists: Vec<ListPlan>,
+    /// Collections of the base that the library no longer has.
+    pub(crate) lists_removed: Vec<NativeId>,
+    /// Collections whose loss is held: neither lifted nor written.
+    pub(crate) lists_held: HashSet<NativeId>,
+    /// What is to be written.
+    pub(crate) edits: ChangeSet,
+    /// For each `Create` in `edits`, the collection and its entries' ids.
+    pub(crate) creates: Vec<(CollectionId, Vec<EntryId>)>,
+    /// For each `Reorder` in `edits`, its entries' ids.
+    pub(crate) reorders: HashMap<NativeId, Vec<EntryId>>,
+    /// Entries that the library cannot show.
+    pub(crate) lacking: u64,
+    /// Batches that wait for a person.
+    pub(crate) held: Vec<Held>,
+    /// What was counted against the guards' budgets and let pass.
+    pub(crate) tally: Tally,
+    /// How many edits of the app's user were lifted.
+    pub(crate) lifts: u64,
+    /// How many of its items no other member has.
+    pub(crate) only_here: u64,
+    /// The app rebuilt its library.
+    pub(crate) rebuilt: bool,
+}
+
+impl MemberDraft {
+    /// What the member had been shown of a shard, its own lift included.
+    pub(crate) fn shown<'a>(&'a self, member: &'a Member, shard: u8) -> Option<&'a Heads> {
+        self.lifted.get(&shard).or_else(|| member.heads.get(&shard))
+    }
+
+    pub(crate) fn add(&mut self, item: ItemId, sight: Sight) {
+        let shard = segue_document::shard_of(&item.0);
+        self.work.entry(shard).or_default().push(Work { item, sight, shown: None });
+    }
+
+    /// Whether `batch` is held.
+    pub(crate) fn holds(&self, batch: &Batch) -> bool {
+        self.held.iter().any(|held| held.batch == *batch)
+    }
+
+    /// Compares a tally with the budgets; what is over budget is held, the rest will be spent.
+    pub(crate) fn judge(&mut self, frame: &Frame<'_>, member: &Member, tally: &Tally) {
+        let spent = |batch: &Batch| super::spent(frame, member.row.id, batch);
+        let over = if frame.confirmed { Vec::new() } else { tally.over_budget(&spent) };
+        for (batch, count) in tally.iter() {
+            if over.iter().all(|(held, _)| held != batch) {
+                self.tally.add(batch.clone(), count.changed);
+            }
+        }
+        self.held.extend(over.into_iter().map(|(batch, count)| Held { batch, count }));
+    }
+}
+
+/// Holds what would clear or remove too much in the app.
+pub(super) fn guard_lowering(
+    frame: &Frame<'_>,
+    member: &Member,
+    draft: &mut MemberDraft,
+) -> Result<(), Failure> {
+    let mut tally = Tally::default();
+    for edit in &draft.edits.fields {
+        if edit.new.is_none() {
+            tally.add(Batch::LowerBlanked(edit.field.name), 1);
+        }
+    }
+    let blanked: Vec<_> = tally.iter().map(|(batch, _)| batch.clone()).collect();
+    for batch in blanked {
+        let Batch::LowerBlanked(field) = batch else { continue };
+        tally.total(Batch::LowerBlanked(field), present(frame, member, field)?);
+    }
+    let removed: usize = draft.edits.collections.iter().map(removed_entries).sum();
+    tally.add(Batch::LowerListRemovals, removed as u64);
+    let entries: usize = draft.lists.iter().map(|list| list.held.entries.len()).sum();
+    tally.total(Batch::LowerListRemovals, entries as u64);
+    draft.judge(frame, member, &tally);
+    let held = |batch: &Batch| draft.holds(batch);
+    let drops = |edit: &FieldEdit| {
+        edit.new.is_none() && held(&Batch::LowerBlanked(edit.field.name))
+    };
+    let fields: Vec<_> = draft.edits.fields.iter().filter(|edit| !drops(edit)).cloned().collect();
+    if held(&Batch::LowerListRemovals) {
+        draft.edits.collections.retain(|edit| removed_entries(edit) == 0);
+    }
+    draft.edits.fields = fields;
+    Ok(())
+}
+
+/// How many items of the library have a field.
+fn present(frame: &Frame<'_>, member: &Member, field: &'static str) -> Result<u64, Failure> {
+    if let Some(difference) = &member.difference {
+        return Ok(difference.present.get(field).copied().unwrap_or(0));
+    }
+    let mut cursor = frame.store.base_cursor(member.row.id)?;
+    let mut count = 0;
+    while let Some(raw) = cursor.next()? {
+        let base = raw.decode(member.capabilities.schema)?;
+        count += u64::from(base.held.fields.iter().any(|(present, _)| present.name == field));
+    }
+    Ok(count)
+}
+
+fn removed_entries(edit: &CollectionEdit) -> usize {
+    match edit {
+        CollectionEdit::Remove { old, .. } => old.len().max(1),
+        CollectionEdit::Reorder { old, new, .. } => old.len().saturating_sub(new.len()),
+        CollectionEdit::Create { .. } | CollectionEdit::Rename { .. } => 0,
+    }
+}

@@ -1,0 +1,144 @@
+//! One library that takes part in a pass.
+
+use std::collections::BTreeMap;
+
+use segue_model::{BaseCollection, Heads, Item, Location};
+use segue_reconcile::{LinkView, Writing};
+use segue_store::{LinkRow, Reader};
+use segue_translator::{Capabilities, Library, Revision};
+
+use crate::failure::Failure;
+use crate::reading::Difference;
+
+/// A library, its link, and what was read of it.
+pub(crate) struct Member {
+    pub(crate) row: LinkRow,
+    /// What people call it: the app, or `APP=PATH` where there are several.
+    pub(crate) label: String,
+    pub(crate) capabilities: &'static Capabilities,
+    pub(crate) library: Box<dyn Library>,
+    /// The link has no base: first contact, or its base was lost. Nothing is deleted.
+    pub(crate) pairing: bool,
+    /// What has the library open.
+    pub(crate) running: Option<String>,
+    /// The state of the library, before it was read.
+    pub(crate) revision: Revision,
+    /// How it differs from the base; `None` if it is as it was when it was read last.
+    pub(crate) difference: Option<Difference>,
+    pub(crate) base_collections: Vec<BaseCollection>,
+    pub(crate) base_len: u64,
+    /// What the library was shown, by shard.
+    pub(crate) heads: BTreeMap<u8, Heads>,
+}
+
+impl Member {
+    /// Looks at a linked library, and reads it if it may have changed.
+    pub(crate) fn open(
+        row: LinkRow,
+        label: String,
+        library: Box<dyn Library>,
+        store: &Reader,
+    ) -> Result<Self, Failure> {
+        let capabilities = library.capabilities();
+        let revision = library.revision().map_err(Failure::Library)?;
+        let base_len = store.base_len(row.id)?;
+        let base_collections = store.base_collections(row.id, capabilities.schema)?;
+        let pairing = base_len == 0 && base_collections.is_empty();
+        let mut member = Self {
+            heads: store.link_heads(row.id)?,
+            running: library.running(),
+            label,
+            capabilities,
+            pairing,
+            difference: None,
+            base_collections,
+            base_len,
+            library,
+            revision,
+            row,
+        };
+        if pairing || member.row.revision.as_ref() != Some(&member.revision.0) {
+            member.read(store)?;
+        }
+        Ok(member)
+    }
+
+    /// Reads the library against its base.
+    fn read(&mut self, store: &Reader) -> Result<(), Failure> {
+        let link = (!self.pairing).then_some(self.row.id);
+        let difference = crate::reading::read(&*self.library, store, link)?;
+        self.row.read_only.clone_from(&difference.reading.read_only);
+        if self.row.root.is_none() {
+            self.row.root = root_of(&difference);
+        }
+        self.difference = Some(difference);
+        Ok(())
+    }
+
+    /// The link as the planner sees it.
+    pub(crate) fn view(&self) -> LinkView<'_> {
+        LinkView {
+            link: self.row.id,
+            capabilities: self.capabilities,
+            root: self.row.root.as_ref(),
+            writing: if self.row.writes_tags { Writing::UseAndTags } else { Writing::Use },
+        }
+    }
+
+    /// Why the library cannot be written now.
+    pub(crate) fn waits(&self) -> Option<String> {
+        match (&self.running, &self.row.read_only) {
+            (_, Some(reason)) => Some(format!("read-only: {reason}")),
+            (Some(what), None) => Some(format!("{what} is running; its changes are written when you quit it")),
+            (None, None) => None,
+        }
+    }
+
+    /// How many items the library lists.
+    pub(crate) fn items(&self) -> u64 {
+        self.difference.as_ref().map_or(self.base_len, |difference| difference.items)
+    }
+}
+
+/// The folder below which a library's content lies: the app's own word, else what all share.
+fn root_of(difference: &Difference) -> Option<Location> {
+    if let [root] = difference.reading.roots.as_slice() {
+        return Some(root.clone());
+    }
+    let mut places = difference.arrived.iter().filter_map(|item: &Item| item.location.as_ref());
+    let first = places.next()?.as_bytes();
+    let folder = |path: &[u8]| path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let mut shared = &first[..folder(first)];
+    for place in places {
+        let place = place.as_bytes();
+        let same = shared.iter().zip(place).take_while(|(a, b)| a == b).count();
+        if same < shared.len() || place.get(same) != Some(&b'/') {
+            shared = &shared[..folder(&shared[..same])];
+        }
+    }
+    (!shared.is_empty()).then(|| Location::new(shared))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(paths: &[&str]) -> Option<String> {
+        let arrived = paths.iter().map(|path| {
+            let mut item = Item::new(*path);
+            item.location = Some(Location::from(*path));
+            item
+        });
+        let difference = Difference { arrived: arrived.collect(), ..Difference::default() };
+        root_of(&difference).map(|root| root.to_string())
+    }
+
+    #[test]
+    fn a_root_is_a_folder_that_all_files_share() {
+        assert_eq!(shared(&["/m/a/1", "/m/a/2"]).as_deref(), Some("/m/a"));
+        assert_eq!(shared(&["/m/a/1", "/m/ab/2"]).as_deref(), Some("/m"));
+        assert_eq!(shared(&["/m/a/1", "/m/a/b/2", "/m/a/c"]).as_deref(), Some("/m/a"));
+        assert_eq!(shared(&["/m/1", "/n/1"]), None);
+        assert_eq!(shared(&[]), None);
+    }
+}

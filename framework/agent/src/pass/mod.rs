@@ -1,0 +1,146 @@
+//! One pass: from what libraries hold and what the document says to what would be written.
+//!
+//! `bind` says who is who, `items` and `lists` lift all libraries before they project any. The
+//! result is a [`Draft`]: a plan prints it and forgets it, an operation persists and writes it. A
+//! pass reads the store and the document, and changes neither.
+//!
+//! Invariant: the same libraries, the same store and the same operation id make the same draft.
+
+mod bind;
+mod draft;
+mod items;
+mod lists;
+mod member;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use segue_document::{COLLECTION_SHARD, DOCUMENT_RECORD, SAME_AS};
+use segue_model::{DocumentId, ItemId, LinkId, OperationId};
+use segue_reconcile::guard::Batch;
+use segue_reconcile::identify::{Question, Rung};
+use segue_store::Reader;
+
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::shards::{Changed, Shards};
+
+pub(crate) use draft::{Held, ListPlan, MemberDraft};
+pub(crate) use member::Member;
+
+/// What a pass needs beside its members.
+pub(crate) struct Frame<'a> {
+    pub(crate) store: &'a Reader,
+    pub(crate) document: DocumentId,
+    pub(crate) actor: [u8; 16],
+    pub(crate) operation: OperationId,
+    pub(crate) time: i64,
+    /// A person confirmed: guards let everything pass.
+    pub(crate) confirmed: bool,
+    /// Whether a file is there; asked only for items that an app no longer lists.
+    pub(crate) present: &'a dyn Fn(&segue_model::Location) -> bool,
+    pub(crate) progress: &'a dyn Progress,
+}
+
+/// What a pass would do.
+pub(crate) struct Draft {
+    pub(crate) members: Vec<MemberDraft>,
+    pub(crate) changed: Changed,
+    pub(crate) questions: Vec<Question>,
+    pub(crate) matched: Vec<(Rung, u64)>,
+}
+
+/// Works out a pass over `members`.
+pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, Failure> {
+    let mut pass = Pass::new(frame, members.len())?;
+    let bound = bind::bind(&mut pass, members)?;
+    items::lift(&mut pass, members)?;
+    lists::lift(&mut pass, members)?;
+    items::project(&mut pass, members)?;
+    lists::project(&mut pass, members)?;
+    for (member, draft) in members.iter().zip(&mut pass.drafts) {
+        draft::guard_lowering(frame, member, draft)?;
+    }
+    Ok(Draft {
+        members: pass.drafts,
+        changed: pass.shards.into_changed(),
+        questions: bound.questions,
+        matched: bound.matched,
+    })
+}
+
+/// The state of a pass while it is worked out.
+pub(crate) struct Pass<'a> {
+    frame: &'a Frame<'a>,
+    shards: Shards<'a>,
+    drafts: Vec<MemberDraft>,
+    same: SameAs,
+}
+
+impl<'a> Pass<'a> {
+    fn new(frame: &'a Frame<'a>, members: usize) -> Result<Self, Failure> {
+        let mut shards = Shards::new(frame.store, frame.document, frame.actor)?;
+        let record = shards.record(&DOCUMENT_RECORD, None)?;
+        let same = SameAs::of(&record);
+        let drafts = (0..members).map(|_| MemberDraft::default()).collect();
+        Ok(Self { frame, shards, drafts, same })
+    }
+
+    /// Shards that changed since the member was shown them, or in which the member has work.
+    fn due(&self, index: usize, member: &Member) -> BTreeSet<u8> {
+        let draft = &self.drafts[index];
+        let behind = self.shards.written().into_iter().filter(|shard| {
+            draft.shown(member, *shard).is_none_or(|heads| *heads != self.shards.heads(*shard))
+        });
+        behind.chain(draft.work.keys().copied()).collect()
+    }
+}
+
+/// Which items read as one: the components of the same-as edges.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct SameAs(BTreeMap<ItemId, BTreeSet<ItemId>>);
+
+impl SameAs {
+    /// The components that the document's own record says.
+    pub(crate) fn of(record: &segue_document::Record) -> Self {
+        let mut all: BTreeMap<ItemId, BTreeSet<ItemId>> = BTreeMap::new();
+        for edge in record.sets.get(SAME_AS).into_iter().flatten() {
+            let Some((a, b)) = edge.split_once('.') else { continue };
+            let (Ok(a), Ok(b)) = (a.parse::<ItemId>(), b.parse::<ItemId>()) else { continue };
+            let mut joined = all.get(&a).cloned().unwrap_or_else(|| BTreeSet::from([a]));
+            joined.extend(all.get(&b).cloned().unwrap_or_else(|| BTreeSet::from([b])));
+            for item in &joined {
+                all.insert(*item, joined.clone());
+            }
+        }
+        Self(all)
+    }
+
+    /// All items that read as one with `item`, itself included; `None` if it is alone.
+    pub(crate) fn component(&self, item: &ItemId) -> Option<&BTreeSet<ItemId>> {
+        self.0.get(item)
+    }
+
+    /// The id by which `item` is known.
+    pub(crate) fn shown(&self, item: ItemId) -> ItemId {
+        self.component(&item).and_then(BTreeSet::first).copied().unwrap_or(item)
+    }
+
+    /// Every item that is joined with another.
+    pub(crate) fn joined(&self) -> impl Iterator<Item = (&ItemId, &BTreeSet<ItemId>)> {
+        self.0.iter()
+    }
+}
+
+/// The edge between two items, as the set's element.
+pub(crate) fn edge(a: ItemId, b: ItemId) -> String {
+    let (small, large) = if a < b { (a, b) } else { (b, a) };
+    format!("{small}.{large}")
+}
+
+/// Whether a link's base says that a person let a batch pass.
+fn spent(frame: &Frame<'_>, link: LinkId, batch: &Batch) -> u64 {
+    frame.store.budget(link, &batch.key()).unwrap_or(0)
+}
+
+/// The shard in which collections live, for readers of this module.
+const LISTS: u8 = COLLECTION_SHARD;

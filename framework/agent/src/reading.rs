@@ -1,0 +1,141 @@
+//! Reads a library against its base, item by item, and keeps only what differs.
+//!
+//! Both sides come sorted by native id, so a million unchanged items need no memory. An error voids
+//! the whole reading: a library that could not be read to its end has lost nothing.
+
+use std::collections::HashMap;
+
+use segue_model::{BaseItem, Collection, Item, Schema, music};
+use segue_store::{BaseCursor, Reader, StoreError, pack};
+use segue_translator::{Container, Error, ErrorKind, Library, Reading, Sink, Want};
+
+use crate::failure::Failure;
+
+/// How a library differs from its base.
+#[derive(Debug, Default)]
+pub(crate) struct Difference {
+    /// What the translator says about the read.
+    pub(crate) reading: Reading,
+    /// Items that the base does not have.
+    pub(crate) arrived: Vec<Item>,
+    /// Items that differ from the base, and those that were gone and are back.
+    pub(crate) changed: Vec<(BaseItem, Item)>,
+    /// Items of the base that the library does not list, those included that were gone already.
+    pub(crate) vanished: Vec<BaseItem>,
+    /// All collections.
+    pub(crate) collections: Vec<Collection>,
+    /// How many items the library lists.
+    pub(crate) items: u64,
+    /// How many items have each field.
+    pub(crate) present: HashMap<&'static str, u64>,
+}
+
+impl Difference {
+    /// How many items are rated; 0 where the schema knows no ratings.
+    pub(crate) fn rated(&self) -> u64 {
+        self.present.get(music::RATING.name).copied().unwrap_or(0)
+    }
+
+    /// How many collections are edited by people.
+    pub(crate) fn lists(&self) -> u64 {
+        self.collections.iter().filter(|collection| collection.kind.has_entries).count() as u64
+    }
+}
+
+/// Reads `library` against the base of `link`; without a link everything has arrived.
+pub(crate) fn read(
+    library: &dyn Library,
+    store: &Reader,
+    link: Option<segue_model::LinkId>,
+) -> Result<Difference, Failure> {
+    let base = link.map(|link| store.base_cursor(link)).transpose()?;
+    let schema = library.capabilities().schema;
+    let mut merge = Merge { base, schema, out: Difference::default(), last: None, failed: None };
+    let reading = match library.read(&mut merge) {
+        Ok(reading) => reading,
+        Err(error) => return Err(merge.failed.map_or(Failure::Library(error), Failure::Store)),
+    };
+    while let Some(base) = merge.next_base()? {
+        merge.out.vanished.push(base);
+    }
+    merge.out.reading = reading;
+    Ok(merge.out)
+}
+
+struct Merge<'s> {
+    base: Option<BaseCursor<'s>>,
+    schema: &'static Schema,
+    out: Difference,
+    last: Option<segue_model::NativeId>,
+    failed: Option<StoreError>,
+}
+
+impl Merge<'_> {
+    fn next_base(&mut self) -> Result<Option<BaseItem>, StoreError> {
+        let Some(base) = &mut self.base else { return Ok(None) };
+        base.next()?.map(|raw| raw.decode(self.schema)).transpose()
+    }
+
+    fn take(&mut self, mut item: Item) -> Result<(), StoreError> {
+        loop {
+            let order = match &mut self.base {
+                None => None,
+                Some(base) => match base.peek()? {
+                    None => None,
+                    Some(raw) if raw.native == item.id.as_bytes() => {
+                        if !raw.gone && raw.packed == pack(&item) {
+                            base.next()?;
+                            return Ok(());
+                        }
+                        Some(std::cmp::Ordering::Equal)
+                    }
+                    Some(raw) => Some(raw.native.cmp(item.id.as_bytes())),
+                },
+            };
+            match order {
+                Some(std::cmp::Ordering::Less) => {
+                    let base = self.next_base()?;
+                    self.out.vanished.extend(base);
+                }
+                Some(std::cmp::Ordering::Equal) => {
+                    let base = self.next_base()?;
+                    self.out.changed.extend(base.map(|base| (base, item)));
+                    return Ok(());
+                }
+                Some(std::cmp::Ordering::Greater) | None => {
+                    item.fields.shrink();
+                    self.out.arrived.push(item);
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+impl Sink for Merge<'_> {
+    fn container(&mut self, _: Container) -> Want {
+        Want::Items
+    }
+
+    fn item(&mut self, item: Item) -> Result<(), Error> {
+        let stop = |detail: String| Error::new(ErrorKind::Corrupt, "read", "", detail);
+        if self.last.as_ref().is_some_and(|last| *last >= item.id) {
+            return Err(stop(format!("the translator sent `{}` out of order", item.id)));
+        }
+        self.last = Some(item.id.clone());
+        self.out.items += 1;
+        for (field, _) in item.fields.iter() {
+            *self.out.present.entry(field.name).or_default() += 1;
+        }
+        self.take(item).map_err(|error| {
+            let error_text = error.to_string();
+            self.failed = Some(error);
+            stop(error_text)
+        })
+    }
+
+    fn collection(&mut self, collection: Collection) -> Result<(), Error> {
+        self.out.collections.push(collection);
+        Ok(())
+    }
+}

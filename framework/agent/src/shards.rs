@@ -1,0 +1,196 @@
+//! Shards of one document: loaded from the cache or the log when needed, changed in memory, and
+//! handed over as signed log entries.
+
+use std::collections::BTreeMap;
+
+use segue_access::{DeviceKey, sign_change};
+use segue_document::{Committed, RawChange, Record, Shard, Write};
+use segue_model::{DocumentId, Heads, OperationId};
+use segue_store::{LogEntry, Reader, StoreError, Tx};
+
+use crate::failure::Failure;
+
+/// After so many entries of the log, a shard's cache is made anew.
+const CACHE_LAG_MAX: u64 = 32;
+
+/// Records of one shard by id.
+pub(crate) type Records = BTreeMap<[u8; 16], Record>;
+
+/// The shards that were needed so far.
+pub(crate) struct Shards<'s> {
+    reader: &'s Reader,
+    document: DocumentId,
+    actor: [u8; 16],
+    known: BTreeMap<u8, Heads>,
+    loaded: BTreeMap<u8, Loaded>,
+    genesis: Heads,
+}
+
+struct Loaded {
+    shard: Shard,
+    /// Entries of the log that it was made from.
+    log_len: u64,
+    /// Entries that the cache holds.
+    cached_len: u64,
+    changes: Vec<RawChange>,
+}
+
+/// What became of the shards: to be persisted, or dropped if it was only a plan.
+pub(crate) struct Changed {
+    document: DocumentId,
+    shards: Vec<(u8, Loaded)>,
+}
+
+impl<'s> Shards<'s> {
+    pub(crate) fn new(
+        reader: &'s Reader,
+        document: DocumentId,
+        actor: [u8; 16],
+    ) -> Result<Self, Failure> {
+        let known = reader.heads(&document)?;
+        let genesis = Shard::genesis_heads()?;
+        Ok(Self { reader, document, actor, known, loaded: BTreeMap::new(), genesis })
+    }
+
+    /// The state of a shard, without loading it.
+    pub(crate) fn heads(&self, index: u8) -> Heads {
+        match self.loaded.get(&index) {
+            Some(loaded) => loaded.shard.heads(),
+            None => self.known.get(&index).unwrap_or(&self.genesis).clone(),
+        }
+    }
+
+    /// Shards in which anything was ever written.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        let changed = self.loaded.iter().filter(|(_, loaded)| !loaded.changes.is_empty());
+        let mut all: Vec<u8> = self.known.keys().copied().chain(changed.map(|(i, _)| *i)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// All records of a shard.
+    pub(crate) fn records(&mut self, index: u8) -> Result<Records, Failure> {
+        Ok(self.load(index)?.shard.records()?)
+    }
+
+    /// One record, now or as it was.
+    pub(crate) fn record(&mut self, id: &[u8; 16], at: Option<&Heads>) -> Result<Record, Failure> {
+        Ok(self.load(segue_document::shard_of(id))?.shard.record(id, at)?)
+    }
+
+    /// Commits writes to one shard; see [`Shard::commit`].
+    pub(crate) fn commit(
+        &mut self,
+        index: u8,
+        at: Option<&Heads>,
+        operation: OperationId,
+        time: i64,
+        writes: &BTreeMap<[u8; 16], Vec<Write>>,
+    ) -> Result<Option<Committed>, Failure> {
+        let loaded = self.load(index)?;
+        let committed = loaded.shard.commit(at, operation, time, writes)?;
+        if let Some(committed) = &committed {
+            loaded.changes.push(committed.change.clone());
+        }
+        Ok(committed)
+    }
+
+    /// Forgets a shard that was only read, to keep memory small.
+    pub(crate) fn release(&mut self, index: u8) {
+        if self.loaded.get(&index).is_some_and(|loaded| loaded.changes.is_empty()) {
+            self.loaded.remove(&index);
+        }
+    }
+
+    /// What was changed.
+    pub(crate) fn into_changed(self) -> Changed {
+        let shards = self.loaded.into_iter().filter(|(_, loaded)| !loaded.changes.is_empty());
+        Changed { document: self.document, shards: shards.collect() }
+    }
+
+    fn load(&mut self, index: u8) -> Result<&mut Loaded, Failure> {
+        if !self.loaded.contains_key(&index) {
+            let loaded = open(self.reader, &self.document, index, self.actor)?;
+            self.loaded.insert(index, loaded);
+        }
+        self.loaded.get_mut(&index).ok_or_else(|| {
+            Failure::refused("a shard was lost while it was loaded", "run the command again")
+        })
+    }
+}
+
+impl Changed {
+    /// Whether anything was written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards.is_empty()
+    }
+
+    /// Appends the changes, signed, and brings the caches up to date.
+    pub(crate) fn persist(
+        &self,
+        tx: &Tx<'_>,
+        key: &DeviceKey,
+        operation: OperationId,
+    ) -> Result<(), StoreError> {
+        for (index, loaded) in &self.shards {
+            for change in &loaded.changes {
+                tx.append(&LogEntry {
+                    document: self.document,
+                    shard: *index,
+                    hash: change.hash,
+                    author: key.id(),
+                    signature: sign_change(key, &self.document, *index, &change.hash),
+                    operation: Some(operation),
+                    raw: change.bytes.clone(),
+                })?;
+            }
+            let heads = loaded.shard.heads();
+            let log_len = loaded.log_len + loaded.changes.len() as u64;
+            if log_len - loaded.cached_len >= CACHE_LAG_MAX {
+                tx.put_shard(&self.document, *index, &heads, &loaded.shard.save(), log_len)?;
+            }
+            tx.put_heads(&self.document, *index, &heads)?;
+        }
+        Ok(())
+    }
+}
+
+/// A shard from the cache and what the log has beyond it; from the log alone if they disagree.
+fn open(
+    reader: &Reader,
+    document: &DocumentId,
+    index: u8,
+    actor: [u8; 16],
+) -> Result<Loaded, Failure> {
+    if let Some(saved) = reader.shard(document, index)?
+        && let Ok(mut shard) = Shard::open(&saved.saved, actor)
+        && shard.heads() == saved.heads
+    {
+        let rest = reader.log_from(document, index, saved.log_len)?;
+        let log_len = saved.log_len + rest.len() as u64;
+        shard.apply(&raw(rest))?;
+        return Ok(Loaded { shard, log_len, cached_len: saved.log_len, changes: Vec::new() });
+    }
+    let log = reader.log(document, index)?;
+    let log_len = log.len() as u64;
+    let mut shard = Shard::create(actor)?;
+    shard.apply(&raw(log))?;
+    Ok(Loaded { shard, log_len, cached_len: 0, changes: Vec::new() })
+}
+
+/// A shard as the log alone makes it.
+pub(crate) fn rebuild(
+    reader: &Reader,
+    document: &DocumentId,
+    index: u8,
+    actor: [u8; 16],
+) -> Result<Shard, Failure> {
+    let mut shard = Shard::create(actor)?;
+    shard.apply(&raw(reader.log(document, index)?))?;
+    Ok(shard)
+}
+
+fn raw(entries: Vec<LogEntry>) -> Vec<Vec<u8>> {
+    entries.into_iter().map(|entry| entry.raw).collect()
+}

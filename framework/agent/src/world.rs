@@ -1,0 +1,67 @@
+//! The ambient world as arguments: time, randomness, folders, running apps, translators.
+//!
+//! Everything below takes these from here, so that a test can run whole histories from a seed.
+
+use std::sync::Arc;
+
+use segue_translator::{Host, Place, Translator};
+
+/// What the agent knows of the world around it.
+#[derive(Clone)]
+pub struct World {
+    /// Unix seconds.
+    pub now: Arc<dyn Fn() -> i64 + Send + Sync>,
+    /// Fills with random bytes.
+    pub random: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
+    /// What runs.
+    pub host: Arc<dyn Host>,
+    /// Where apps keep their libraries.
+    pub place: Place,
+    /// The translators.
+    pub translators: Vec<Arc<dyn Translator>>,
+    /// The name of this device, for people.
+    pub device: String,
+}
+
+impl World {
+    /// As many random bytes as fit.
+    pub(crate) fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        (self.random)(&mut bytes);
+        bytes
+    }
+
+    /// The translator of an app.
+    pub(crate) fn translator(&self, app: &str) -> Option<&Arc<dyn Translator>> {
+        self.translators.iter().find(|translator| translator.capabilities().app == app)
+    }
+}
+
+/// The world of this process: its clock, its environment, this computer.
+pub fn ambient() -> World {
+    let vars: std::collections::BTreeMap<String, std::ffi::OsString> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .collect();
+    let text = |name: &str| vars.get(name).cloned();
+    let bus = crate::host::bus_address(
+        text("DBUS_SESSION_BUS_ADDRESS").as_deref(),
+        text("XDG_RUNTIME_DIR").as_deref(),
+    );
+    let home = text("HOME").map(std::path::PathBuf::from).unwrap_or_default();
+    let device = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let device = device.trim();
+    World {
+        now: Arc::new(|| {
+            std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs() as i64)
+        }),
+        random: Arc::new(|bytes| {
+            getrandom::fill(bytes).expect("the operating system gives random bytes");
+        }),
+        host: Arc::new(crate::host::ThisComputer::new(crate::host::PROC, bus, std::process::id())),
+        place: Place::new(home, vars),
+        translators: crate::registry::translators(),
+        device: if device.is_empty() { "this computer".into() } else { device.into() },
+    }
+}
