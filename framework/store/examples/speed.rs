@@ -6,7 +6,9 @@ use std::time::Instant;
 use segue_model::{
     BaseItem, ChangeHash, DeviceId, DocumentId, Heads, Item, ItemId, LinkId, Location, Value, music,
 };
-use segue_store::{DocumentRow, LinkRow, LogEntry, Store, pack};
+use segue_store::{DocumentRow, LinkRow, LogEntry, Store, StoreError, pack};
+
+type Failure = Box<dyn Error>;
 
 const DOCUMENT: DocumentId = DocumentId([1; 32]);
 const LINK: LinkId = LinkId([2; 8]);
@@ -44,10 +46,36 @@ fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {
     result
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Failure> {
     let count: u64 = std::env::args().nth(1).map_or(Ok(100_000), |text| text.parse())?;
     let folder = tempfile::tempdir_in(".")?;
     let mut store = Store::open(&folder.path().join("store.sqlite"))?;
+    begin(&mut store)?;
+    let mut items: Vec<BaseItem> = (0..count)
+        .map(|n| BaseItem { item: item_id(n), held: item(n), shown: None, gone: false })
+        .collect();
+    items.sort_by(|a, b| a.held.id.cmp(&b.held.id));
+    for what in ["write the base in one transaction", "write it again"] {
+        timed(what, || {
+            let tx = store.transaction()?;
+            items.iter().try_for_each(|item| tx.put_base_item(LINK, item))?;
+            tx.commit()
+        })?;
+    }
+    let packed: Vec<_> = timed("pack", || items.iter().map(|item| pack(&item.held)).collect());
+    read(&store, &items, &packed)?;
+    timed("100 transactions of one change and one base item", || {
+        (0..100).try_for_each(|n| edit(&mut store, n, &items[usize::from(n)]))
+    })?;
+    let length: usize = packed.iter().map(Vec::len).sum();
+    let path = store.path().to_owned();
+    drop(store);
+    let size = std::fs::metadata(path)?.len();
+    eprintln!("packed: {} B an item; the file: {} B an item", length as u64 / count, size / count);
+    Ok(())
+}
+
+fn begin(store: &mut Store) -> Result<(), StoreError> {
     let tx = store.transaction()?;
     tx.put_document(&DocumentRow {
         id: DOCUMENT,
@@ -68,67 +96,43 @@ fn main() -> Result<(), Box<dyn Error>> {
         linked_at: 0,
         confirmed_at: 0,
     })?;
-    tx.commit()?;
-    let mut items: Vec<BaseItem> = (0..count)
-        .map(|n| BaseItem { item: item_id(n), held: item(n), shown: None, gone: false })
-        .collect();
-    items.sort_by(|a, b| a.held.id.cmp(&b.held.id));
-    timed("write the base in one transaction", || {
-        let tx = store.transaction()?;
-        items.iter().try_for_each(|item| tx.put_base_item(LINK, item))?;
-        tx.commit()
-    })?;
-    timed("write it again", || {
-        let tx = store.transaction()?;
-        items.iter().try_for_each(|item| tx.put_base_item(LINK, item))?;
-        tx.commit()
-    })?;
-    let packed: Vec<Vec<u8>> =
-        timed("pack", || items.iter().map(|item| pack(&item.held)).collect());
+    tx.commit()
+}
+
+fn read(store: &Store, items: &[BaseItem], packed: &[Vec<u8>]) -> Result<(), Failure> {
     for what in ["walk and compare bytes", "walk and compare bytes, again"] {
         timed(what, || {
             let mut cursor = store.base_cursor(LINK)?;
-            for (item, packed) in items.iter().zip(&packed) {
+            for (item, packed) in items.iter().zip(packed) {
                 let raw = cursor.next()?.ok_or("a row is missing")?;
                 assert!(raw.native == item.held.id.as_bytes() && raw.packed == *packed);
             }
-            Ok::<_, Box<dyn Error>>(())
+            Ok::<_, Failure>(())
         })?;
     }
     timed("decode all, by shard", || {
         let mut found = 0;
         for shard in 0..=255 {
-            found += store.base_of_shard(LINK, shard, &music::MUSIC)?.len() as u64;
+            found += store.base_of_shard(LINK, shard, &music::MUSIC)?.len();
         }
-        assert_eq!(found, count);
-        Ok::<_, Box<dyn Error>>(())
+        assert_eq!(found, items.len());
+        Ok(())
+    })
+}
+
+fn edit(store: &mut Store, n: u8, item: &BaseItem) -> Result<(), StoreError> {
+    let hash = ChangeHash([n; 32]);
+    let tx = store.transaction()?;
+    tx.append(&LogEntry {
+        document: DOCUMENT,
+        shard: 0,
+        hash,
+        author: DeviceId([3; 32]),
+        signature: [4; 64],
+        operation: None,
+        raw: vec![5; 150],
     })?;
-    timed("100 transactions of one change and one base item", || {
-        (0..100).try_for_each(|n: u64| {
-            let tx = store.transaction()?;
-            let mut hash = [0; 32];
-            hash[..8].copy_from_slice(&n.to_be_bytes());
-            tx.append(&LogEntry {
-                document: DOCUMENT,
-                shard: 0,
-                hash: ChangeHash(hash),
-                author: DeviceId([3; 32]),
-                signature: [4; 64],
-                operation: None,
-                raw: vec![5; 150],
-            })?;
-            tx.put_base_item(LINK, &items[n as usize])?;
-            tx.put_link_heads(LINK, 0, &Heads::new(vec![ChangeHash(hash)]))?;
-            tx.commit()
-        })
-    })?;
-    let length: usize = packed.iter().map(Vec::len).sum();
-    let path = store.path().to_owned();
-    drop(store);
-    eprintln!(
-        "a packed item: {} B; the file: {} B an item",
-        length as u64 / count,
-        std::fs::metadata(path)?.len() / count
-    );
-    Ok(())
+    tx.put_base_item(LINK, item)?;
+    tx.put_link_heads(LINK, 0, &Heads::new(vec![hash]))?;
+    tx.commit()
 }

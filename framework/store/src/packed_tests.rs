@@ -100,6 +100,8 @@ prop_compose! {
     }
 }
 
+type Reads = fn(&[u8]) -> bool;
+
 proptest! {
     #[test]
     fn an_item_is_read_as_it_was_packed(item in items()) {
@@ -133,7 +135,7 @@ proptest! {
         let item = pack(&item);
         let collection = pack_collection(&collection);
         let changes = pack_changes(&changes);
-        let readers: [(&[u8], fn(&[u8]) -> bool); 3] = [
+        let readers: [(&[u8], Reads); 3] = [
             (&item, |bytes| unpack(b"n", bytes, &music::MUSIC).is_ok()),
             (&collection, |bytes| unpack_collection(b"c", bytes, &music::MUSIC).is_ok()),
             (&changes, |bytes| unpack_changes(bytes, &music::MUSIC).is_ok()),

@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use segue_model::{BaseItem, ItemId, LinkId, NativeId, music::MUSIC};
+use segue_model::{BaseItem, Fields, ItemId, LinkId, NativeId, music::MUSIC};
 use segue_store::{Reader, StoreError, pack};
 
 use crate::rows::{LINK, OTHER_LINK, base_collection, base_item, heads, opened, write};
@@ -64,7 +64,7 @@ fn items_are_found_by_native_id_by_item_and_by_shard() {
 fn an_item_is_replaced_rebound_and_removed() {
     let mut opened = opened();
     let mut rebound = base_item("a", 5);
-    rebound.held.fields = Default::default();
+    rebound.held.fields = Fields::default();
     write(&mut opened.store, |tx| {
         tx.put_base_item(LINK, &base_item("a", 1)).unwrap();
         tx.put_base_item(LINK, &rebound).unwrap();
