@@ -52,6 +52,25 @@ fn a_newer_format_is_refused_and_left_as_it_was() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
+/// A log that a crash left is not even moved into the file.
+#[test]
+fn a_newer_store_is_left_as_it_was_with_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    drop(Store::open(&path).unwrap());
+    raw(&path, "PRAGMA user_version = 99");
+    let writer = Connection::open(&path).unwrap();
+    writer.execute_batch("INSERT INTO setting VALUES ('a', 'b')").unwrap();
+    let crashed = folder.path().join("crashed.sqlite");
+    let files = [crashed.clone(), crashed.with_extension("sqlite-wal")];
+    fs::copy(&path, &files[0]).unwrap();
+    fs::copy(path.with_extension("sqlite-wal"), &files[1]).unwrap();
+    let before = files.each_ref().map(|file| fs::read(file).unwrap());
+    assert!(before[1].len() > 32, "the log must hold something");
+    assert!(matches!(Store::open(&crashed), Err(StoreError::Newer { found: 99, .. })));
+    assert_eq!(files.map(|file| fs::read(file).unwrap()), before);
+}
+
 #[test]
 fn a_newer_format_that_is_only_in_the_log_is_refused() {
     let folder = tempfile::tempdir().unwrap();
