@@ -116,16 +116,13 @@ impl<'b> Bytes<'b> {
         str::from_utf8(self.bytes()?).map_err(|_| malformed("a text"))
     }
 
-    /// Every element takes a byte at least, so a count beyond the rest is a lie, found before
-    /// memory is asked for.
+    /// Nothing is reserved for the count: every element takes a byte at least, so one that lies
+    /// ends where the bytes end.
     pub(crate) fn each<T>(
         &mut self,
         mut read: impl FnMut(&mut Self) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let count = self.number()?;
-        if count > self.0.len() as u64 {
-            return Err(cut());
-        }
         (0..count).map(|_| read(self)).collect()
     }
 
