@@ -1,0 +1,357 @@
+//! Items, both ways: edits of apps are committed at what each app had been shown, then every
+//! library that is behind is compared with what the document says.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use segue_document::{Record, Write, resolve};
+use segue_model::{BaseItem, Heads, Item, ItemId};
+use segue_reconcile::{lift, project};
+use segue_translator::Capabilities;
+
+use super::draft::{Sight, Work};
+use super::{Member, MemberDraft, Pass};
+use crate::failure::Failure;
+use crate::shards::Records;
+
+/// Lifts the work of all members, shard by shard.
+pub(super) fn lift(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
+    let shards: BTreeSet<u8> =
+        pass.drafts.iter().flat_map(|draft| draft.work.keys().copied()).collect();
+    pass.frame.progress.step("Comparing", Some(shards.len() as u64));
+    for (done, shard) in shards.into_iter().enumerate() {
+        for (index, member) in members.iter().enumerate() {
+            if let Some(mut work) = pass.drafts[index].work.remove(&shard) {
+                lift_work(pass, members, index, member, shard, &mut work)?;
+                pass.drafts[index].work.insert(shard, work);
+            }
+        }
+        pass.frame.progress.advance(done as u64 + 1);
+    }
+    Ok(())
+}
+
+/// Commits one member's work in one shard, at each state that its app had been shown.
+fn lift_work(
+    pass: &mut Pass<'_>,
+    members: &[Member],
+    index: usize,
+    member: &Member,
+    shard: u8,
+    work: &mut [Work],
+) -> Result<(), Failure> {
+    let shown = member.heads.get(&shard).cloned();
+    let mut states: BTreeMap<Option<Heads>, Vec<usize>> = BTreeMap::new();
+    for (place, item) in work.iter().enumerate() {
+        states.entry(seen_at(&item.sight, shown.as_ref())).or_default().push(place);
+    }
+    for (at, places) in states {
+        let mut writes: BTreeMap<[u8; 16], Vec<Write>> = BTreeMap::new();
+        let scan = at.is_none() && places.len() > 16;
+        let records = if scan { pass.shards.records(shard)? } else { Records::new() };
+        for place in &places {
+            let item = &work[*place];
+            let record = match records.get(&item.item.0) {
+                Some(record) => record.clone(),
+                None if scan => Record { id: item.item.0, ..Record::default() },
+                None => pass.shards.record(&item.item.0, at.as_ref())?,
+            };
+            let made = writes_of(pass, members, index, shard, item, &record);
+            let own = writes.entry(item.item.0).or_default();
+            let edits = made.iter().filter(|write| is_edit(write)).count() as u64;
+            if !matches!(item.sight, Sight::New(_)) {
+                pass.drafts[index].lifts += edits;
+            }
+            own.extend(made);
+        }
+        spread_over_components(pass, &mut writes)?;
+        let (mine, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            writes.into_iter().partition(|(id, _)| segue_document::shard_of(id) == shard);
+        let branch = commit(pass, shard, at.as_ref(), &mine)?;
+        commit_elsewhere(pass, member, others)?;
+        let Some(branch) = branch.or_else(|| at.clone()) else { continue };
+        if at == shown || shown.is_none() {
+            pass.drafts[index].lifted.insert(shard, branch);
+        } else {
+            places.into_iter().for_each(|place| work[place].shown = Some(branch.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// The state of the shard that the app had been shown of an item; `None` is the present one.
+fn seen_at(sight: &Sight, shown: Option<&Heads>) -> Option<Heads> {
+    match sight {
+        Sight::New(_) => None,
+        Sight::Changed(base, _)
+        | Sight::Again(base, _)
+        | Sight::Dropped(base)
+        | Sight::Gone(base) => base.shown.as_ref().or(shown).cloned(),
+    }
+}
+
+fn writes_of(
+    pass: &Pass<'_>,
+    members: &[Member],
+    index: usize,
+    shard: u8,
+    work: &Work,
+    record: &Record,
+) -> Vec<Write> {
+    let view = members[index].view();
+    let operation = pass.frame.operation;
+    let frozen = |base: &Item, now: &Item| restore_frozen(&pass.drafts[index], base, now);
+    match &work.sight {
+        Sight::New(now) => {
+            let twins = twins(pass, members, index, shard, work.item);
+            lift::item(&view, record, lift::Seen::New(now), &twins, operation)
+        }
+        Sight::Changed(base, now) => {
+            let now = frozen(&base.held, now);
+            let seen = lift::Seen::Changed { base: &base.held, now: &now };
+            lift::item(&view, record, seen, &[], operation)
+        }
+        Sight::Again(base, now) => {
+            let now = frozen(&base.held, now);
+            let seen = lift::Seen::Again { base: &base.held, now: &now };
+            lift::item(&view, record, seen, &[], operation)
+        }
+        Sight::Dropped(_) => {
+            let mut writes = lift::item(&view, record, lift::Seen::Dropped, &[], operation);
+            let others = record.member_links().into_iter().any(|link| link != view.link);
+            if !others {
+                writes.push(Write::Delete);
+            }
+            writes
+        }
+        Sight::Gone(_) => Vec::new(),
+    }
+}
+
+/// The same item in other members of this pass, also new there.
+fn twins<'m>(
+    pass: &'m Pass<'_>,
+    members: &[Member],
+    index: usize,
+    shard: u8,
+    item: ItemId,
+) -> Vec<(&'static Capabilities, &'m Item)> {
+    let mut twins = Vec::new();
+    for (other, draft) in pass.drafts.iter().enumerate().filter(|(other, _)| *other != index) {
+        let work = draft.work.get(&shard).map_or(&[][..], Vec::as_slice);
+        for work in work.iter().filter(|work| work.item == item) {
+            if let Sight::New(now) = &work.sight {
+                twins.push((members[other].capabilities, now));
+            }
+        }
+    }
+    twins
+}
+
+/// What the library holds, with values whose loss is held put back: neither lifted nor forgotten.
+pub(crate) fn restore_frozen(draft: &MemberDraft, base: &Item, now: &Item) -> Item {
+    let mut restored = now.clone();
+    if let Some(names) = draft.frozen.get(&now.id) {
+        for (field, value) in base.fields.iter().filter(|(field, _)| names.contains(field.name)) {
+            restored.fields.set(field, value.clone());
+        }
+    }
+    restored
+}
+
+const fn is_edit(write: &Write) -> bool {
+    !matches!(write, Write::Origin(..) | Write::Member(..))
+}
+
+/// Items that read as one are edited as one: a register is written to each that has an opinion, so
+/// that taking the edge away gives each back what was written to it.
+fn spread_over_components(
+    pass: &mut Pass<'_>,
+    writes: &mut BTreeMap<[u8; 16], Vec<Write>>,
+) -> Result<(), Failure> {
+    let joined: Vec<(ItemId, Vec<ItemId>)> = writes
+        .keys()
+        .filter_map(|id| {
+            let component = pass.same.component(&ItemId(*id))?;
+            let others = component.iter().copied().filter(|other| other.0 != *id);
+            Some((ItemId(*id), others.collect()))
+        })
+        .collect();
+    for (item, others) in joined {
+        let registers: Vec<Write> = writes[&item.0]
+            .iter()
+            .filter(|write| matches!(write, Write::Register { .. }))
+            .cloned()
+            .collect();
+        for other in others {
+            let record = pass.shards.record(&other.0, None)?;
+            let known = registers.iter().filter(|write| match write {
+                Write::Register { name, .. } => !resolve::register(&record, name).0.is_empty(),
+                _ => false,
+            });
+            let known: Vec<Write> = known.cloned().collect();
+            if !known.is_empty() {
+                writes.entry(other.0).or_default().extend(known);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn commit(
+    pass: &mut Pass<'_>,
+    shard: u8,
+    at: Option<&Heads>,
+    writes: &BTreeMap<[u8; 16], Vec<Write>>,
+) -> Result<Option<Heads>, Failure> {
+    if writes.values().all(Vec::is_empty) {
+        return Ok(None);
+    }
+    let (operation, time) = (pass.frame.operation, pass.frame.time);
+    let committed = pass.shards.commit(shard, at, operation, time, writes)?;
+    Ok(committed.map(|committed| committed.branch))
+}
+
+fn commit_elsewhere(
+    pass: &mut Pass<'_>,
+    member: &Member,
+    writes: BTreeMap<[u8; 16], Vec<Write>>,
+) -> Result<(), Failure> {
+    for (id, writes) in writes {
+        let shard = segue_document::shard_of(&id);
+        let at = member.heads.get(&shard).cloned();
+        commit(pass, shard, at.as_ref(), &BTreeMap::from([(id, writes)]))?;
+    }
+    Ok(())
+}
+
+/// Compares every library that is behind with the document.
+pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
+    let mut due: Vec<BTreeSet<u8>> =
+        members.iter().enumerate().map(|(index, member)| pass.due(index, member)).collect();
+    for shards in &mut due {
+        widen_to_components(pass, shards);
+    }
+    let all: BTreeSet<u8> = due.iter().flatten().copied().collect();
+    pass.frame.progress.step("Planning", Some(all.len() as u64));
+    for (done, shard) in all.into_iter().enumerate() {
+        let records = pass.shards.records(shard)?;
+        let joined = joined_records(pass, shard)?;
+        for (index, member) in members.iter().enumerate() {
+            if due[index].contains(&shard) {
+                project_shard(pass, index, member, shard, &records, &joined)?;
+            }
+        }
+        pass.shards.release(shard);
+        pass.frame.progress.advance(done as u64 + 1);
+    }
+    Ok(())
+}
+
+fn widen_to_components(pass: &Pass<'_>, shards: &mut BTreeSet<u8>) {
+    let shard = |item: &ItemId| segue_document::shard_of(&item.0);
+    for (_, component) in pass.same.joined() {
+        if component.iter().any(|item| shards.contains(&shard(item))) {
+            shards.extend(component.iter().map(shard));
+        }
+    }
+}
+
+/// Records of this shard that read as one with others, merged.
+fn joined_records(
+    pass: &mut Pass<'_>,
+    shard: u8,
+) -> Result<HashMap<[u8; 16], Record>, Failure> {
+    let same = pass.same.clone();
+    let mut joined = HashMap::new();
+    for (item, component) in same.joined() {
+        if segue_document::shard_of(&item.0) != shard {
+            continue;
+        }
+        let mut merged = pass.shards.record(&item.0, None)?;
+        for other in component.iter().filter(|other| *other != item) {
+            merged.absorb(pass.shards.record(&other.0, None)?);
+        }
+        joined.insert(item.0, merged);
+    }
+    Ok(joined)
+}
+
+fn project_shard(
+    pass: &mut Pass<'_>,
+    index: usize,
+    member: &Member,
+    shard: u8,
+    records: &Records,
+    joined: &HashMap<[u8; 16], Record>,
+) -> Result<(), Failure> {
+    let rows = rows_of_shard(pass, index, member, shard)?;
+    let draft = &mut pass.drafts[index];
+    draft.projected.insert(shard);
+    for row in rows {
+        let record = joined.get(&row.item.0).or_else(|| records.get(&row.item.0));
+        let Some(record) = record.filter(|record| record.live.is_some()) else { continue };
+        let held = &row.held;
+        let names = draft.frozen.get(&held.id);
+        let frozen = |name: &str| names.is_some_and(|names| names.contains(name));
+        let edits = project::item(&member.view(), record, held, &frozen);
+        if !edits.is_empty() || names.is_some() {
+            draft.pending.insert(shard);
+        }
+        draft.edits.fields.extend(edits);
+        if row.shown.is_some() && names.is_none() {
+            draft.overridden.push(row.into_base());
+        }
+    }
+    Ok(())
+}
+
+/// One item as the library holds it now.
+struct Row {
+    item: ItemId,
+    held: Item,
+    shown: Option<Heads>,
+}
+
+impl Row {
+    fn into_base(self) -> BaseItem {
+        BaseItem { item: self.item, held: self.held, shown: None, gone: false }
+    }
+}
+
+/// What the library holds of a shard: its base, overlaid with what was read.
+fn rows_of_shard(
+    pass: &Pass<'_>,
+    index: usize,
+    member: &Member,
+    shard: u8,
+) -> Result<Vec<Row>, Failure> {
+    let draft = &pass.drafts[index];
+    let work = draft.work.get(&shard).map_or(&[][..], Vec::as_slice);
+    let mut rows = Vec::with_capacity(work.len());
+    let mut replaced: BTreeSet<&[u8]> = BTreeSet::new();
+    for work in work {
+        match &work.sight {
+            Sight::New(now) => {
+                rows.push(Row { item: work.item, held: now.clone(), shown: work.shown.clone() });
+            }
+            Sight::Changed(base, now) | Sight::Again(base, now) => {
+                replaced.insert(base.held.id.as_bytes());
+                rows.push(Row { item: work.item, held: now.clone(), shown: work.shown.clone() });
+            }
+            Sight::Dropped(base) | Sight::Gone(base) => {
+                replaced.insert(base.held.id.as_bytes());
+            }
+        }
+    }
+    if !member.pairing {
+        let schema = member.capabilities.schema;
+        for base in pass.frame.store.base_of_shard(member.row.id, shard, schema)? {
+            let native = base.held.id.as_bytes();
+            let absent = base.gone || draft.absent.contains(&base.held.id);
+            if !absent && !replaced.contains(native) {
+                rows.push(Row { item: base.item, held: base.held, shown: base.shown });
+            }
+        }
+    }
+    Ok(rows)
+}

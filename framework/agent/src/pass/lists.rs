@@ -1,0 +1,550 @@
+//! Collections, both ways. Names are no keys: a collection is followed by its id, its name or its
+//! entries, whichever still tells.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use segue_document::{Origin, Record, Weight, Write, resolve};
+use segue_model::{
+    BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId, NativeId,
+    OperationId, Value,
+};
+use segue_reconcile::guard::{Batch, Tally};
+use segue_reconcile::list::{self, Bindings};
+use segue_translator::{Access, CollectionSupport};
+use sha2::{Digest, Sha256};
+
+use super::draft::{ListPlan, Sight};
+use super::{LISTS, Member, Pass};
+use crate::failure::Failure;
+use crate::shards::Records;
+
+/// The bindings of one member that its collections need.
+#[derive(Default)]
+struct Known {
+    items: HashMap<NativeId, ItemId>,
+    natives: HashMap<ItemId, NativeId>,
+    /// Natives whose item moved in this pass: their absence from a list is no removal.
+    moved: HashSet<NativeId>,
+}
+
+impl Bindings for Known {
+    fn native(&self, item: ItemId) -> Option<NativeId> {
+        self.natives.get(&item).filter(|native| !self.moved.contains(*native)).cloned()
+    }
+    fn item(&self, native: &NativeId) -> Option<ItemId> {
+        self.items.get(native).copied()
+    }
+}
+
+/// The same bindings with what moved in its new place: for writing.
+struct Settled<'a>(&'a Known);
+
+impl Bindings for Settled<'_> {
+    fn native(&self, item: ItemId) -> Option<NativeId> {
+        self.0.natives.get(&item).cloned()
+    }
+    fn item(&self, native: &NativeId) -> Option<ItemId> {
+        self.0.item(native)
+    }
+}
+
+/// One collection's lift, before the guards judge.
+struct Lifted {
+    id: [u8; 16],
+    at: Option<Heads>,
+    writes: Vec<Write>,
+    plan: Option<ListPlan>,
+    /// The native id of a base row that it replaces.
+    replaces: Option<NativeId>,
+    removed: u64,
+}
+
+/// Lifts what apps did to their collections.
+pub(super) fn lift(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
+    for (index, member) in members.iter().enumerate() {
+        let Some(difference) = &member.difference else {
+            keep_base(pass, index, member);
+            continue;
+        };
+        let known = known(pass, index, member, &BTreeSet::new())?;
+        let lifted = lift_member(pass, index, member, &difference.collections, &known)?;
+        let mut tally = Tally::default();
+        tally.add(Batch::ListRemovals, lifted.iter().map(|lifted| lifted.removed).sum());
+        let entries = member.base_collections.iter().map(|base| base.entries.len().max(1) as u64);
+        tally.total(Batch::ListRemovals, entries.sum());
+        pass.drafts[index].judge(pass.frame, member, &tally);
+        for lifted in lifted {
+            commit(pass, index, member, lifted)?;
+        }
+    }
+    Ok(())
+}
+
+/// A library that was not read holds what its base says.
+fn keep_base(pass: &mut Pass<'_>, index: usize, member: &Member) {
+    pass.drafts[index].lists = member.base_collections.iter().map(plan_of).collect();
+}
+
+fn plan_of(base: &BaseCollection) -> ListPlan {
+    ListPlan {
+        collection: base.collection,
+        held: base.held.clone(),
+        entries: base.entries.clone(),
+        shown: base.shown.clone(),
+        partial: false,
+    }
+}
+
+fn lift_member(
+    pass: &mut Pass<'_>,
+    index: usize,
+    member: &Member,
+    now: &[Collection],
+    known: &Known,
+) -> Result<Vec<Lifted>, Failure> {
+    let pairs = pair(&member.base_collections, now);
+    let mut out = Vec::new();
+    let mut bound: HashSet<CollectionId> = HashSet::new();
+    for (base, now) in pairs.both {
+        bound.insert(base.collection);
+        out.push(changed(pass, index, member, base, now, known)?);
+    }
+    let forgive = member.pairing || pass.drafts[index].rebuilt;
+    for base in pairs.vanished {
+        let writes = match forgive {
+            true => Vec::new(),
+            false => vec![Write::Member(member.row.id, None), Write::Delete],
+        };
+        let removed = if forgive { 0 } else { base.entries.len().max(1) as u64 };
+        out.push(Lifted {
+            id: base.collection.0,
+            at: shown(pass, index, member, base),
+            writes,
+            plan: None,
+            replaces: Some(base.held.id.clone()),
+            removed,
+        });
+    }
+    let records = pass.shards.records(LISTS)?;
+    for now in pairs.arrived {
+        // An empty list that nobody used yet is no news: every player opens with one.
+        if now.kind.has_entries && now.entries.is_empty() {
+            continue;
+        }
+        let join = joinable(&records, member, now, known, &bound);
+        let id = join.unwrap_or_else(|| fresh_id(pass.frame.operation, member, now));
+        bound.insert(id);
+        let record = join.and_then(|id| records.get(&id.0).cloned());
+        let record = record.unwrap_or_else(|| Record { id: id.0, ..Record::default() });
+        out.push(arrived(pass, member, now, &record, known));
+    }
+    Ok(out)
+}
+
+/// What the app had been shown of a collection.
+fn shown(pass: &Pass<'_>, index: usize, member: &Member, base: &BaseCollection) -> Option<Heads> {
+    base.shown.as_ref().or_else(|| pass.drafts[index].shown(member, LISTS)).cloned()
+}
+
+fn changed(
+    pass: &mut Pass<'_>,
+    index: usize,
+    member: &Member,
+    base: &BaseCollection,
+    now: &Collection,
+    known: &Known,
+) -> Result<Lifted, Failure> {
+    let id = base.collection.0;
+    let at = shown(pass, index, member, base);
+    let record = pass.shards.record(&id, at.as_ref())?;
+    let moved = &pass.drafts[index].moved;
+    let old: Vec<(EntryId, NativeId)> = base
+        .entries
+        .iter()
+        .zip(&base.held.entries)
+        .map(|(entry, native)| (*entry, moved.get(native).unwrap_or(native).clone()))
+        .collect();
+    let mut fresh = entry_ids(pass.frame.operation, &now.id, member);
+    let keep = member.pairing || pass.drafts[index].rebuilt;
+    let mut lifted = list::lift(&record, &old, &now.entries, known, keep, &mut fresh);
+    let link = Some(member.row.id);
+    if base.held.name != now.name {
+        let value = Some(Value::text(now.name.clone()));
+        lifted.writes.push(Write::Register { name: "name".into(), value, link });
+    }
+    if base.held.rule != now.rule {
+        let value = now.rule.clone().map(Value::Text);
+        lifted.writes.push(Write::Register { name: "rule".into(), value, link });
+    }
+    if base.held.parent != now.parent {
+        let value = now.parent.as_ref().map(|parent| Value::text(parent.to_string()));
+        lifted.writes.push(Write::Register { name: "parent".into(), value, link });
+    }
+    let replaces = (base.held.id != now.id).then(|| base.held.id.clone());
+    Ok(assemble(id, at, now, lifted, replaces))
+}
+
+fn arrived(
+    pass: &Pass<'_>,
+    member: &Member,
+    now: &Collection,
+    record: &Record,
+    known: &Known,
+) -> Lifted {
+    let support = member.capabilities.collection(now.kind);
+    let repeats = support.is_none_or(|support| support.repeats);
+    let old = list::shown(record, known, repeats);
+    let mut fresh = entry_ids(pass.frame.operation, &now.id, member);
+    let mut lifted = list::lift(record, &old, &now.entries, known, true, &mut fresh);
+    let mut fields = BTreeMap::new();
+    fields.insert("name".to_owned(), (Value::text(now.name.clone()), Weight::Full));
+    if let Some(rule) = &now.rule {
+        fields.insert("rule".into(), (Value::text(rule.clone()), Weight::Full));
+    }
+    let operation = pass.frame.operation;
+    lifted.writes.push(Write::Kind(now.kind.name.to_owned()));
+    lifted.writes.push(Write::Origin(member.row.id, Origin { operation, location: None, fields }));
+    assemble(record.id, None, now, lifted, None)
+}
+
+fn assemble(
+    id: [u8; 16],
+    at: Option<Heads>,
+    now: &Collection,
+    lifted: list::Lifted,
+    replaces: Option<NativeId>,
+) -> Lifted {
+    let (natives, entries): (Vec<NativeId>, Vec<EntryId>) = lifted.entries.into_iter().unzip();
+    let partial = natives.len() < now.entries.len();
+    let held = Collection { entries: natives, ..now.clone() };
+    let collection = CollectionId(id);
+    let plan = ListPlan { collection, held, entries, shown: None, partial };
+    let (removed, writes) = (lifted.removed, lifted.writes);
+    Lifted { id, at, writes, plan: Some(plan), replaces, removed }
+}
+
+fn commit(
+    pass: &mut Pass<'_>,
+    index: usize,
+    member: &Member,
+    lifted: Lifted,
+) -> Result<(), Failure> {
+    if lifted.removed > 0 && pass.drafts[index].holds(&Batch::ListRemovals) {
+        // Neither lifted nor written; the base stays, so that it is found again.
+        let id = CollectionId(lifted.id);
+        for base in member.base_collections.iter().filter(|base| base.collection == id) {
+            pass.drafts[index].lists_held.insert(base.held.id.clone());
+            pass.drafts[index].lists.push(plan_of(base));
+        }
+        return Ok(());
+    }
+    let mut plan = lifted.plan;
+    if !lifted.writes.is_empty() {
+        let writes = BTreeMap::from([(lifted.id, lifted.writes)]);
+        let (operation, time) = (pass.frame.operation, pass.frame.time);
+        let at = lifted.at;
+        let made = pass.shards.commit(LISTS, at.as_ref(), operation, time, &writes)?;
+        if let Some(made) = made {
+            let draft = &mut pass.drafts[index];
+            let edits = writes.values().flatten();
+            draft.lifts += edits.filter(|write| !matches!(write, Write::Origin(..))).count() as u64;
+            let usual = draft.shown(member, LISTS).cloned();
+            match (&at, &mut plan) {
+                _ if at == usual || usual.is_none() => _ = draft.lifted.insert(LISTS, made.branch),
+                (_, Some(plan)) => plan.shown = Some(made.branch),
+                _ => {}
+            }
+        }
+    }
+    let draft = &mut pass.drafts[index];
+    draft.lists_removed.extend(lifted.replaces);
+    draft.lists.extend(plan);
+    Ok(())
+}
+
+struct Pairs<'a> {
+    both: Vec<(&'a BaseCollection, &'a Collection)>,
+    vanished: Vec<&'a BaseCollection>,
+    arrived: Vec<&'a Collection>,
+}
+
+/// Which collection of the base is which now. An app whose lists have no ids may have renamed one,
+/// or shuffled two of the same name.
+fn pair<'a>(base: &'a [BaseCollection], now: &'a [Collection]) -> Pairs<'a> {
+    type Same = fn(&Collection, &Collection) -> bool;
+    let rules: [Same; 4] = [
+        |a, b| a.id == b.id && a.kind == b.kind && a.entries == b.entries,
+        |a, b| a.kind == b.kind && a.name == b.name && a.entries == b.entries,
+        |a, b| a.id == b.id && a.kind == b.kind,
+        |a, b| a.kind == b.kind && a.entries == b.entries && !a.entries.is_empty(),
+    ];
+    let mut left: Vec<&BaseCollection> = base.iter().collect();
+    let mut right: Vec<&Collection> = now.iter().collect();
+    let mut both = Vec::new();
+    for same in rules {
+        left.retain(|base| {
+            let Some(found) = right.iter().position(|now| same(&base.held, now)) else {
+                return true;
+            };
+            both.push((*base, right.remove(found)));
+            false
+        });
+    }
+    Pairs { both, vanished: left, arrived: right }
+}
+
+/// A collection of the same name and kind with the same entries, which the member does not have.
+fn joinable(
+    records: &Records,
+    member: &Member,
+    now: &Collection,
+    known: &Known,
+    bound: &HashSet<CollectionId>,
+) -> Option<CollectionId> {
+    let taken = |id: &[u8; 16]| {
+        bound.contains(&CollectionId(*id))
+            || member.base_collections.iter().any(|base| base.collection.0 == *id)
+    };
+    records.iter().find_map(|(id, record)| {
+        let same = record.live.is_some()
+            && record.kind.as_deref() == Some(now.kind.name)
+            && name_of(record).as_deref() == Some(&*now.name)
+            && !taken(id);
+        if !same {
+            return None;
+        }
+        let rule = resolve::register(record, "rule");
+        let joins = if now.kind.has_entries {
+            let theirs = list::shown(record, known, true).into_iter().map(|(_, native)| native);
+            list::joins(&theirs.collect::<Vec<_>>(), &now.entries)
+        } else {
+            rule.winner().and_then(Value::as_text) == now.rule.as_deref()
+        };
+        joins.then_some(CollectionId(*id))
+    })
+}
+
+fn name_of(record: &Record) -> Option<String> {
+    resolve::register(record, "name").winner()?.as_text().map(str::to_owned)
+}
+
+/// Compares every library that is behind with the document's collections.
+pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
+    let due: Vec<bool> = members
+        .iter()
+        .enumerate()
+        .map(|(index, member)| {
+            let moved = !pass.drafts[index].moved.is_empty();
+            let lists = !pass.drafts[index].lists_removed.is_empty();
+            member.difference.is_some() || moved || lists || pass.due(index, member).contains(&LISTS)
+        })
+        .collect();
+    if !due.contains(&true) {
+        return Ok(());
+    }
+    let records = pass.shards.records(LISTS)?;
+    let wanted: BTreeSet<ItemId> =
+        records.values().flat_map(|record| record.entries.values().map(|e| e.item)).collect();
+    for (index, member) in members.iter().enumerate().filter(|(index, _)| due[*index]) {
+        let known = known(pass, index, member, &wanted)?;
+        project_member(pass, index, member, members, &records, &Settled(&known));
+    }
+    Ok(())
+}
+
+fn project_member(
+    pass: &mut Pass<'_>,
+    index: usize,
+    member: &Member,
+    members: &[Member],
+    records: &Records,
+    bindings: &dyn Bindings,
+) {
+    let draft = &mut pass.drafts[index];
+    draft.projected.insert(LISTS);
+    let lists = draft.lists.clone();
+    let held: HashMap<CollectionId, &ListPlan> =
+        lists.iter().map(|list| (list.collection, list)).collect();
+    let before = draft.edits.collections.len();
+    for (id, record) in records {
+        let Some(support) = writable(member, record) else { continue };
+        let list = held.get(&CollectionId(*id)).copied();
+        if list.is_some_and(|list| list.partial || draft.lists_held.contains(&list.held.id)) {
+            continue;
+        }
+        let shown = list::shown(record, bindings, support.repeats);
+        draft.lacking += (record.entries.len() - shown.len()) as u64;
+        let (entries, natives): (Vec<EntryId>, Vec<NativeId>) = shown.into_iter().unzip();
+        match (list, record.live) {
+            (Some(list), Some(_)) => {
+                let name = shown_name(record, records, member, members, Some(&list.held.name));
+                if *list.held.name != *name {
+                    draft.edits.collections.push(CollectionEdit::Rename {
+                        id: list.held.id.clone(),
+                        old: list.held.name.clone(),
+                        new: name.into(),
+                    });
+                }
+                if list.held.entries != natives {
+                    draft.reorders.insert(list.held.id.clone(), entries);
+                    draft.edits.collections.push(CollectionEdit::Reorder {
+                        id: list.held.id.clone(),
+                        old: list.held.entries.clone(),
+                        new: natives,
+                    });
+                }
+            }
+            (Some(list), None) => draft.edits.collections.push(CollectionEdit::Remove {
+                id: list.held.id.clone(),
+                old: list.held.entries.clone(),
+            }),
+            (None, Some(_)) if !natives.is_empty() => {
+                let name = shown_name(record, records, member, members, None);
+                draft.creates.push((CollectionId(*id), entries));
+                draft.edits.collections.push(CollectionEdit::Create {
+                    kind: support.kind,
+                    name: name.into(),
+                    parent: None,
+                    entries: natives,
+                });
+            }
+            (None, _) => {}
+        }
+    }
+    if draft.edits.collections.len() > before {
+        draft.pending.insert(LISTS);
+    }
+}
+
+fn writable(member: &Member, record: &Record) -> Option<&'static CollectionSupport> {
+    let kind = member.capabilities.schema.kind(record.kind.as_deref()?)?;
+    let support = member.capabilities.collection(kind)?;
+    (support.access == Access::Write && kind.has_entries).then_some(support)
+}
+
+/// The name under which a library shows a collection. Where another of the same name and kind is
+/// at home in the library, the foreign one carries its app's name.
+fn shown_name(
+    record: &Record,
+    records: &Records,
+    member: &Member,
+    members: &[Member],
+    held: Option<&str>,
+) -> String {
+    let candidates = resolve::register(record, "name");
+    let texts = || candidates.0.iter().filter_map(|c| c.value.as_ref()?.as_text());
+    if candidates.is_conflict()
+        && let Some(held) = held.filter(|held| texts().any(|text| text == *held))
+    {
+        return held.to_owned();
+    }
+    let Some(name) = name_of(record) else { return "Unnamed".into() };
+    if record.origins.contains_key(&member.row.id) {
+        return name;
+    }
+    let at_home = records.values().any(|other| {
+        other.id != record.id
+            && other.live.is_some()
+            && other.kind == record.kind
+            && other.origins.contains_key(&member.row.id)
+            && name_of(other).as_ref() == Some(&name)
+    });
+    let from = members.iter().find(|other| record.origins.contains_key(&other.row.id));
+    match (at_home, from) {
+        (true, Some(from)) => format!("{name} ({})", from.capabilities.app),
+        (true, None) => format!("{name} (2)"),
+        (false, _) => name,
+    }
+}
+
+/// The bindings that the member's collections, and the items in `wanted`, need.
+fn known(
+    pass: &Pass<'_>,
+    index: usize,
+    member: &Member,
+    wanted: &BTreeSet<ItemId>,
+) -> Result<Known, Failure> {
+    let draft = &pass.drafts[index];
+    let now = member.difference.iter().flat_map(|difference| &difference.collections);
+    let held = member.base_collections.iter().map(|base| &base.held);
+    let natives: HashSet<&NativeId> =
+        now.chain(held).flat_map(|collection| &collection.entries).collect();
+    let mut known = Known::default();
+    known.moved = draft.moved.values().cloned().collect();
+    let mut learn = |native: &NativeId, item: ItemId| {
+        let component = pass.same.component(&item);
+        let any_wanted =
+            || component.is_some_and(|all| all.iter().any(|item| wanted.contains(item)));
+        let named = natives.contains(native) || draft.moved.values().any(|new| new == native);
+        if !named && !wanted.contains(&item) && !any_wanted() {
+            return;
+        }
+        known.items.insert(native.clone(), item);
+        known.natives.insert(item, native.clone());
+        for other in component.into_iter().flatten() {
+            known.natives.entry(*other).or_insert_with(|| native.clone());
+        }
+    };
+    for work in draft.work.values().flatten() {
+        match &work.sight {
+            Sight::New(now) | Sight::Changed(_, now) | Sight::Again(_, now) => {
+                learn(&now.id, work.item);
+            }
+            Sight::Dropped(_) | Sight::Gone(_) => {}
+        }
+    }
+    if !member.pairing {
+        pass.frame.store.bindings(member.row.id, |native, item, gone| {
+            let native = NativeId::new(native);
+            let left = draft.absent.contains(&native) || draft.moved.contains_key(&native);
+            if !gone && !left {
+                learn(&native, item);
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+    }
+    Ok(known)
+}
+
+/// A collection's id: random, yet the same when the plan is made again.
+fn fresh_id(operation: OperationId, member: &Member, now: &Collection) -> CollectionId {
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest(b"segue collection v1\0", operation, member, &now.id, 0)[..16]);
+    id[0] = LISTS;
+    // The document's own record is all zeros.
+    id[15] |= 1;
+    CollectionId(id)
+}
+
+/// Ids for new entries of one collection.
+fn entry_ids<'a>(
+    operation: OperationId,
+    native: &'a NativeId,
+    member: &'a Member,
+) -> impl FnMut() -> EntryId + 'a {
+    let mut count = 0;
+    move || {
+        count += 1;
+        let mut id = [0; 8];
+        let digest = digest(b"segue entry v1\0", operation, member, native, count);
+        id.copy_from_slice(&digest[..8]);
+        EntryId(id)
+    }
+}
+
+fn digest(
+    tag: &[u8],
+    operation: OperationId,
+    member: &Member,
+    native: &NativeId,
+    count: u64,
+) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(tag);
+    hasher.update(operation.0);
+    hasher.update(member.row.id.0);
+    hasher.update(count.to_le_bytes());
+    hasher.update(native.as_bytes());
+    hasher.finalize().into()
+}
+
