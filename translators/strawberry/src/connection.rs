@@ -261,3 +261,33 @@ pub(crate) fn sqlite(operation: &'static str, path: &Path, error: &rusqlite::Err
     };
     Error::new(kind, operation, path, error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn f06_a_read_during_which_the_library_changes_is_void() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("strawberry.db");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+        let attempts = Cell::new(0);
+        let read = |changes: usize| {
+            attempts.set(0);
+            read_at_one_instant(&path, "read", |_| {
+                attempts.set(attempts.get() + 1);
+                if attempts.get() <= changes {
+                    let file = File::options().write(true).open(&path).unwrap();
+                    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1)).unwrap();
+                }
+                Ok(attempts.get())
+            })
+        };
+        assert_eq!(read(ATTEMPTS).unwrap_err().kind, ErrorKind::Busy);
+        assert_eq!(read(1).unwrap().0, 2);
+        assert_eq!(read(0).unwrap(), (1, revision(&path).unwrap()));
+    }
+}

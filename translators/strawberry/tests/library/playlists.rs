@@ -4,7 +4,7 @@ use std::fs;
 
 use segue_translator::model::{CollectionEdit, NativeId, music};
 
-use crate::{Copy, difference, on_playlists, reasons};
+use crate::copy::{Copy, difference, on_playlists, reasons};
 
 fn entries(copy: &Copy, id: &str) -> Vec<NativeId> {
     copy.read().0.collection(&id.into()).unwrap().entries.clone()

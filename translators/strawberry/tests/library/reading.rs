@@ -8,7 +8,7 @@ use segue_strawberry::Strawberry;
 use segue_translator::model::{Availability, Catalog, Collection, Location, Value, music};
 use segue_translator::{ErrorKind, Idle, Place, Reading, Translator};
 
-use crate::Copy;
+use crate::copy::Copy;
 
 fn brief(value: &Value) -> String {
     match value {
@@ -21,7 +21,7 @@ fn brief(value: &Value) -> String {
 }
 
 /// A catalog as text: a line for each song without the folders above it.
-pub(crate) fn text(catalog: &Catalog, reading: &Reading) -> String {
+fn text(catalog: &Catalog, reading: &Reading) -> String {
     let root = &reading.roots[0];
     let mut lines = Vec::new();
     for item in &catalog.items {
@@ -36,7 +36,8 @@ pub(crate) fn text(catalog: &Catalog, reading: &Reading) -> String {
     }
     lines
         .extend(catalog.collections.iter().map(|collection| self::collection(catalog, collection)));
-    lines.join("\n")
+    // Decomposed names are shown as such; an editor might compose them.
+    lines.join("\n").replace('\u{301}', "<U+0301>")
 }
 
 fn collection(catalog: &Catalog, collection: &Collection) -> String {
@@ -82,7 +83,7 @@ fn the_fixture_is_read_as_the_app_shows_it() {
     Odd Names/100% "Quoted" & 'Single' #1; a+b=c?.mp3: artist=["Ampersand & Sons"] comment=x < y && y > z; 100%
     second line duration=1254 genre=["R&B"] track=1
     Odd Names/ALL CAPS.MP3: artist=["dj ohm"] duration=1254 track=1
-    Odd Names/Café Décomposé.mp3: artist=["Nadia Quill"] duration=1254 last_played=1700101000 play_count=1 rating=40 track=1
+    Odd Names/Cafe<U+0301> De<U+0301>compose<U+0301>.mp3: artist=["Nadia Quill"] duration=1254 last_played=1700101000 play_count=1 rating=40 track=1
     Odd Names/[brackets] {braces} ~tilde $dollar `tick`.flac: artist=["Ampersand & Sons"] duration=1200 track=3
     Odd Names/a:b|c\d*e.mp3: artist=["DJ Ohm; Nadia Quill"] duration=1254 rating=80 track=1
     Odd Names/percent%20literal%2Fslash.ogg: artist=["Ampersand & Sons"] duration=1200 last_played=1700101000 play_count=1 rating=40 track=2

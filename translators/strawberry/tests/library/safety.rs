@@ -10,7 +10,7 @@ use segue_strawberry::Strawberry;
 use segue_translator::model::{ChangeSet, CollectionEdit, Value, music};
 use segue_translator::{Collector, ErrorKind, Host, Idle, Library, Probe, Translator};
 
-use crate::{Copy, set};
+use crate::copy::{Copy, set};
 
 const SONG: &str = "Tide%20Table.flac";
 
@@ -131,7 +131,7 @@ fn f12_a_playlist_number_that_another_playlist_has_now_is_not_written() {
         "DELETE FROM playlists WHERE rowid = 5; DELETE FROM playlist_items WHERE playlist = 5;
          INSERT INTO playlists (name) VALUES ('another');",
     );
-    let edits = crate::on_playlists([
+    let edits = crate::copy::on_playlists([
         CollectionEdit::Reorder { id: "5".into(), old: old.clone(), new: vec![] },
         CollectionEdit::Rename { id: "5".into(), old: "played".into(), new: "x".into() },
         CollectionEdit::Remove { id: "5".into(), old },
@@ -348,6 +348,16 @@ fn a_garbage_file_a_folder_and_a_claim_of_four_gigabytes_are_refused() {
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     assert_eq!(Strawberry.open(&path, Arc::new(Idle)).err().unwrap().kind, ErrorKind::Absent);
+}
+
+#[test]
+fn more_rows_than_a_person_has_are_refused() {
+    let copy = Copy::with(
+        "INSERT INTO playlists (name) WITH RECURSIVE n(x) AS
+             (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 2000000) SELECT '' FROM n",
+    );
+    let error = Collector::collect(&*copy.open()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::TooLarge);
 }
 
 #[test]

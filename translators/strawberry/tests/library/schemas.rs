@@ -1,11 +1,12 @@
 //! F31: every released schema is written, no other one is.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use segue_translator::model::{Value, music};
 use segue_translator::{Collector, ErrorKind};
 
-use crate::{Copy, set};
+use crate::copy::{Copy, set};
 
 const SONG: &str = "Tide%20Table.flac";
 
@@ -15,7 +16,7 @@ fn upgrade(version: i64) -> String {
         let mut sql = String::new();
         for table in tables {
             for column in columns {
-                sql.push_str(&format!("ALTER TABLE {table} ADD COLUMN {column};\n"));
+                let _ = writeln!(sql, "ALTER TABLE {table} ADD COLUMN {column};");
             }
         }
         sql
@@ -87,7 +88,11 @@ fn f31_every_released_schema_is_written() {
             parent: None,
             entries: vec![item.clone(), item.clone()],
         };
-        assert_eq!(copy.write(&crate::on_playlists([create])).unwrap().refused, [], "{version}");
+        assert_eq!(
+            copy.write(&crate::copy::on_playlists([create])).unwrap().refused,
+            [],
+            "{version}"
+        );
         assert_eq!(copy.read().0.collection(&"6".into()).unwrap().entries.len(), 2);
         for support in copy.open().capabilities().fields {
             let old = copy.value(SONG, support.field);
