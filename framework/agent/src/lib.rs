@@ -1,12 +1,38 @@
 //! The peer on this computer: it looks at the apps here, plans, applies and answers for Segue.
 //!
 //! The one crate that knows of every translator and of the ambient world; everything below it gets
-//! time, paths and the list of running apps as arguments.
+//! time, paths and the list of running apps as arguments. [`Agent::run`] answers one
+//! [`command::Request`]; a pass (`pass`) works out what would be written, `operate` writes it.
 
+mod agent;
+mod backup;
 pub mod command;
+mod conflicts;
+mod doctor;
 mod failure;
+mod home;
 pub mod host;
+mod libraries;
+mod links;
+mod lists_after;
+mod look;
+mod operate;
+mod pass;
+mod plan;
 mod progress;
+mod query;
+mod reading;
+mod recover;
+pub mod registry;
+mod report;
+mod settle;
+mod shards;
+mod sync;
+mod undo;
+mod views;
+pub mod world;
 
+pub use agent::Agent;
 pub use failure::Failure;
 pub use progress::{Progress, Quiet};
+pub use world::World;

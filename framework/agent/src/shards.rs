@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use segue_access::{DeviceKey, sign_change};
-use segue_document::{Committed, RawChange, Record, Shard, Write};
-use segue_model::{DocumentId, Heads, OperationId};
+use segue_document::{Committed, RawChange, Record, Shard, Step, Write};
+use segue_model::{ChangeHash, DocumentId, Heads, OperationId};
 use segue_store::{LogEntry, Reader, StoreError, Tx};
 
 use crate::failure::Failure;
@@ -79,6 +79,19 @@ impl<'s> Shards<'s> {
         Ok(self.load(segue_document::shard_of(id))?.shard.record(id, at)?)
     }
 
+    /// The step that a change made.
+    pub(crate) fn step(&mut self, index: u8, hash: &ChangeHash) -> Result<Option<Step>, Failure> {
+        Ok(self.load(index)?.shard.step(hash))
+    }
+
+    /// One record as it was; empty where nothing had been written yet.
+    pub(crate) fn record_or_empty(&mut self, id: &[u8; 16], at: &Heads) -> Result<Record, Failure> {
+        if at.hashes().is_empty() {
+            return Ok(Record { id: *id, ..Record::default() });
+        }
+        self.record(id, Some(at))
+    }
+
     /// Commits writes to one shard; see [`Shard::commit`].
     pub(crate) fn commit(
         &mut self,
@@ -124,6 +137,11 @@ impl Changed {
     /// Whether anything was written.
     pub(crate) fn is_empty(&self) -> bool {
         self.shards.is_empty()
+    }
+
+    /// The state of each changed shard.
+    pub(crate) fn heads(&self) -> BTreeMap<u8, Heads> {
+        self.shards.iter().map(|(index, loaded)| (*index, loaded.shard.heads())).collect()
     }
 
     /// Appends the changes, signed, and brings the caches up to date.
@@ -193,4 +211,23 @@ pub(crate) fn rebuild(
 
 fn raw(entries: Vec<LogEntry>) -> Vec<Vec<u8>> {
     entries.into_iter().map(|entry| entry.raw).collect()
+}
+
+/// Whether a cached shard and the log beyond it are what the log alone makes.
+pub(crate) fn is_equal(
+    rebuilt: &Shard,
+    reader: &Reader,
+    document: &DocumentId,
+    index: u8,
+    saved: &segue_store::SavedShard,
+) -> bool {
+    let cached = || -> Result<bool, Failure> {
+        let mut shard = Shard::open(&saved.saved, [0; 16])?;
+        if shard.heads() != saved.heads {
+            return Ok(false);
+        }
+        shard.apply(&raw(reader.log_from(document, index, saved.log_len)?))?;
+        Ok(shard.heads() == rebuilt.heads() && shard.records()? == rebuilt.records()?)
+    };
+    cached().unwrap_or(false)
 }

@@ -15,6 +15,7 @@ mod key;
 mod position;
 mod record;
 pub mod resolve;
+mod revert;
 mod shard;
 mod write;
 
@@ -22,7 +23,8 @@ pub use error::DocumentError;
 pub use export::{ExportCollection, ExportItem, export};
 pub use position::{between, spread};
 pub use record::{Entry, Origin, Record, Register, Weight};
-pub use shard::{Committed, RawChange, Shard};
+pub use revert::revert;
+pub use shard::{Committed, RawChange, Shard, Step};
 pub use write::Write;
 
 /// The shard that holds all collections and the document's own record.

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, HashMap};
 use automerge::hydrate;
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{
-    ActorId, Automerge, Change, ChangeHash as Hash, LoadOptions, ObjId, ObjType, PatchLog, ROOT,
-    ReadDoc, ScalarValue, Value, VerificationMode,
+    ActorId, Automerge, Change, ChangeHash as Hash, LoadOptions, ObjId, ObjType, PatchAction,
+    PatchLog, Prop, ROOT, ReadDoc, ScalarValue, Value, VerificationMode,
 };
 use segue_model::{ChangeHash, Heads, OperationId};
 
@@ -42,6 +42,17 @@ pub struct Committed {
     pub change: RawChange,
     /// The state of the branch on which it was made: what its author has seen.
     pub branch: Heads,
+}
+
+/// One change as a step in history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What its author had seen.
+    pub before: Heads,
+    /// What there was afterwards, on its branch.
+    pub after: Heads,
+    /// The records that it touched.
+    pub touched: Vec<[u8; 16]>,
 }
 
 /// One shard in memory.
@@ -97,6 +108,23 @@ impl Shard {
     /// All changes that this shard holds beyond the genesis, in causal order.
     pub fn changes(&self) -> Vec<RawChange> {
         self.doc.get_changes(&[]).iter().skip(1).map(raw).collect()
+    }
+
+    /// The step that a change made; `None` if the shard does not hold it.
+    pub fn step(&self, change: &ChangeHash) -> Option<Step> {
+        let change = self.doc.get_change_by_hash(&Hash(change.0))?;
+        let after = [change.hash()];
+        let mut touched = std::collections::BTreeSet::new();
+        for patch in self.doc.diff(change.deps(), &after) {
+            let key = match &patch.action {
+                PatchAction::PutMap { key, .. } | PatchAction::DeleteMap { key } => Some(key),
+                PatchAction::Conflict { prop: Prop::Map(key) } => Some(key),
+                _ => None,
+            };
+            touched.extend(key.and_then(|key| Key::parse(key)).map(|(id, _)| id));
+        }
+        let touched = touched.into_iter().collect();
+        Some(Step { before: heads(change.deps()), after: heads(&after), touched })
     }
 
     /// All records, decoded.
@@ -342,7 +370,10 @@ fn decode(record: &mut Record, key: &Key, value: Option<&ScalarValue>) {
         }
         (Key::Counter(name, link), _) => {
             if let Some(parts) = text().and_then(encode::text_counter) {
-                record.counters.entry(name.clone()).or_default().insert(*link, parts);
+                // Only its link writes it, and only upwards: of two states the larger is later.
+                let links = record.counters.entry(name.clone()).or_default();
+                let is = links.entry(*link).or_insert(parts);
+                *is = (is.0.max(parts.0), is.1.max(parts.1));
             }
         }
         (Key::Element(name, element), Some(ScalarValue::Boolean(true))) => {

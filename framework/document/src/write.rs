@@ -54,6 +54,8 @@ pub enum Write {
     },
     /// Puts an entry into a collection, moves it, or (`None`) takes it out.
     Entry(EntryId, Option<Entry>),
+    /// Takes away everything that a link brought: to undo its first sight.
+    Forget(LinkId),
     /// Deletes the record; a concurrent edit wins.
     Delete,
     /// Brings a deleted record back.
@@ -67,9 +69,15 @@ pub(crate) type Puts = BTreeMap<String, Option<ScalarValue>>;
 pub(crate) fn apply(record: &Record, writes: &[Write], operation: OperationId, puts: &mut Puts) {
     let id = &record.id;
     let mut touched = false;
+    // Reviving names an operation of its own; an edit beside a deletion does not undo it.
+    let deletes = writes.contains(&Write::Delete);
     for write in writes {
+        if let Write::Forget(link) = write {
+            forget(record, *link, puts);
+            continue;
+        }
         let Some((key, value)) = effect(record, write, operation) else { continue };
-        touched |= !matches!(write, Write::Delete | Write::Member(_, None));
+        touched |= !deletes && !matches!(write, Write::Member(_, None));
         puts.insert(key.of(id), value);
     }
     if touched {
@@ -122,6 +130,22 @@ fn effect(record: &Record, write: &Write, op: OperationId) -> Option<(Key, Optio
         }
         _ => return None,
     })
+}
+
+/// Removes every key that names the link.
+fn forget(record: &Record, link: LinkId, puts: &mut Puts) {
+    let id = &record.id;
+    if record.origins.contains_key(&link) {
+        puts.insert(Key::Origin(link).of(id), None);
+    }
+    if record.members.contains_key(&link) {
+        puts.insert(Key::Member(link).of(id), None);
+    }
+    for (name, links) in &record.counters {
+        if links.contains_key(&link) {
+            puts.insert(Key::Counter(name.clone(), link).of(id), None);
+        }
+    }
 }
 
 fn same_member(record: &Record, link: LinkId, to: Option<&Location>) -> bool {

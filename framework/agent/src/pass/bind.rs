@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use segue_document::shard_of;
 use segue_model::{BaseItem, Item, ItemId, LinkId, Location, NativeId, OperationId};
+use segue_reconcile::arrival;
 use segue_reconcile::guard::{Batch, Tally, looks_rebuilt};
 use segue_reconcile::identify::{self, Evidence, Known, Party, Question, Rung};
-use segue_reconcile::arrival;
 use sha2::{Digest, Sha256};
 
 use super::draft::Sight;

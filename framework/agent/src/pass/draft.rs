@@ -35,6 +35,25 @@ pub(crate) struct Work {
     pub(crate) shown: Option<Heads>,
 }
 
+impl Work {
+    /// The native id whose base row goes, and the row that comes.
+    pub(crate) fn outcome(&self, draft: &MemberDraft) -> (Option<&NativeId>, Option<BaseItem>) {
+        let row = |held: Item, gone| {
+            Some(BaseItem { item: self.item, held, shown: self.shown.clone(), gone })
+        };
+        match &self.sight {
+            Sight::New(now) => (None, row(now.clone(), false)),
+            Sight::Changed(base, now) | Sight::Again(base, now) => {
+                let moved = base.held.id != now.id;
+                let held = super::items::restore_frozen(draft, &base.held, now);
+                (moved.then_some(&base.held.id), row(held, false))
+            }
+            Sight::Dropped(base) => (Some(&base.held.id), None),
+            Sight::Gone(base) => (None, Some(BaseItem { gone: true, ..base.clone() })),
+        }
+    }
+}
+
 /// A batch that a guard holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
@@ -155,9 +174,8 @@ pub(super) fn guard_lowering(
     tally.total(Batch::LowerListRemovals, entries as u64);
     draft.judge(frame, member, &tally);
     let held = |batch: &Batch| draft.holds(batch);
-    let drops = |edit: &FieldEdit| {
-        edit.new.is_none() && held(&Batch::LowerBlanked(edit.field.name))
-    };
+    let drops =
+        |edit: &FieldEdit| edit.new.is_none() && held(&Batch::LowerBlanked(edit.field.name));
     let fields: Vec<_> = draft.edits.fields.iter().filter(|edit| !drops(edit)).cloned().collect();
     if held(&Batch::LowerListRemovals) {
         draft.edits.collections.retain(|edit| removed_entries(edit) == 0);

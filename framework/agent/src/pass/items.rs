@@ -236,6 +236,11 @@ pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Fai
     for (done, shard) in all.into_iter().enumerate() {
         let records = pass.shards.records(shard)?;
         let joined = joined_records(pass, shard)?;
+        let schema = members.first().map(|member| member.capabilities.schema);
+        if let Some(schema) = schema {
+            let conflicts = crate::conflicts::of_shard(&records, &joined, &pass.same, schema);
+            pass.conflicts.insert(shard, conflicts);
+        }
         for (index, member) in members.iter().enumerate() {
             if due[index].contains(&shard) {
                 project_shard(pass, index, member, shard, &records, &joined)?;
@@ -257,10 +262,7 @@ fn widen_to_components(pass: &Pass<'_>, shards: &mut BTreeSet<u8>) {
 }
 
 /// Records of this shard that read as one with others, merged.
-fn joined_records(
-    pass: &mut Pass<'_>,
-    shard: u8,
-) -> Result<HashMap<[u8; 16], Record>, Failure> {
+fn joined_records(pass: &mut Pass<'_>, shard: u8) -> Result<HashMap<[u8; 16], Record>, Failure> {
     let same = pass.same.clone();
     let mut joined = HashMap::new();
     for (item, component) in same.joined() {

@@ -336,7 +336,10 @@ pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Fai
         .map(|(index, member)| {
             let moved = !pass.drafts[index].moved.is_empty();
             let lists = !pass.drafts[index].lists_removed.is_empty();
-            member.difference.is_some() || moved || lists || pass.due(index, member).contains(&LISTS)
+            member.difference.is_some()
+                || moved
+                || lists
+                || pass.due(index, member).contains(&LISTS)
         })
         .collect();
     if !due.contains(&true) {
@@ -547,4 +550,3 @@ fn digest(
     hasher.update(native.as_bytes());
     hasher.finalize().into()
 }
-

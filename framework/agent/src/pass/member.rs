@@ -89,7 +89,9 @@ impl Member {
     pub(crate) fn waits(&self) -> Option<String> {
         match (&self.running, &self.row.read_only) {
             (_, Some(reason)) => Some(format!("read-only: {reason}")),
-            (Some(what), None) => Some(format!("{what} is running; its changes are written when you quit it")),
+            (Some(what), None) => {
+                Some(format!("{what} is running; its changes are written when you quit it"))
+            }
             (None, None) => None,
         }
     }

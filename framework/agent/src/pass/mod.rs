@@ -47,6 +47,17 @@ pub(crate) struct Draft {
     pub(crate) changed: Changed,
     pub(crate) questions: Vec<Question>,
     pub(crate) matched: Vec<(Rung, u64)>,
+    pub(crate) document: DocumentId,
+    /// Open conflicts of every shard that was looked at.
+    pub(crate) conflicts: BTreeMap<u8, ShardConflicts>,
+}
+
+/// Open conflicts of one shard.
+#[derive(Default)]
+pub(crate) struct ShardConflicts {
+    pub(crate) count: u64,
+    /// The first few records that have some.
+    pub(crate) examples: Vec<segue_document::Record>,
 }
 
 /// Works out a pass over `members`.
@@ -65,6 +76,8 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
         changed: pass.shards.into_changed(),
         questions: bound.questions,
         matched: bound.matched,
+        document: frame.document,
+        conflicts: pass.conflicts,
     })
 }
 
@@ -74,6 +87,7 @@ pub(crate) struct Pass<'a> {
     shards: Shards<'a>,
     drafts: Vec<MemberDraft>,
     same: SameAs,
+    conflicts: BTreeMap<u8, ShardConflicts>,
 }
 
 impl<'a> Pass<'a> {
@@ -82,7 +96,7 @@ impl<'a> Pass<'a> {
         let record = shards.record(&DOCUMENT_RECORD, None)?;
         let same = SameAs::of(&record);
         let drafts = (0..members).map(|_| MemberDraft::default()).collect();
-        Ok(Self { frame, shards, drafts, same })
+        Ok(Self { frame, shards, drafts, same, conflicts: BTreeMap::new() })
     }
 
     /// Shards that changed since the member was shown them, or in which the member has work.

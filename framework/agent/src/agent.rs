@@ -1,0 +1,113 @@
+//! The agent in this process: takes requests, gives responses.
+
+use std::path::{Path, PathBuf};
+
+use segue_store::{HomeLock, Store};
+
+use crate::command::{Request, Response};
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::progress::Progress;
+use crate::world::World;
+use crate::{doctor, look, plan, query, settle, sync, undo};
+
+/// A lock that another process holds is asked for so many times, a tenth of a second apart.
+const LOCK_TRIES: u32 = 100;
+
+/// The agent of one folder.
+pub struct Agent {
+    pub(crate) world: World,
+    pub(crate) home: Home,
+}
+
+impl Agent {
+    /// Opens the agent's folder in the world of this process. Without a folder it is
+    /// `$SEGUE_HOME`, else the platform's data folder.
+    ///
+    /// # Errors
+    /// If the folder cannot be used.
+    pub fn open(folder: Option<PathBuf>) -> Result<Self, Failure> {
+        let world = crate::world::ambient();
+        let folder = folder
+            .or_else(|| std::env::var_os("SEGUE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from))
+            .unwrap_or_else(|| world.place.data_home().join("segue"));
+        Self::open_in(&folder, world)
+    }
+
+    /// Opens the agent's folder in a given world.
+    ///
+    /// # Errors
+    /// If the folder cannot be used.
+    pub fn open_in(folder: &Path, world: World) -> Result<Self, Failure> {
+        let home = Home::open(folder, &world)?;
+        Ok(Self { world, home })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.home.folder
+    }
+
+    /// Answers one request.
+    ///
+    /// # Errors
+    /// If the request as a whole cannot be done; what happens to one of several libraries is part
+    /// of the answer.
+    pub fn run(&mut self, request: Request, progress: &dyn Progress) -> Result<Response, Failure> {
+        match request {
+            Request::Look => look::look(self, progress).map(Response::Look),
+            Request::Status => look::status(self).map(Response::Status),
+            Request::Log => query::log(self).map(Response::Log),
+            Request::Matches => query::questions(self).map(Response::Questions),
+            Request::Export { document } => query::export(self, document).map(Response::Export),
+            Request::Find { text } => query::find(self, &text).map(Response::Found),
+            Request::Why { item, field } => query::why(self, &item, field).map(Response::Trace),
+            Request::Conflicts => query::conflicts(self).map(Response::Conflicts),
+            Request::Doctor => doctor::doctor(self, progress).map(Response::Doctor),
+            Request::Plan { libraries, write_tags } => {
+                plan::plan(self, &libraries, write_tags, progress).map(Response::Plan)
+            }
+            Request::ShowPlan { plan, what } => {
+                plan::show(self, &plan, &what, progress).map(Response::Shown)
+            }
+            writing => {
+                let _lock = self.lock()?;
+                self.write(writing, progress)
+            }
+        }
+    }
+
+    fn write(&mut self, request: Request, progress: &dyn Progress) -> Result<Response, Failure> {
+        match request {
+            Request::Apply { plan } => plan::apply(self, &plan, progress).map(Response::Pass),
+            Request::Sync { libraries, dry_run: true, .. } => {
+                sync::dry_run(self, &libraries, progress).map(Response::Plan)
+            }
+            Request::Sync { libraries, yes, .. } => {
+                sync::sync(self, &libraries, yes, progress).map(Response::Pass)
+            }
+            Request::Match { item, other, apart } => {
+                settle::same_as(self, &item, &other, apart, progress).map(Response::Match)
+            }
+            Request::Resolve { item, field, value, keep } => {
+                settle::resolve(self, &item, &field, value, keep, progress).map(Response::Pass)
+            }
+            Request::Undo { operation } => {
+                undo::undo(self, operation, progress).map(Response::Pass)
+            }
+            Request::Redo => undo::redo(self, progress).map(Response::Pass),
+            Request::Unlink { library } => undo::unlink(self, &library).map(Response::Unlink),
+            other => Err(Failure::refused(format!("{other:?} writes nothing"), "")),
+        }
+    }
+
+    /// One process at a time works in the folder.
+    fn lock(&self) -> Result<HomeLock, Failure> {
+        let mut tries = 0;
+        Ok(Store::lock(&self.home.folder, |_| {
+            tries += 1;
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            tries < LOCK_TRIES
+        })?)
+    }
+}

@@ -1,0 +1,55 @@
+//! Backups of an app's files: made before the first write of an operation, never of our own making
+//! only, and never all rotated out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use segue_translator::{Error, Library};
+
+/// So many backups of one library are kept, and its first.
+const KEPT: usize = 50;
+
+/// Copies a library's files into `folder`; returns names and sizes of the copies.
+pub(crate) fn make(folder: &Path, library: &dyn Library) -> Result<Vec<(String, u64)>, Error> {
+    let fail = |error: std::io::Error| Error::io("back up", folder, &error);
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(fail)?;
+    }
+    fs::create_dir_all(folder).map_err(fail)?;
+    let copies = library.back_up(folder)?;
+    let name = |path: &PathBuf| path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let size = |path: &PathBuf| fs::metadata(path).map_or(0, |meta| meta.len());
+    Ok(copies.iter().filter_map(|path| Some((name(path)?, size(path)))).collect())
+}
+
+/// Removes old backups of each library: all but its first and its newest [`KEPT`].
+///
+/// `backups` are (operation, library, folder), oldest first.
+pub(crate) fn superfluous<L: Ord + Copy>(backups: &[(i64, L, String)]) -> Vec<&str> {
+    let mut by_library: std::collections::BTreeMap<L, Vec<&str>> =
+        std::collections::BTreeMap::new();
+    for (_, library, folder) in backups {
+        by_library.entry(*library).or_default().push(folder);
+    }
+    by_library
+        .values()
+        .flat_map(|folders| {
+            let last = folders.len().saturating_sub(KEPT).max(1);
+            folders[1.min(folders.len())..last.min(folders.len())].iter().copied()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f33_the_first_good_backup_is_never_rotated_out() {
+        let all: Vec<_> = (1..=200).map(|n| (n, 'a', format!("{n}/a"))).collect();
+        let gone = superfluous(&all);
+        assert_eq!(gone.len(), 200 - KEPT - 1);
+        assert!(!gone.contains(&"1/a") && gone.contains(&"2/a") && !gone.contains(&"151/a"));
+        assert!(superfluous(&all[..1]).is_empty() && superfluous::<char>(&[]).is_empty());
+    }
+}

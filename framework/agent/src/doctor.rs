@@ -1,0 +1,143 @@
+//! Checks everything, and proves every cache equal to what the log makes.
+
+use segue_access::{Members, SignedStatement, verify_change};
+use segue_model::DocumentId;
+use segue_store::DocumentRow;
+
+use crate::agent::Agent;
+use crate::command::{Check, DoctorReport};
+use crate::failure::Failure;
+use crate::libraries;
+use crate::progress::Progress;
+use crate::shards;
+use crate::views;
+
+/// Checks the store, the log, the caches, the links and the backups.
+pub(crate) fn doctor(agent: &mut Agent, progress: &dyn Progress) -> Result<DoctorReport, Failure> {
+    let mut checks = vec![check("store", agent.home.store.check().map(|()| "sound".to_owned()))];
+    for row in agent.home.store.documents()? {
+        progress.step(&format!("Checking {}", row.schema), None);
+        let name = format!("{} {}", row.schema, &row.id.to_string()[..8]);
+        checks.push(check(&format!("{name}: members"), members(agent, &row)));
+        checks.push(check(&format!("{name}: log"), log(agent, &row.id, progress)));
+        checks.push(check(&format!("{name}: caches"), caches(agent, &row.id)));
+    }
+    for row in agent.home.store.links()?.into_iter().filter(|row| row.active) {
+        let found = libraries::open(agent, &row.app, &row.path)
+            .and_then(|library| crate::reading::read(&*library, &agent.home.store, Some(row.id)))
+            .map(|difference| format!("{} items", difference.items));
+        checks.push(check(&format!("{} {}", row.app, row.path.display()), found));
+    }
+    let waiting = agent.home.store.intents()?.len();
+    let journal = match waiting {
+        0 => "empty".to_owned(),
+        some => format!("{some} writes were interrupted; the next `segue sync` finishes them"),
+    };
+    checks.push(Check { name: "journal".into(), passed: true, detail: journal });
+    let sound = checks.iter().all(|check| check.passed);
+    Ok(DoctorReport { checks, sound })
+}
+
+fn check<E: std::fmt::Display>(name: &str, result: Result<String, E>) -> Check {
+    let (passed, detail) = match result {
+        Ok(detail) => (true, detail),
+        Err(error) => (false, error.to_string()),
+    };
+    Check { name: name.to_owned(), passed, detail }
+}
+
+/// The root statement makes the document's id, and this device may write.
+fn members(agent: &Agent, row: &DocumentRow) -> Result<String, Failure> {
+    let members = admitted(agent, &row.id)?;
+    if !members.may_write(&agent.home.device.id()) {
+        return Err(Failure::refused("this device has no right to write", "join again"));
+    }
+    Ok(format!("{} devices", members.devices().count()))
+}
+
+fn admitted(agent: &Agent, document: &DocumentId) -> Result<Members, Failure> {
+    let statements: Vec<SignedStatement> = agent
+        .home
+        .store
+        .statements(document)?
+        .into_iter()
+        .map(|row| SignedStatement {
+            bytes: row.bytes,
+            signature: row.signature,
+            signer: row.signer,
+        })
+        .collect();
+    Ok(Members::of(&statements, document))
+}
+
+/// Every change is signed by somebody who may write.
+fn log(agent: &Agent, document: &DocumentId, progress: &dyn Progress) -> Result<String, Failure> {
+    let members = admitted(agent, document)?;
+    let mut count = 0u64;
+    for shard in agent.home.store.shards_with_log(document)?.into_keys() {
+        for entry in agent.home.store.log(document, shard)? {
+            let signed =
+                verify_change(&entry.author, document, shard, &entry.hash, &entry.signature);
+            if signed.is_err() || !members.may_write(&entry.author) {
+                let sentence = format!("a change in shard {shard} is not signed by a writer");
+                return Err(Failure::refused(sentence, "restore the store from a backup"));
+            }
+            count += 1;
+            progress.advance(count);
+        }
+    }
+    Ok(format!("{count} changes, all signed"))
+}
+
+/// Every cached shard and every row of the projection is what the log alone makes; what is not is
+/// made anew.
+fn caches(agent: &mut Agent, document: &DocumentId) -> Result<String, Failure> {
+    let mut wrong = 0;
+    let known = agent.home.store.heads(document)?;
+    let all = agent.home.store.shards_with_log(document)?;
+    for (index, log_len) in &all {
+        let rebuilt = shards::rebuild(&agent.home.store, document, *index, agent.home.actor)?;
+        let heads = rebuilt.heads();
+        let mut same = known.get(index) == Some(&heads);
+        if let Some(saved) = agent.home.store.shard(document, *index)? {
+            same &= shards::is_equal(&rebuilt, &agent.home.store, document, *index, &saved);
+        }
+        if !same {
+            wrong += 1;
+            let tx = agent.home.store.transaction()?;
+            tx.put_shard(document, *index, &heads, &rebuilt.save(), *log_len)?;
+            tx.put_heads(document, *index, &heads)?;
+            tx.commit()?;
+        }
+    }
+    let before = rows(agent, document)?;
+    let fresh = views_are_current(agent, document)?;
+    let tx = agent.home.store.transaction()?;
+    tx.drop_views(document)?;
+    tx.commit()?;
+    views::refresh(agent, document)?;
+    if fresh && rows(agent, document)? != before {
+        wrong += 1;
+    }
+    match wrong {
+        0 => Ok(format!("{} parts, equal to the log", all.len())),
+        some => Err(Failure::refused(
+            format!("{some} caches differed from the log; they were rebuilt"),
+            "",
+        )),
+    }
+}
+
+fn views_are_current(agent: &Agent, document: &DocumentId) -> Result<bool, Failure> {
+    let store = &agent.home.store;
+    Ok(store.view_heads(document)? == store.heads(document)?)
+}
+
+fn rows(agent: &Agent, document: &DocumentId) -> Result<Vec<segue_store::ViewRow>, Failure> {
+    let mut rows = Vec::new();
+    agent.home.store.views(document, &mut |row| {
+        rows.push(row);
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(rows)
+}

@@ -1,0 +1,134 @@
+//! What the base says of collections after a write: what the library reads as, with the document's
+//! ids of the entries.
+
+use std::collections::{HashMap, HashSet};
+
+use segue_model::{BaseCollection, Collection, CollectionEdit, EntryId, NativeId};
+use segue_translator::Written;
+
+use crate::pass::{ListPlan, MemberDraft};
+
+/// Base rows after a write.
+pub(crate) struct After {
+    pub(crate) rows: Vec<BaseCollection>,
+    /// Whether the library holds something else than was asked for.
+    pub(crate) unexpected: bool,
+}
+
+/// Finds every collection that was known or made in what the library reads as now.
+///
+/// A library whose lists have no ids of their own knows a renamed one by another id.
+pub(crate) fn after(plan: &MemberDraft, written: &Written, now: &[Collection]) -> After {
+    let refused: HashSet<&NativeId> = written.refused.iter().map(|refusal| &refusal.id).collect();
+    let mut wanted: Vec<ListPlan> = Vec::new();
+    let edits = &plan.edits.collections;
+    let by_id: HashMap<&NativeId, Vec<&CollectionEdit>> = edits.iter().fold(
+        HashMap::new(),
+        |mut all: HashMap<&NativeId, Vec<&CollectionEdit>>, edit| {
+            if let Some(id) = subject(edit) {
+                all.entry(id).or_default().push(edit);
+            }
+            all
+        },
+    );
+    for list in &plan.lists {
+        let edits = by_id.get(&list.held.id).map_or(&[][..], Vec::as_slice);
+        let edits = if refused.contains(&list.held.id) { &[] } else { edits };
+        wanted.extend(expected(plan, list, edits));
+    }
+    wanted.extend(made(plan, written));
+    let mut free: Vec<&Collection> = now.iter().collect();
+    let mut out = After { rows: Vec::new(), unexpected: false };
+    for list in wanted {
+        let found = free
+            .iter()
+            .position(|now| now.id == list.held.id)
+            .or_else(|| free.iter().position(|now| alike(now, &list.held)));
+        match found.map(|index| free.remove(index)) {
+            Some(now) => {
+                let row = row(&list, now);
+                out.unexpected |= row.held.entries != now.entries && !list.partial;
+                out.rows.push(row);
+            }
+            None => out.unexpected = true,
+        }
+    }
+    out.unexpected |= free.iter().any(|now| now.kind.has_entries && !now.entries.is_empty());
+    out
+}
+
+fn alike(now: &Collection, held: &Collection) -> bool {
+    now.kind == held.kind && now.name == held.name
+}
+
+fn subject(edit: &CollectionEdit) -> Option<&NativeId> {
+    match edit {
+        CollectionEdit::Create { .. } => None,
+        CollectionEdit::Rename { id, .. }
+        | CollectionEdit::Reorder { id, .. }
+        | CollectionEdit::Remove { id, .. } => Some(id),
+    }
+}
+
+/// A known collection as it should be after its edits; `None` if it was removed.
+fn expected(plan: &MemberDraft, list: &ListPlan, edits: &[&CollectionEdit]) -> Option<ListPlan> {
+    let mut list = list.clone();
+    for edit in edits {
+        match edit {
+            CollectionEdit::Remove { .. } => return None,
+            CollectionEdit::Rename { new, .. } => list.held.name.clone_from(new),
+            CollectionEdit::Reorder { id, new, .. } => {
+                list.held.entries.clone_from(new);
+                list.entries = plan.reorders.get(id).cloned().unwrap_or_default();
+            }
+            CollectionEdit::Create { .. } => {}
+        }
+    }
+    Some(list)
+}
+
+/// The collections that were made.
+fn made(plan: &MemberDraft, written: &Written) -> Vec<ListPlan> {
+    let creates = plan.edits.collections.iter().filter_map(|edit| match edit {
+        CollectionEdit::Create { kind, name, parent, entries } => {
+            Some((*kind, name, parent, entries))
+        }
+        _ => None,
+    });
+    let natives = written.created.iter();
+    creates
+        .zip(&plan.creates)
+        .zip(natives)
+        .map(|(((kind, name, parent, natives), (collection, entries)), id)| ListPlan {
+            collection: *collection,
+            held: Collection {
+                id: id.clone(),
+                kind,
+                name: name.clone(),
+                parent: parent.clone(),
+                entries: natives.clone(),
+                rule: None,
+            },
+            entries: entries.clone(),
+            shown: None,
+            partial: false,
+        })
+        .collect()
+}
+
+/// The base row of what is expected and what is there. Entries that somebody else added meanwhile
+/// are left for the next pass.
+fn row(list: &ListPlan, now: &Collection) -> BaseCollection {
+    let mut expected = list.held.entries.iter().zip(&list.entries);
+    let mut kept: Vec<(NativeId, EntryId)> = Vec::new();
+    for native in &now.entries {
+        let mut rest = expected.clone();
+        if let Some((native, entry)) = rest.find(|(wanted, _)| *wanted == native) {
+            kept.push((native.clone(), *entry));
+            expected = rest;
+        }
+    }
+    let (entries, ids): (Vec<NativeId>, Vec<EntryId>) = kept.into_iter().unzip();
+    let held = Collection { entries, ..now.clone() };
+    BaseCollection { collection: list.collection, held, entries: ids, shown: None }
+}

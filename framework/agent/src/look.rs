@@ -1,0 +1,138 @@
+//! What is on this computer, and what is linked.
+
+use std::path::Path;
+
+use segue_translator::Translator;
+
+use crate::agent::Agent;
+use crate::command::{LibraryRow, LinkRow, LookReport, StatusReport};
+use crate::failure::Failure;
+use crate::libraries;
+use crate::progress::Progress;
+
+/// Looks at every library that is found or linked. Changes nothing.
+pub(crate) fn look(agent: &Agent, progress: &dyn Progress) -> Result<LookReport, Failure> {
+    let links = agent.home.store.links()?;
+    let mut places = Vec::new();
+    for translator in &agent.world.translators {
+        let app = translator.capabilities().app;
+        let found = translator.discover(&agent.world.place);
+        let linked = links.iter().filter(|row| row.active && row.app == app);
+        let mut paths = found;
+        paths.extend(linked.map(|row| row.path.clone()));
+        paths.sort();
+        paths.dedup();
+        places.extend(paths.into_iter().map(|path| (app.to_owned(), path)));
+    }
+    let mut libraries = Vec::new();
+    for (app, path) in &places {
+        let label = libraries::label(app, path, &places);
+        progress.step(&format!("Looking at {label}"), None);
+        let linked = links.iter().any(|row| row.active && row.app == *app && row.path == *path);
+        let translator = libraries::translator(agent, app)?;
+        libraries.push(library(agent, &**translator, path, label, linked));
+    }
+    Ok(LookReport { libraries })
+}
+
+fn library(
+    agent: &Agent,
+    translator: &dyn Translator,
+    path: &Path,
+    label: String,
+    linked: bool,
+) -> LibraryRow {
+    let mut row = LibraryRow {
+        library: label,
+        schema: translator.capabilities().schema.name.to_owned(),
+        path: path.display().to_string(),
+        items: 0,
+        collections: 0,
+        rated: 0,
+        running: None,
+        linked,
+        changed_at: changed_at(path),
+        error: None,
+    };
+    let app = translator.capabilities().app;
+    let read = libraries::open(agent, app, path).and_then(|library| {
+        let difference = crate::reading::read(&*library, &agent.home.store, None)?;
+        Ok((library.running(), difference))
+    });
+    match read {
+        Ok((running, difference)) => {
+            row.running = running;
+            row.items = difference.items;
+            row.collections = difference.lists();
+            row.rated = difference.rated();
+        }
+        Err(error) => row.error = Some(error.to_string()),
+    }
+    row
+}
+
+/// When anything in a library's folder, or the file itself, changed last.
+fn changed_at(path: &Path) -> Option<i64> {
+    let seconds = |path: &Path| {
+        let modified = std::fs::metadata(path).ok()?.modified().ok()?;
+        Some(modified.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs() as i64)
+    };
+    let inside = std::fs::read_dir(path).ok().into_iter().flatten().flatten();
+    inside.filter_map(|entry| seconds(&entry.path())).max().or_else(|| seconds(path))
+}
+
+/// What is linked and what waits.
+pub(crate) fn status(agent: &Agent) -> Result<StatusReport, Failure> {
+    let store = &agent.home.store;
+    let mut report =
+        StatusReport { links: Vec::new(), peers: Vec::new(), conflicts: 0, doubtful: 0 };
+    let active: Vec<_> = store.links()?.into_iter().filter(|row| row.active).collect();
+    let all: Vec<_> = active.iter().map(|row| (row.app.clone(), row.path.clone())).collect();
+    for row in &active {
+        let (state, reason) = state(agent, row)?;
+        report.links.push(LinkRow {
+            library: libraries::label(&row.app, &row.path, &all),
+            path: row.path.display().to_string(),
+            document: row.document.to_string(),
+            state: state.to_owned(),
+            reason,
+            items: store.base_len(row.id)?,
+            linked_at: row.linked_at,
+        });
+    }
+    let mut documents: Vec<_> = active.iter().map(|row| row.document).collect();
+    documents.dedup();
+    for document in documents {
+        report.conflicts += crate::conflicts::total(store, &document)?;
+        report.doubtful += store.questions(&document)?.len() as u64;
+    }
+    Ok(report)
+}
+
+fn state(
+    agent: &Agent,
+    row: &segue_store::LinkRow,
+) -> Result<(&'static str, Option<String>), Failure> {
+    let library = match libraries::open(agent, &row.app, &row.path) {
+        Ok(library) => library,
+        Err(error) => return Ok(("missing", Some(error.to_string()))),
+    };
+    if let Some(reason) = &row.read_only {
+        return Ok(("read-only", Some(reason.clone())));
+    }
+    let running = library.running();
+    let revision = match library.revision() {
+        Ok(revision) => revision,
+        Err(error) => return Ok(("missing", Some(error.to_string()))),
+    };
+    let shown = agent.home.store.link_heads(row.id)?;
+    let heads = agent.home.store.heads(&row.document)?;
+    let behind = heads.iter().any(|(shard, heads)| shown.get(shard) != Some(heads));
+    Ok(match (running, row.revision.as_ref() == Some(&revision.0), behind) {
+        (Some(what), _, true) => ("waiting", Some(format!("{what} is running"))),
+        (Some(what), _, false) => ("running", Some(format!("{what} has it open"))),
+        (None, false, _) => ("changed", Some("its changes are taken over by: segue sync".into())),
+        (None, true, true) => ("waiting", Some("something is to be written: segue sync".into())),
+        (None, true, false) => ("in step", None),
+    })
+}

@@ -1,0 +1,420 @@
+//! Executes a draft: commit, back up, journal, write, read again.
+//!
+//! The document and the new base are one transaction, which also holds the journal of what is about
+//! to be written; only then is an app's file touched. Whatever happens afterwards, the next pass
+//! finds the truth by reading, and the journal tells it which differences are ours.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use segue_model::{
+    BaseCollection, BaseItem, CollectionEdit, CollectionId, EntryId, Heads, LinkId, NativeId,
+    OperationId,
+};
+use segue_store::{OperationLink, OperationRow, Tx};
+use segue_translator::{ErrorKind, Written};
+
+use crate::command::{Found, LibraryState};
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::pass::{Draft, ListPlan, Member, MemberDraft};
+use crate::progress::Progress;
+use crate::reading::Difference;
+
+/// What is being executed, for the log.
+pub(crate) struct Operation {
+    /// Its number, if it has begun already.
+    pub(crate) number: Option<i64>,
+    pub(crate) id: OperationId,
+    pub(crate) kind: &'static str,
+    pub(crate) summary: String,
+    pub(crate) plan: Option<String>,
+    pub(crate) undoes: Option<i64>,
+    pub(crate) time: i64,
+    /// A person confirmed: budgets begin anew.
+    pub(crate) confirmed: bool,
+}
+
+/// What became of it.
+pub(crate) struct Executed {
+    /// Its number; `None` if nothing happened that is worth a number.
+    pub(crate) number: Option<i64>,
+    pub(crate) libraries: Vec<Found>,
+}
+
+/// Persists a draft and writes the libraries that can be written now.
+pub(crate) fn execute(
+    home: &mut Home,
+    operation: &Operation,
+    draft: &Draft,
+    members: &mut [Member],
+    progress: &dyn Progress,
+) -> Result<Executed, Failure> {
+    let writes =
+        |member: &Member, draft: &MemberDraft| !draft.edits.is_empty() && member.waits().is_none();
+    let counts = !draft.changed.is_empty()
+        || members.iter().any(|member| !member.row.active)
+        || members.iter().zip(&draft.members).any(|(member, draft)| writes(member, draft));
+    let number = match operation.number {
+        Some(number) => Some(number),
+        None => counts.then(|| home.store.next_operation()).transpose()?,
+    };
+    commit(home, operation, number, draft, members)?;
+    let mut libraries = Vec::new();
+    for (member, draft) in members.iter_mut().zip(&draft.members) {
+        let found = match number {
+            Some(number) if writes(member, draft) => {
+                progress.step(&format!("Writing {}", member.label), None);
+                lower(home, number, member, draft)?
+            }
+            _ => untouched(member, draft),
+        };
+        libraries.push(found);
+    }
+    if let Some(number) = number {
+        finish(home, operation, number, &libraries)?;
+    }
+    Ok(Executed { number, libraries })
+}
+
+/// The first transaction: log, caches, base, journal.
+fn commit(
+    home: &mut Home,
+    operation: &Operation,
+    number: Option<i64>,
+    draft: &Draft,
+    members: &[Member],
+) -> Result<(), Failure> {
+    let tx = home.store.transaction()?;
+    draft.changed.persist(&tx, &home.device, operation.id)?;
+    if let Some(number) = number {
+        tx.put_operation(&row(operation, number, "begun"))?;
+        let fresh = members.iter().filter(|member| !member.row.active);
+        crate::links::note(&tx, number, crate::links::Turn::Linked, fresh.map(|m| m.row.id))?;
+    }
+    crate::conflicts::note(&tx, draft)?;
+    for (member, plan) in members.iter().zip(&draft.members) {
+        put_link(&tx, member, operation)?;
+        put_base(&tx, member, plan)?;
+        put_heads(&tx, &draft.changed.heads(), member, plan)?;
+        spend(&tx, member.row.id, plan, operation.confirmed)?;
+        if let Some(number) = number.filter(|_| !plan.edits.is_empty() && member.waits().is_none())
+        {
+            tx.put_intent(number, member.row.id, &plan.edits, &journal_extra(plan))?;
+        }
+    }
+    Ok(tx.commit()?)
+}
+
+pub(crate) fn row(operation: &Operation, number: i64, state: &str) -> OperationRow {
+    OperationRow {
+        n: number,
+        id: operation.id,
+        kind: operation.kind.into(),
+        at: operation.time,
+        summary: operation.summary.clone(),
+        plan: operation.plan.clone(),
+        undoes: operation.undoes,
+        undone_by: None,
+        state: state.into(),
+    }
+}
+
+fn put_link(tx: &Tx<'_>, member: &Member, operation: &Operation) -> Result<(), Failure> {
+    let mut row = member.row.clone();
+    row.active = true;
+    let revision = match &member.difference {
+        Some(difference) => difference.reading.revision.0.clone(),
+        None => member.revision.0.clone(),
+    };
+    row.revision = Some(revision);
+    if operation.confirmed {
+        row.confirmed_at = operation.time;
+    }
+    Ok(tx.put_link(&row)?)
+}
+
+fn put_base(tx: &Tx<'_>, member: &Member, plan: &MemberDraft) -> Result<(), Failure> {
+    let link = member.row.id;
+    for work in plan.work.values().flatten() {
+        let (old, new) = work.outcome(plan);
+        if let Some(old) = old {
+            tx.remove_base_item(link, old)?;
+        }
+        if let Some(new) = new {
+            tx.put_base_item(link, &new)?;
+        }
+    }
+    for base in &plan.overridden {
+        if !plan.pending.contains(&segue_document::shard_of(&base.item.0)) {
+            tx.put_base_item(link, base)?;
+        }
+    }
+    if member.difference.is_some() {
+        for native in &plan.lists_removed {
+            tx.remove_base_collection(link, native)?;
+        }
+        for list in &plan.lists {
+            tx.put_base_collection(link, &list.base())?;
+        }
+    }
+    Ok(())
+}
+
+/// Shards in which nothing is left to write are in step; the others stay at the app's own edits.
+fn put_heads(
+    tx: &Tx<'_>,
+    changed: &BTreeMap<u8, Heads>,
+    member: &Member,
+    plan: &MemberDraft,
+) -> Result<(), Failure> {
+    let known = tx.heads(&member.row.document)?;
+    for (shard, heads) in &plan.lifted {
+        tx.put_link_heads(member.row.id, *shard, heads)?;
+    }
+    for shard in plan.projected.difference(&plan.pending) {
+        if let Some(heads) = changed.get(shard).or_else(|| known.get(shard)) {
+            tx.put_link_heads(member.row.id, *shard, heads)?;
+        }
+    }
+    Ok(())
+}
+
+fn spend(tx: &Tx<'_>, link: LinkId, plan: &MemberDraft, confirmed: bool) -> Result<(), Failure> {
+    if confirmed {
+        return Ok(tx.reset_budgets(link)?);
+    }
+    for (batch, count) in plan.tally.iter() {
+        tx.add_budget(link, &batch.key(), count.changed)?;
+    }
+    Ok(())
+}
+
+/// What the journal needs beside the edits: for each list that is made or reordered, a line with
+/// the collection and the ids of its entries.
+fn journal_extra(plan: &MemberDraft) -> Vec<u8> {
+    let known: HashMap<&NativeId, &ListPlan> =
+        plan.lists.iter().map(|list| (&list.held.id, list)).collect();
+    let mut creates = plan.creates.iter();
+    let lines = plan.edits.collections.iter().filter_map(|edit| match edit {
+        CollectionEdit::Create { .. } => creates.next().map(|(id, entries)| line(*id, entries)),
+        CollectionEdit::Reorder { id, .. } => {
+            Some(line(known.get(id)?.collection, plan.reorders.get(id)?))
+        }
+        CollectionEdit::Rename { .. } | CollectionEdit::Remove { .. } => None,
+    });
+    lines.collect::<Vec<_>>().join("\n").into_bytes()
+}
+
+fn line(collection: CollectionId, entries: &[EntryId]) -> String {
+    let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
+    format!("{collection} {}", entries.join(" "))
+}
+
+fn untouched(member: &Member, plan: &MemberDraft) -> Found {
+    let held =
+        plan.held.first().map(|held| held.batch.sentence(held.count.changed, held.count.total));
+    let (state, reason) = match (member.waits().filter(|_| !plan.edits.is_empty()), held) {
+        (_, Some(held)) => (LibraryState::Held, Some(held)),
+        (Some(waits), None) => (LibraryState::Waiting, Some(waits)),
+        (None, None) => (LibraryState::Unchanged, None),
+    };
+    found(member, plan, state, 0, reason)
+}
+
+fn found(
+    member: &Member,
+    plan: &MemberDraft,
+    state: LibraryState,
+    written: u64,
+    reason: Option<String>,
+) -> Found {
+    let fields = if state == LibraryState::Written {
+        crate::report::counts(&plan.edits)
+    } else {
+        Vec::new()
+    };
+    Found {
+        library: member.label.clone(),
+        state,
+        written,
+        lifted: plan.lifts,
+        reason,
+        backup: Vec::new(),
+        fields,
+    }
+}
+
+/// Backs up and writes one library, and reads it again.
+fn lower(
+    home: &mut Home,
+    number: i64,
+    member: &mut Member,
+    plan: &MemberDraft,
+) -> Result<Found, Failure> {
+    let name = format!("{number}/{}", member.row.id);
+    let folder = home.backup_folder(&name);
+    let before = match &member.difference {
+        Some(difference) => difference.reading.revision.clone(),
+        None => member.revision.clone(),
+    };
+    let made = crate::backup::make(&folder, &*member.library)
+        .and_then(|copies| Ok((copies, member.library.write(&before, &plan.edits)?)));
+    let (copies, written) = match made {
+        Ok(made) => made,
+        Err(error) => {
+            clear_intent(home, number, member.row.id)?;
+            let (state, reason) = match error.kind {
+                ErrorKind::Busy | ErrorKind::Stale => (LibraryState::Waiting, error.to_string()),
+                _ => (LibraryState::Failed, format!("{error}; {}", error.kind.hint())),
+            };
+            return Ok(found(member, plan, state, 0, Some(reason)));
+        }
+    };
+    let refused = written.refused.len();
+    settle(home, number, member, plan, &written, &before.0, &name)?;
+    let count = (plan.edits.len() - refused.min(plan.edits.len())) as u64;
+    let held =
+        plan.held.first().map(|held| held.batch.sentence(held.count.changed, held.count.total));
+    let reason = match (refused, held) {
+        (0, held) => held,
+        (some, _) => Some(format!("{some} changed meanwhile and wait for the next pass")),
+    };
+    let state = if plan.held.is_empty() { LibraryState::Written } else { LibraryState::Held };
+    Ok(Found { backup: copies, ..found(member, plan, state, count, reason) })
+}
+
+fn clear_intent(home: &mut Home, number: i64, link: LinkId) -> Result<(), Failure> {
+    let tx = home.store.transaction()?;
+    tx.clear_intent(number, link)?;
+    Ok(tx.commit()?)
+}
+
+/// The second transaction: the base is what the library reads as now.
+fn settle(
+    home: &mut Home,
+    number: i64,
+    member: &Member,
+    plan: &MemberDraft,
+    written: &Written,
+    before: &str,
+    backup: &str,
+) -> Result<(), Failure> {
+    let link = member.row.id;
+    let difference = crate::reading::read(&*member.library, &home.store, Some(link))?;
+    let refused: HashSet<&NativeId> = written.refused.iter().map(|refusal| &refusal.id).collect();
+    let mut unexpected = !difference.arrived.is_empty() || !difference.vanished.is_empty();
+    let edited = edited_fields(plan);
+    let heads = home.store.heads(&member.row.document)?;
+    let tx = home.store.transaction()?;
+    for (base, now) in &difference.changed {
+        let fields = edited.get(&now.id).map_or(&[][..], Vec::as_slice);
+        let mut held = base.held.clone();
+        for field in fields {
+            held.fields.set(field, now.fields.value(field).cloned());
+        }
+        unexpected |= held != *now;
+        let shard = segue_document::shard_of(&base.item.0);
+        let kept = refused.contains(&now.id).then(|| plan.shown(member, shard).cloned()).flatten();
+        let shown = kept.or_else(|| base.shown.clone().filter(|_| refused.contains(&now.id)));
+        tx.put_base_item(link, &BaseItem { item: base.item, held, shown, gone: false })?;
+    }
+    for native in &refused {
+        // A refused item that reads as its base says is not in the difference.
+        if let Some(base) = tx.base_item(link, native, member.capabilities.schema)? {
+            let shard = segue_document::shard_of(&base.item.0);
+            let shown = base.shown.clone().or_else(|| plan.shown(member, shard).cloned());
+            tx.put_base_item(link, &BaseItem { shown, ..base })?;
+        }
+    }
+    for base in &plan.overridden {
+        let pending = plan.pending.contains(&segue_document::shard_of(&base.item.0));
+        if pending && !refused.contains(&base.held.id) && !edited.contains_key(&base.held.id) {
+            tx.put_base_item(link, base)?;
+        }
+    }
+    unexpected |= settle_lists(&tx, member, plan, written, &difference)?;
+    if plan.held.is_empty() {
+        for shard in &plan.projected {
+            if let Some(heads) = heads.get(shard) {
+                tx.put_link_heads(link, *shard, heads)?;
+            }
+        }
+    }
+    let mut row = tx.link(link)?.unwrap_or_else(|| member.row.clone());
+    row.revision = (!unexpected).then(|| difference.reading.revision.0.clone());
+    tx.put_link(&row)?;
+    tx.put_operation_link(&OperationLink {
+        operation: number,
+        link,
+        before: Some(before.to_owned()),
+        after: Some(written.revision.0.clone()),
+        backup: Some(backup.to_owned()),
+        written: plan.edits.len() as u64,
+    })?;
+    tx.clear_intent(number, link)?;
+    Ok(tx.commit()?)
+}
+
+fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Vec<&'static segue_model::Field>> {
+    let mut edited: HashMap<NativeId, Vec<_>> = HashMap::new();
+    for edit in &plan.edits.fields {
+        edited.entry(edit.item.clone()).or_default().push(edit.field);
+    }
+    edited
+}
+
+/// Base rows of collections after a write. Returns whether anything is not as it was asked for.
+fn settle_lists(
+    tx: &Tx<'_>,
+    member: &Member,
+    plan: &MemberDraft,
+    written: &Written,
+    difference: &Difference,
+) -> Result<bool, Failure> {
+    if plan.edits.collections.is_empty() {
+        return Ok(false);
+    }
+    let link = member.row.id;
+    let outcome = crate::lists_after::after(plan, written, &difference.collections);
+    for base in tx.base_collections(link, member.capabilities.schema)? {
+        tx.remove_base_collection(link, &base.held.id)?;
+    }
+    for base in &outcome.rows {
+        tx.put_base_collection(link, base)?;
+    }
+    Ok(outcome.unexpected)
+}
+
+fn finish(
+    home: &mut Home,
+    operation: &Operation,
+    number: i64,
+    libraries: &[Found],
+) -> Result<(), Failure> {
+    let part = libraries.iter().any(|found| {
+        matches!(found.state, LibraryState::Waiting | LibraryState::Failed | LibraryState::Held)
+    });
+    let tx = home.store.transaction()?;
+    let summary = crate::report::summary(operation, libraries);
+    let row = row(operation, number, if part { "partly" } else { "done" });
+    tx.put_operation(&OperationRow { summary, ..row })?;
+    if let Some(undone) = operation.undoes
+        && let Some(mut row) = tx.operation(undone)?
+    {
+        row.undone_by = Some(number);
+        tx.put_operation(&row)?;
+    }
+    Ok(tx.commit()?)
+}
+
+impl ListPlan {
+    /// The base row of the collection as the library holds it.
+    pub(crate) fn base(&self) -> BaseCollection {
+        BaseCollection {
+            collection: self.collection,
+            held: self.held.clone(),
+            entries: self.entries.clone(),
+            shown: self.shown.clone(),
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! Plans: made, shown, and executed exactly as they were shown.
+//!
+//! A plan keeps the operation's random id and what it looked at; everything else follows from
+//! these, so executing makes the same draft again and refuses if it is not the same.
+
+use std::path::PathBuf;
+
+use segue_access::{Role, Statement, document_id};
+use segue_model::{DocumentId, Location, OperationId};
+use segue_store::{DocumentRow, LinkRow, StatementRow, pack_changes};
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use crate::agent::Agent;
+use crate::command::{LibrarySpec, PassReport, PlanReport, ShownEdit};
+use crate::failure::Failure;
+use crate::libraries;
+use crate::operate::{self, Operation};
+use crate::pass::{self, Draft, Frame, Member};
+use crate::progress::Progress;
+use crate::report::{self, Names};
+
+/// A plan is good for a week.
+const PLAN_SECONDS_MAX: i64 = 7 * 86_400;
+
+/// What a plan remembers.
+struct Kept {
+    operation: OperationId,
+    libraries: Vec<LibrarySpec>,
+    write_tags: bool,
+    digest: String,
+    counts: Vec<(String, u64)>,
+}
+
+/// Plans linking or syncing, and keeps the plan.
+pub(crate) fn plan(
+    agent: &mut Agent,
+    specs: &[LibrarySpec],
+    write_tags: bool,
+    progress: &dyn Progress,
+) -> Result<PlanReport, Failure> {
+    let specs = resolve(agent, specs)?;
+    let operation = OperationId(agent.world.random_bytes());
+    let drafted = draft(agent, &specs, write_tags, operation, false, progress)?;
+    let digest = digest(&drafted);
+    let now = (agent.world.now)();
+    let id = fresh_name(agent, operation)?;
+    let kept = Kept {
+        operation,
+        libraries: specs,
+        write_tags,
+        digest,
+        counts: counts(&drafted.members, &drafted.draft),
+    };
+    let tx = agent.home.store.transaction()?;
+    tx.remove_plans_older_than(now - PLAN_SECONDS_MAX)?;
+    tx.put_plan(&id, now, kept.to_json().to_string().as_bytes())?;
+    tx.commit()?;
+    let names = Names::of(&agent.home.store, &drafted.members, &agent.world.device)?;
+    report::plan(&agent.home.store, &drafted.draft, &drafted.members, &names, id)
+}
+
+/// The edits of a kept plan.
+pub(crate) fn show(
+    agent: &mut Agent,
+    plan: &str,
+    what: &str,
+    progress: &dyn Progress,
+) -> Result<Vec<ShownEdit>, Failure> {
+    let kept = load(agent, plan)?;
+    let operation = kept.operation;
+    let drafted = draft(agent, &kept.libraries, kept.write_tags, operation, false, progress)?;
+    Ok(report::edits(&drafted.draft, &drafted.members, what))
+}
+
+/// Executes a kept plan, if it is still what was shown.
+pub(crate) fn apply(
+    agent: &mut Agent,
+    plan: &str,
+    progress: &dyn Progress,
+) -> Result<PassReport, Failure> {
+    let kept = load(agent, plan)?;
+    crate::recover::recover(agent)?;
+    let operation = kept.operation;
+    let mut drafted = draft(agent, &kept.libraries, kept.write_tags, operation, false, progress)?;
+    if digest(&drafted) != kept.digest {
+        return Err(changed(plan, &kept, &drafted));
+    }
+    begin_document(agent, &drafted)?;
+    let names: Vec<String> = drafted.members.iter().map(|m| m.label.clone()).collect();
+    let linking = drafted.members.iter().any(|member| !member.row.active);
+    let time = (agent.world.now)();
+    for member in &mut drafted.members {
+        if !member.row.active {
+            member.row.linked_at = time;
+        }
+    }
+    let operation = Operation {
+        number: None,
+        id: kept.operation,
+        kind: "apply",
+        summary: format!("{} {}", if linking { "linked" } else { "synced" }, names.join(", ")),
+        plan: Some(plan.to_owned()),
+        undoes: None,
+        time,
+        confirmed: true,
+    };
+    let report = execute(agent, &operation, &mut drafted, progress)?;
+    let tx = agent.home.store.transaction()?;
+    tx.remove_plan(plan)?;
+    tx.commit()?;
+    Ok(report)
+}
+
+/// A draft with its members.
+pub(crate) struct Drafted {
+    pub(crate) members: Vec<Member>,
+    pub(crate) draft: Draft,
+    pub(crate) document: DocumentId,
+    /// The root statement of a document that does not exist yet.
+    root: Option<Statement>,
+}
+
+/// Drafts a pass over named libraries.
+pub(crate) fn draft(
+    agent: &Agent,
+    specs: &[LibrarySpec],
+    write_tags: bool,
+    operation: OperationId,
+    confirmed: bool,
+    progress: &dyn Progress,
+) -> Result<Drafted, Failure> {
+    let schema = libraries::translator(agent, &specs[0].app)?.capabilities().schema.name;
+    for spec in specs {
+        let other = libraries::translator(agent, &spec.app)?.capabilities().schema.name;
+        if other != schema {
+            let sentence = format!("{} holds {other}, {} {schema}", spec.app, specs[0].app);
+            return Err(Failure::refused(sentence, "link libraries of the same kind"));
+        }
+    }
+    let (document, root) = document_for(agent, schema, operation)?;
+    let mut members = Vec::new();
+    for row in rows(agent, specs, write_tags, operation, document)? {
+        progress.step(&format!("Reading {}", row.1), None);
+        let library = libraries::open(agent, &row.0.app, &row.0.path)?;
+        members.push(Member::open(row.0, row.1, library, &agent.home.store)?);
+    }
+    let draft = draft_members(agent, &mut members, document, operation, confirmed, progress)?;
+    Ok(Drafted { members, draft, document, root })
+}
+
+/// Drafts a pass over open members.
+pub(crate) fn draft_members(
+    agent: &Agent,
+    members: &mut [Member],
+    document: DocumentId,
+    operation: OperationId,
+    confirmed: bool,
+    progress: &dyn Progress,
+) -> Result<Draft, Failure> {
+    let frame = Frame {
+        store: &agent.home.store,
+        document,
+        actor: agent.home.actor,
+        operation,
+        time: (agent.world.now)(),
+        confirmed,
+        present: &is_present,
+        progress,
+    };
+    pass::draft(&frame, members)
+}
+
+/// Whether a file is there. When that cannot be told, it is not: nothing is deleted for it.
+fn is_present(location: &Location) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::path::Path::new(std::ffi::OsStr::from_bytes(location.as_bytes()));
+    path.try_exists().unwrap_or(false)
+}
+
+/// Links of the named libraries, existing or to be made, with what people call them.
+fn rows(
+    agent: &Agent,
+    specs: &[LibrarySpec],
+    write_tags: bool,
+    operation: OperationId,
+    document: DocumentId,
+) -> Result<Vec<(LinkRow, String)>, Failure> {
+    let mut rows = Vec::new();
+    for spec in specs {
+        let path = libraries::locate(agent, spec)?;
+        let mut row = match libraries::link_of(agent, spec)? {
+            Some(row) => row,
+            None => libraries::new_link(operation, document, spec, path, write_tags)?,
+        };
+        row.writes_tags |= write_tags;
+        rows.push(row);
+    }
+    // The others of the same document take part: what one brings, all get.
+    for row in agent.home.store.links()? {
+        if row.active && row.document == document && rows.iter().all(|known| known.id != row.id) {
+            rows.push(row);
+        }
+    }
+    let all: Vec<(String, PathBuf)> =
+        rows.iter().map(|row| (row.app.clone(), row.path.clone())).collect();
+    let label = |row: &LinkRow| libraries::label(&row.app, &row.path, &all);
+    Ok(rows.iter().map(|row| (row.clone(), label(row))).collect())
+}
+
+/// The document of a schema: the one that is linked, else the newest, else a new one.
+fn document_for(
+    agent: &Agent,
+    schema: &'static str,
+    operation: OperationId,
+) -> Result<(DocumentId, Option<Statement>), Failure> {
+    let documents = agent.home.store.documents()?;
+    let links = agent.home.store.links()?;
+    let same = documents.iter().rev().filter(|row| row.schema == schema);
+    let linked = same.clone().find(|row| links.iter().any(|l| l.active && l.document == row.id));
+    if let Some(row) = linked.or_else(|| same.clone().next()) {
+        return Ok((row.id, None));
+    }
+    let mut nonce = [0; 16];
+    nonce.copy_from_slice(&Sha256::digest([b"segue nonce v1\0", &operation.0[..]].concat())[..16]);
+    let person = agent.home.person.id();
+    let refused = |error: segue_access::AccessError| Failure::refused(error.to_string(), "");
+    let id = document_id(&person, schema, &nonce).map_err(refused)?;
+    Ok((id, Some(Statement::Root { person, schema: schema.into(), nonce })))
+}
+
+/// Begins a new document: root statement, device, first grant. Peers later need no re-signing.
+fn begin_document(agent: &mut Agent, drafted: &Drafted) -> Result<(), Failure> {
+    let Some(root) = &drafted.root else { return Ok(()) };
+    let refused = |error: segue_access::AccessError| Failure::refused(error.to_string(), "");
+    let person = &agent.home.person;
+    let device = agent.home.device.id();
+    let name = agent.world.device.as_str().into();
+    let grant =
+        Statement::Grant { document: drafted.document, to: device, role: Role::Admin, until: None };
+    let vouch = Statement::Device { person: person.id(), device, name };
+    let signed_root = person.sign(root).map_err(refused)?;
+    let mut signed = vec![signed_root.clone()];
+    for statement in [vouch, grant] {
+        signed.push(person.sign(&statement).map_err(refused)?);
+    }
+    let Statement::Root { schema, .. } = root else { return Ok(()) };
+    let row = DocumentRow {
+        id: drafted.document,
+        schema: schema.to_string(),
+        root_statement: signed_root.bytes.clone(),
+        created_at: (agent.world.now)(),
+    };
+    let tx = agent.home.store.transaction()?;
+    tx.put_document(&row)?;
+    for statement in &signed {
+        tx.add_statement(
+            &drafted.document,
+            &StatementRow {
+                hash: statement.hash(),
+                bytes: statement.bytes.clone(),
+                signature: statement.signature,
+                signer: statement.signer,
+            },
+        )?;
+    }
+    Ok(tx.commit()?)
+}
+
+/// Executes a draft and reports.
+pub(crate) fn execute(
+    agent: &mut Agent,
+    operation: &Operation,
+    drafted: &mut Drafted,
+    progress: &dyn Progress,
+) -> Result<PassReport, Failure> {
+    let executed = operate::execute(
+        &mut agent.home,
+        operation,
+        &drafted.draft,
+        &mut drafted.members,
+        progress,
+    )?;
+    remember_questions(agent, drafted)?;
+    let held = drafted.members.iter().zip(&drafted.draft.members);
+    Ok(PassReport {
+        operation: executed.number,
+        libraries: executed.libraries,
+        conflicts: crate::conflicts::total(&agent.home.store, &drafted.document)?,
+        held: held.flat_map(|(member, draft)| report::held(&member.label, draft)).collect(),
+        kept: Vec::new(),
+    })
+}
+
+fn remember_questions(agent: &mut Agent, drafted: &Drafted) -> Result<(), Failure> {
+    if drafted.draft.questions.is_empty() {
+        return Ok(());
+    }
+    let mut all = agent.home.store.questions(&drafted.document)?;
+    all.extend(drafted.draft.questions.iter().map(|q| (q.item, q.other, q.reason.to_owned())));
+    let tx = agent.home.store.transaction()?;
+    tx.set_questions(&drafted.document, &all)?;
+    Ok(tx.commit()?)
+}
+
+/// What was named, else what is linked.
+pub(crate) fn resolve(agent: &Agent, specs: &[LibrarySpec]) -> Result<Vec<LibrarySpec>, Failure> {
+    let mut specs = specs.to_vec();
+    if specs.is_empty() {
+        specs = agent
+            .home
+            .store
+            .links()?
+            .into_iter()
+            .filter(|row| row.active)
+            .map(|row| LibrarySpec { app: row.app, path: Some(row.path), root: None })
+            .collect();
+    }
+    if specs.is_empty() {
+        let sentence = "nothing is linked yet";
+        return Err(Failure::refused(
+            sentence,
+            "name two libraries: segue plan rhythmbox strawberry",
+        ));
+    }
+    for spec in &mut specs {
+        spec.path = Some(libraries::locate(agent, spec)?);
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    specs.retain(|spec| seen.insert((spec.app.clone(), spec.path.clone())));
+    Ok(specs)
+}
+
+/// Everything that a person was shown, in one hash.
+fn digest(drafted: &Drafted) -> String {
+    let mut hasher = Sha256::new();
+    for (member, draft) in drafted.members.iter().zip(&drafted.draft.members) {
+        hasher.update(member.row.id.0);
+        hasher.update(pack_changes(&draft.edits));
+        hasher.update(draft.lifts.to_le_bytes());
+        hasher.update((draft.held.len() as u64).to_le_bytes());
+    }
+    segue_model::DocumentId(hasher.finalize().into()).to_string()
+}
+
+fn counts(members: &[Member], draft: &Draft) -> Vec<(String, u64)> {
+    let edits = draft.members.iter().map(|draft| draft.edits.len() as u64);
+    members.iter().map(|member| member.label.clone()).zip(edits).collect()
+}
+
+fn changed(plan: &str, kept: &Kept, drafted: &Drafted) -> Failure {
+    let now = counts(&drafted.members, &drafted.draft);
+    let words: Vec<String> = now
+        .iter()
+        .map(|(library, count)| {
+            let before = kept.counts.iter().find(|(name, _)| name == library).map_or(0, |c| c.1);
+            format!("{library} would now get {count} edits (planned: {before})")
+        })
+        .collect();
+    let names: Vec<&str> = kept.libraries.iter().map(|spec| spec.app.as_str()).collect();
+    Failure::refused(
+        format!("plan {plan} no longer fits, a library changed since: {}", words.join("; ")),
+        format!("nothing was written; look again: segue plan {}", names.join(" ")),
+    )
+}
+
+/// A short name that no kept plan has: a letter, a digit, a letter.
+fn fresh_name(agent: &Agent, operation: OperationId) -> Result<String, Failure> {
+    const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz";
+    let mut seed = u64::from_le_bytes(operation.0);
+    for _ in 0..1_000 {
+        let mut pick = |from: &[u8]| {
+            let index = (seed % from.len() as u64) as usize;
+            seed /= from.len() as u64;
+            char::from(from[index])
+        };
+        let name: String = [pick(LETTERS), pick(b"23456789"), pick(LETTERS)].iter().collect();
+        if agent.home.store.plan(&name)?.is_none() {
+            return Ok(name);
+        }
+        seed = u64::from_le_bytes(agent.world.random_bytes());
+    }
+    Err(Failure::refused("there are too many plans", "apply one, or wait a week"))
+}
+
+fn load(agent: &Agent, plan: &str) -> Result<Kept, Failure> {
+    let missing = || {
+        let sentence = format!("there is no plan `{plan}`");
+        Failure::refused(sentence, "plans are kept for a week; make one with: segue plan")
+    };
+    let bytes = agent.home.store.plan(plan)?.ok_or_else(missing)?;
+    let json: Json = serde_json::from_slice(&bytes).map_err(|_| missing())?;
+    Kept::of_json(&json).ok_or_else(missing)
+}
+
+impl Kept {
+    fn to_json(&self) -> Json {
+        use std::os::unix::ffi::OsStrExt;
+        let path = |path: &Option<PathBuf>| {
+            path.as_ref().map(|path| path.as_os_str().as_bytes().escape_ascii().to_string())
+        };
+        let bytes =
+            |path: &Option<PathBuf>| path.as_ref().map(|path| path.as_os_str().as_bytes().to_vec());
+        let libraries: Vec<Json> = self
+            .libraries
+            .iter()
+            .map(|spec| {
+                json!({"app": spec.app, "path": bytes(&spec.path), "root": bytes(&spec.root),
+                       "shown": path(&spec.path)})
+            })
+            .collect();
+        json!({"operation": self.operation.to_string(), "libraries": libraries,
+               "write_tags": self.write_tags, "digest": self.digest, "counts": self.counts})
+    }
+
+    fn of_json(json: &Json) -> Option<Self> {
+        use std::os::unix::ffi::OsStringExt;
+        let path = |json: &Json| -> Option<PathBuf> {
+            let bytes: Option<Vec<u8>> =
+                json.as_array()?.iter().map(|b| u8::try_from(b.as_u64()?).ok()).collect();
+            Some(PathBuf::from(std::ffi::OsString::from_vec(bytes?)))
+        };
+        let library = |json: &Json| {
+            Some(LibrarySpec {
+                app: json.get("app")?.as_str()?.to_owned(),
+                path: path(json.get("path")?),
+                root: path(json.get("root")?),
+            })
+        };
+        let count = |json: &Json| Some((json.get(0)?.as_str()?.to_owned(), json.get(1)?.as_u64()?));
+        Some(Self {
+            operation: json.get("operation")?.as_str()?.parse().ok()?,
+            libraries: json
+                .get("libraries")?
+                .as_array()?
+                .iter()
+                .map(library)
+                .collect::<Option<_>>()?,
+            write_tags: json.get("write_tags")?.as_bool()?,
+            digest: json.get("digest")?.as_str()?.to_owned(),
+            counts: json.get("counts")?.as_array()?.iter().map(count).collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl Drafted {
+    /// A draft over a document that exists.
+    pub(crate) const fn over(members: Vec<Member>, draft: Draft, document: DocumentId) -> Self {
+        Self { members, draft, document, root: None }
+    }
+}

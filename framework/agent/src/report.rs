@@ -1,0 +1,278 @@
+//! What a draft or an operation comes to, in numbers and words.
+
+use std::collections::BTreeMap;
+
+use segue_document::{Record, resolve};
+use segue_model::{ChangeSet, CollectionEdit, LinkId, Rule, Value};
+use segue_reconcile::identify::Rung;
+use segue_store::Reader;
+use serde_json::Value as Json;
+
+use crate::command::{
+    ConflictRow, ConflictValue, Found, HeldBatch, LibraryPlan, LibraryState, PlanReport, ShownEdit,
+};
+use crate::failure::Failure;
+use crate::operate::Operation;
+use crate::pass::{Draft, Member, MemberDraft};
+
+/// How many edits there are of each field, and of playlists.
+pub(crate) fn counts(edits: &ChangeSet) -> Vec<(String, u64)> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for edit in &edits.fields {
+        *counts.entry(edit.field.name).or_default() += 1;
+    }
+    let lists = edits.collections.len() as u64;
+    let mut counts: Vec<_> =
+        counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+    if lists > 0 {
+        counts.push(("playlists".into(), lists));
+    }
+    counts
+}
+
+/// One sentence for the log.
+pub(crate) fn summary(operation: &Operation, libraries: &[Found]) -> String {
+    let parts: Vec<String> = libraries
+        .iter()
+        .filter(|found| {
+            found.written > 0 || found.lifted > 0 || found.state == LibraryState::Waiting
+        })
+        .map(|found| match found.state {
+            LibraryState::Waiting => format!("{} waits", found.library),
+            _ if found.written == 0 => format!("{} gave {}", found.library, found.lifted),
+            _ => format!("{} got {}", found.library, found.written),
+        })
+        .collect();
+    if parts.is_empty() {
+        return operation.summary.clone();
+    }
+    format!("{}: {}", operation.summary, parts.join(", "))
+}
+
+/// Names of links for people.
+pub(crate) struct Names {
+    labels: BTreeMap<LinkId, String>,
+    pub(crate) device: String,
+}
+
+impl Names {
+    /// The names of all links, ended ones too, and of those in `members` that do not exist yet.
+    pub(crate) fn of(store: &Reader, members: &[Member], device: &str) -> Result<Self, Failure> {
+        let mut labels: BTreeMap<LinkId, String> =
+            store.links()?.into_iter().map(|row| (row.id, row.app)).collect();
+        labels.extend(members.iter().map(|member| (member.row.id, member.label.clone())));
+        Ok(Self { labels, device: device.to_owned() })
+    }
+
+    /// The name of a link.
+    pub(crate) fn link(&self, link: LinkId) -> String {
+        self.labels.get(&link).cloned().unwrap_or_else(|| format!("another device ({link})"))
+    }
+}
+
+/// A value as JSON.
+pub(crate) fn json(value: Option<&Value>) -> Json {
+    match value {
+        None => Json::Null,
+        Some(Value::Int(number)) => Json::from(*number),
+        Some(Value::Real(number)) => Json::from(number.0),
+        Some(Value::Flag(flag)) => Json::from(*flag),
+        Some(Value::Text(text)) => Json::from(&**text),
+        Some(Value::List(texts)) => texts.iter().map(|text| Json::from(&**text)).collect(),
+    }
+}
+
+/// Title and artist of an item, or the name of a collection.
+pub(crate) fn title(record: &Record) -> String {
+    let text = |name: &str| resolve::register(record, name).winner().map(plain);
+    if record.kind.is_some() {
+        return text("name").unwrap_or_else(|| "Unnamed".into());
+    }
+    match (text("title"), text("artist")) {
+        (Some(title), Some(artist)) => format!("{title} — {artist}"),
+        (Some(title), None) => title,
+        (None, _) => record.any_location().map_or_else(
+            || "Untitled".into(),
+            |path| {
+                let path = path.to_string();
+                path.rsplit('/').next().unwrap_or(&path).to_owned()
+            },
+        ),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.to_string(),
+        Value::List(texts) => texts.join(", "),
+        Value::Int(number) => number.to_string(),
+        Value::Real(number) => number.0.to_string(),
+        Value::Flag(flag) => flag.to_string(),
+    }
+}
+
+/// One conflict with everybody's value.
+pub(crate) fn conflict(
+    store: &Reader,
+    record: &Record,
+    field: &str,
+    names: &Names,
+) -> Result<ConflictRow, Failure> {
+    let candidates = resolve::register(record, field);
+    let mut values = Vec::new();
+    for candidate in &candidates.0 {
+        let at = store.operation_by_id(candidate.operation)?.map(|row| row.at);
+        let mut holders: Vec<String> =
+            candidate.links.iter().map(|link| names.link(*link)).collect();
+        if holders.is_empty() {
+            holders.push("you".into());
+        }
+        let value = json(candidate.value.as_ref());
+        values.extend(holders.into_iter().map(|library| ConflictValue {
+            value: value.clone(),
+            library,
+            device: names.device.clone(),
+            at,
+        }));
+    }
+    values.sort_by(|a, b| a.library.cmp(&b.library));
+    Ok(ConflictRow {
+        item: segue_model::ItemId(record.id).to_string(),
+        title: title(record),
+        field: field.to_owned(),
+        shown: json(candidates.winner()),
+        values,
+    })
+}
+
+/// A draft as a person reads it.
+pub(crate) fn plan(
+    store: &Reader,
+    draft: &Draft,
+    members: &[Member],
+    names: &Names,
+    id: String,
+) -> Result<PlanReport, Failure> {
+    let libraries: Vec<LibraryPlan> =
+        members.iter().zip(&draft.members).map(|(member, plan)| library(member, plan)).collect();
+    let held = members.iter().zip(&draft.members).flat_map(|(m, d)| held(&m.label, d)).collect();
+    let matched: u64 = draft.matched.iter().map(|(_, count)| count).sum();
+    let examples = draft.conflicts.values().flat_map(|found| &found.examples).take(3);
+    let mut conflict_examples = Vec::new();
+    for record in examples {
+        for field in crate::conflicts::of_record(record, members[0].capabilities.schema).take(1) {
+            conflict_examples.push(conflict(store, record, field, names)?);
+        }
+    }
+    let listed: u64 = members.iter().map(Member::items).sum();
+    Ok(PlanReport {
+        plan: id,
+        libraries,
+        items: listed.saturating_sub(matched),
+        matched,
+        rungs: draft.matched.iter().map(|(rung, n)| (rung_name(*rung).to_owned(), *n)).collect(),
+        doubtful: draft.questions.len() as u64,
+        conflicts: crate::conflicts::total_after(store, draft)?,
+        conflict_examples,
+        held,
+    })
+}
+
+const fn rung_name(rung: Rung) -> &'static str {
+    match rung {
+        Rung::File => "file",
+        Rung::Recording => "recording",
+        Rung::Path => "path",
+        Rung::Tags => "tags",
+    }
+}
+
+/// Batches of one library that a guard holds.
+pub(crate) fn held(library: &str, draft: &MemberDraft) -> Vec<HeldBatch> {
+    draft
+        .held
+        .iter()
+        .map(|held| HeldBatch {
+            library: library.to_owned(),
+            reason: held.batch.sentence(held.count.changed, held.count.total),
+            items: held.count.changed,
+        })
+        .collect()
+}
+
+fn library(member: &Member, draft: &MemberDraft) -> LibraryPlan {
+    let mut growth: BTreeMap<&str, i64> = BTreeMap::new();
+    for edit in draft.edits.fields.iter().filter(|edit| edit.field.rule == Rule::Counter) {
+        let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_int).unwrap_or(0);
+        *growth.entry(edit.field.name).or_default() += number(&edit.new) - number(&edit.old);
+    }
+    let made = draft.edits.collections.iter().filter_map(|edit| match edit {
+        CollectionEdit::Create { entries, .. } => Some(entries.len() as u64),
+        _ => None,
+    });
+    let made: Vec<u64> = made.collect();
+    let mut fields = counts(&draft.edits);
+    fields.retain(|(name, _)| name != "playlists");
+    LibraryPlan {
+        library: member.label.clone(),
+        running: member.running.is_some(),
+        waits: member.waits(),
+        sets: draft.edits.fields.len() as u64,
+        adds: 0,
+        removes: 0,
+        collections: draft.edits.collections.len() as u64,
+        items: member.items(),
+        only_here: draft.only_here,
+        fields,
+        growth: growth.into_iter().map(|(name, by)| (name.to_owned(), by)).collect(),
+        new_collections: made.len() as u64,
+        new_entries: made.iter().sum(),
+        lacking_entries: draft.lacking,
+        lifts: draft.lifts,
+        cannot_hold: member.capabilities.cannot_hold.iter().map(|&s| s.to_owned()).collect(),
+    }
+}
+
+/// The edits of a plan, one by one. `what` is `ratings`, `plays`, `playlists`, `all` or a field.
+pub(crate) fn edits(draft: &Draft, members: &[Member], what: &str) -> Vec<ShownEdit> {
+    let field = match what {
+        "ratings" => "rating",
+        "plays" => "play_count",
+        other => other,
+    };
+    let mut out = Vec::new();
+    for (member, draft) in members.iter().zip(&draft.members) {
+        let wanted = |name: &str| field == "all" || field == name;
+        for edit in draft.edits.fields.iter().filter(|edit| wanted(edit.field.name)) {
+            out.push(ShownEdit {
+                library: member.label.clone(),
+                what: edit.item.to_string(),
+                field: edit.field.name.to_owned(),
+                old: json(edit.old.as_ref()),
+                new: json(edit.new.as_ref()),
+            });
+        }
+        if wanted("playlists") {
+            let lists = draft.edits.collections.iter();
+            out.extend(lists.map(|edit| shown_list(&member.label, edit)));
+        }
+    }
+    out
+}
+
+fn shown_list(library: &str, edit: &CollectionEdit) -> ShownEdit {
+    let natives = |entries: &[segue_model::NativeId]| -> Json {
+        entries.iter().map(|native| Json::from(native.to_string())).collect()
+    };
+    let (what, old, new) = match edit {
+        CollectionEdit::Create { name, entries, .. } => {
+            (name.to_string(), Json::Null, natives(entries))
+        }
+        CollectionEdit::Rename { old, new, .. } => {
+            (old.to_string(), Json::from(&**old), Json::from(&**new))
+        }
+        CollectionEdit::Reorder { id, old, new } => (id.to_string(), natives(old), natives(new)),
+        CollectionEdit::Remove { id, old } => (id.to_string(), natives(old), Json::Null),
+    };
+    ShownEdit { library: library.to_owned(), what, field: "playlist".into(), old, new }
+}

@@ -1,0 +1,161 @@
+//! One pass over what is linked.
+
+use segue_model::OperationId;
+use segue_store::LinkRow;
+
+use crate::agent::Agent;
+use crate::command::{Found, LibrarySpec, LibraryState, PassReport, PlanReport};
+use crate::failure::Failure;
+use crate::libraries;
+use crate::operate::Operation;
+use crate::pass::Member;
+use crate::plan::{self, Drafted};
+use crate::progress::Progress;
+use crate::report::{self, Names};
+
+/// Syncs what is linked, as far as it can be reached.
+pub(crate) fn sync(
+    agent: &mut Agent,
+    specs: &[LibrarySpec],
+    yes: bool,
+    progress: &dyn Progress,
+) -> Result<PassReport, Failure> {
+    let operation = Operation {
+        number: None,
+        id: OperationId(agent.world.random_bytes()),
+        kind: "sync",
+        summary: "synced".into(),
+        plan: None,
+        undoes: None,
+        time: (agent.world.now)(),
+        confirmed: yes,
+    };
+    pass(agent, specs, &operation, progress)
+}
+
+/// Runs one pass as part of an operation.
+pub(crate) fn pass(
+    agent: &mut Agent,
+    specs: &[LibrarySpec],
+    operation: &Operation,
+    progress: &dyn Progress,
+) -> Result<PassReport, Failure> {
+    crate::recover::recover(agent)?;
+    let mut report = PassReport {
+        operation: operation.number,
+        libraries: Vec::new(),
+        conflicts: 0,
+        held: Vec::new(),
+        kept: Vec::new(),
+    };
+    for rows in documents(agent, specs)? {
+        let (mut drafted, failed) = draft(agent, rows, operation, progress)?;
+        report.libraries.extend(failed);
+        if drafted.members.is_empty() {
+            continue;
+        }
+        let done = plan::execute(agent, operation, &mut drafted, progress)?;
+        report.operation = report.operation.or(done.operation);
+        report.libraries.extend(done.libraries);
+        report.conflicts += done.conflicts;
+        report.held.extend(done.held);
+    }
+    Ok(report)
+}
+
+/// Says what a pass would do.
+pub(crate) fn dry_run(
+    agent: &mut Agent,
+    specs: &[LibrarySpec],
+    progress: &dyn Progress,
+) -> Result<PlanReport, Failure> {
+    let operation = Operation {
+        number: None,
+        id: OperationId(agent.world.random_bytes()),
+        kind: "sync",
+        summary: String::new(),
+        plan: None,
+        undoes: None,
+        time: (agent.world.now)(),
+        confirmed: false,
+    };
+    let rows = documents(agent, specs)?.into_iter().next().unwrap_or_default();
+    let (drafted, failed) = draft(agent, rows, &operation, progress)?;
+    let names = Names::of(&agent.home.store, &drafted.members, &agent.world.device)?;
+    let store = &agent.home.store;
+    let mut report = report::plan(store, &drafted.draft, &drafted.members, &names, String::new())?;
+    report.libraries.extend(failed.into_iter().map(|found| crate::command::LibraryPlan {
+        library: found.library,
+        waits: found.reason,
+        ..Default::default()
+    }));
+    Ok(report)
+}
+
+/// The links to sync, by document. Naming one library syncs its whole document, because what it
+/// brings is for the others.
+fn documents(agent: &Agent, specs: &[LibrarySpec]) -> Result<Vec<Vec<LinkRow>>, Failure> {
+    let specs = plan::resolve(agent, specs)?;
+    let links = agent.home.store.links()?;
+    let mut documents = Vec::new();
+    for spec in &specs {
+        let row = libraries::link_of(agent, spec)?.ok_or_else(|| {
+            let sentence = format!("{} is not linked", spec.app);
+            Failure::refused(sentence, format!("link it first: segue plan {}", spec.app))
+        })?;
+        if !documents.contains(&row.document) {
+            documents.push(row.document);
+        }
+    }
+    let of = |document| {
+        let rows = links.iter().filter(|row| row.active && row.document == document);
+        rows.cloned().collect::<Vec<_>>()
+    };
+    Ok(documents.into_iter().map(of).collect())
+}
+
+/// Opens what can be opened and drafts a pass over it; the rest failed and lost nothing.
+fn draft(
+    agent: &Agent,
+    rows: Vec<LinkRow>,
+    operation: &Operation,
+    progress: &dyn Progress,
+) -> Result<(Drafted, Vec<Found>), Failure> {
+    let Some(document) = rows.first().map(|row| row.document) else {
+        return Err(Failure::refused("nothing is linked yet", "link two libraries: segue plan"));
+    };
+    let all: Vec<_> = rows.iter().map(|row| (row.app.clone(), row.path.clone())).collect();
+    let (mut members, mut failed) = (Vec::new(), Vec::new());
+    for row in rows {
+        let label = libraries::label(&row.app, &row.path, &all);
+        progress.step(&format!("Reading {label}"), None);
+        let opened = libraries::open(agent, &row.app, &row.path)
+            .and_then(|library| Member::open(row, label.clone(), library, &agent.home.store));
+        match opened {
+            Ok(member) => members.push(member),
+            Err(Failure::Library(error)) => failed.push(failure(label, &error)),
+            Err(other) => return Err(other),
+        }
+    }
+    let id = operation.id;
+    let confirmed = operation.confirmed;
+    let draft = plan::draft_members(agent, &mut members, document, id, confirmed, progress)?;
+    Ok((Drafted::over(members, draft, document), failed))
+}
+
+fn failure(library: String, error: &segue_translator::Error) -> Found {
+    use segue_translator::ErrorKind;
+    let state = match error.kind {
+        ErrorKind::Busy | ErrorKind::Stale => LibraryState::Waiting,
+        _ => LibraryState::Failed,
+    };
+    Found {
+        library,
+        state,
+        written: 0,
+        lifted: 0,
+        reason: Some(format!("{error}; {}", error.kind.hint())),
+        backup: Vec::new(),
+        fields: Vec::new(),
+    }
+}

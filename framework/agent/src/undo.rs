@@ -1,0 +1,345 @@
+//! Takes operations back, exactly: the document by new edits where the operation's value is still
+//! current, an app's files by their backup where nobody touched them since, else by inverse edits.
+
+use std::collections::BTreeMap;
+
+use segue_document::{Write, revert};
+use segue_model::{BaseCollection, BaseItem, DocumentId, LinkId, OperationId};
+use segue_store::{OperationLink, OperationRow};
+use segue_translator::Revision;
+
+use crate::agent::Agent;
+use crate::command::{Found, LibrarySpec, LibraryState, PassReport, UnlinkReport};
+use crate::failure::Failure;
+use crate::libraries;
+use crate::links::{self, Turn};
+use crate::operate::Operation;
+use crate::progress::Progress;
+use crate::settle::Writes;
+use crate::shards::Shards;
+
+/// Takes an operation back; without a number the last one that was not taken back.
+pub(crate) fn undo(
+    agent: &mut Agent,
+    number: Option<i64>,
+    progress: &dyn Progress,
+) -> Result<PassReport, Failure> {
+    let operations = agent.home.store.operations()?;
+    let open = |row: &&OperationRow| row.undone_by.is_none() && row.undoes.is_none();
+    let row = match number {
+        Some(number) => operations.iter().find(|row| row.n == number),
+        None => operations.iter().rev().find(open),
+    };
+    let Some(row) = row.cloned() else {
+        return Err(Failure::refused("there is nothing to undo", "see: segue log"));
+    };
+    if let Some(by) = row.undone_by {
+        let sentence = format!("op {} was taken back by op {by} already", row.n);
+        return Err(Failure::refused(sentence, "bring it back with: segue redo"));
+    }
+    take_back(agent, &row, "undo", progress)
+}
+
+/// Takes the last undo back.
+pub(crate) fn redo(agent: &mut Agent, progress: &dyn Progress) -> Result<PassReport, Failure> {
+    let operations = agent.home.store.operations()?;
+    let last = operations.iter().rev().find(|row| row.kind == "undo" && row.undone_by.is_none());
+    let Some(row) = last.cloned() else {
+        return Err(Failure::refused("there is nothing to redo", "see: segue log"));
+    };
+    take_back(agent, &row, "redo", progress)
+}
+
+fn take_back(
+    agent: &mut Agent,
+    row: &OperationRow,
+    kind: &'static str,
+    progress: &dyn Progress,
+) -> Result<PassReport, Failure> {
+    crate::recover::recover(agent)?;
+    progress.step(&format!("Taking back op {}", row.n), None);
+    let number = agent.home.store.next_operation()?;
+    let operation = Operation {
+        number: Some(number),
+        id: OperationId(agent.world.random_bytes()),
+        kind,
+        summary: format!("took back op {}", row.n),
+        plan: None,
+        undoes: Some(row.n),
+        time: (agent.world.now)(),
+        confirmed: true,
+    };
+    let mut kept = Vec::new();
+    for document in agent.home.store.documents()? {
+        let writes = inverse(agent, document.id, row.id, &mut kept)?;
+        if !writes.is_empty() {
+            crate::settle::commit(agent, document.id, &operation, &writes)?;
+        }
+    }
+    let mut restored = restore(agent, row, number, &operation)?;
+    turn_links(agent, row.n, number, &operation)?;
+    let mut report = bring_in_step(agent, &operation, progress)?;
+    for found in &mut report.libraries {
+        if let Some(index) = restored.iter().position(|other| other.library == found.library) {
+            let other = restored.remove(index);
+            if found.state == LibraryState::Unchanged {
+                *found = other;
+            }
+        }
+    }
+    report.libraries.extend(restored);
+    report.kept = kept;
+    Ok(report)
+}
+
+/// The writes that take an operation's changes of a document back.
+fn inverse(
+    agent: &Agent,
+    document: DocumentId,
+    operation: OperationId,
+    kept: &mut Vec<String>,
+) -> Result<Writes, Failure> {
+    let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
+    let mut writes: BTreeMap<[u8; 16], Vec<Write>> = BTreeMap::new();
+    // The last change first: each is taken back from what it left.
+    let log = agent.home.store.log_operation(&document, operation)?;
+    for entry in log.iter().rev() {
+        let Some(step) = shards.step(entry.shard, &entry.hash)? else { continue };
+        let many = step.touched.len() > 16;
+        let now = if many { shards.records(entry.shard)? } else { BTreeMap::new() };
+        for id in step.touched {
+            let before = shards.record_or_empty(&id, &step.before)?;
+            let after = shards.record(&id, Some(&step.after))?;
+            let now = match now.get(&id) {
+                Some(record) => record.clone(),
+                None => shards.record(&id, None)?,
+            };
+            let (made, left) = revert(&before, &after, &now);
+            let title = crate::report::title(&now);
+            kept.extend(left.into_iter().map(|what| format!("{title}: {what}")));
+            if !made.is_empty() {
+                writes.entry(id).or_default().extend(made);
+            }
+        }
+    }
+    Ok(writes)
+}
+
+/// Brings back the files that are still as the operation left them.
+fn restore(
+    agent: &mut Agent,
+    row: &OperationRow,
+    number: i64,
+    operation: &Operation,
+) -> Result<Vec<Found>, Failure> {
+    let mut out = Vec::new();
+    for link in agent.home.store.operation_links(row.n)? {
+        let Some(backup) = &link.backup else { continue };
+        let Some(known) = agent.home.store.link(link.link)? else { continue };
+        let library = match libraries::open(agent, &known.app, &known.path) {
+            Ok(library) => library,
+            Err(error) => {
+                out.push(outcome(&known.app, LibraryState::Failed, 0, Some(error.to_string())));
+                continue;
+            }
+        };
+        let revision = library.revision()?;
+        let folder = agent.home.backup_folder(backup);
+        if link.after.as_ref() != Some(&revision.0) || !folder.exists() {
+            continue;
+        }
+        let name = format!("{number}/{}", link.link);
+        let made = crate::backup::make(&agent.home.backup_folder(&name), &*library)
+            .and_then(|_| library.restore(&Revision(revision.0.clone()), &folder));
+        match made {
+            Ok(restored) => {
+                let count = link.written;
+                rebase(agent, &known, &*library, &restored, |tx| {
+                    tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
+                    Ok(tx.put_operation_link(&OperationLink {
+                        operation: number,
+                        link: link.link,
+                        before: Some(revision.0.clone()),
+                        after: Some(restored.0.clone()),
+                        backup: Some(name.clone()),
+                        written: count,
+                    })?)
+                })?;
+                out.push(outcome(&known.app, LibraryState::Written, count, None));
+            }
+            Err(error) => {
+                let state = match error.kind {
+                    segue_translator::ErrorKind::Busy | segue_translator::ErrorKind::Stale => {
+                        LibraryState::Waiting
+                    }
+                    _ => LibraryState::Failed,
+                };
+                out.push(outcome(&known.app, state, 0, Some(error.to_string())));
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn outcome(library: &str, state: LibraryState, written: u64, reason: Option<String>) -> Found {
+    Found {
+        library: library.to_owned(),
+        state,
+        written,
+        lifted: 0,
+        reason,
+        backup: Vec::new(),
+        fields: Vec::new(),
+    }
+}
+
+/// After a restore the base is what the library holds: the difference is our own doing.
+fn rebase(
+    agent: &mut Agent,
+    known: &segue_store::LinkRow,
+    library: &dyn segue_translator::Library,
+    revision: &Revision,
+    also: impl FnOnce(&segue_store::Tx<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let schema = library.capabilities().schema;
+    let difference = crate::reading::read(library, &agent.home.store, Some(known.id))?;
+    let lists = rebase_lists(agent, known, schema, &difference.collections)?;
+    let tx = agent.home.store.transaction()?;
+    for (base, now) in difference.changed {
+        let row = BaseItem { item: base.item, held: now, shown: base.shown, gone: false };
+        tx.put_base_item(known.id, &row)?;
+    }
+    for base in tx.base_collections(known.id, schema)? {
+        tx.remove_base_collection(known.id, &base.held.id)?;
+    }
+    for base in &lists {
+        tx.put_base_collection(known.id, base)?;
+    }
+    let mut row = known.clone();
+    row.revision = Some(revision.0.clone());
+    tx.put_link(&row)?;
+    also(&tx)?;
+    Ok(tx.commit()?)
+}
+
+/// Base rows of the collections that are there again: found by name, entries in the document's
+/// order.
+fn rebase_lists(
+    agent: &Agent,
+    known: &segue_store::LinkRow,
+    schema: &'static segue_model::Schema,
+    now: &[segue_model::Collection],
+) -> Result<Vec<BaseCollection>, Failure> {
+    let base = agent.home.store.base_collections(known.id, schema)?;
+    let mut shards = Shards::new(&agent.home.store, known.document, agent.home.actor)?;
+    let records = shards.records(segue_document::COLLECTION_SHARD)?;
+    let mut free: Vec<&segue_model::Collection> = now.iter().collect();
+    let mut out = Vec::new();
+    for base in &base {
+        let found = free
+            .iter()
+            .position(|now| now.id == base.held.id)
+            .or_else(|| free.iter().position(|now| now.entries == base.held.entries));
+        let Some(found) = found.map(|index| free.remove(index)) else { continue };
+        let Some(record) = records.get(&base.collection.0) else { continue };
+        let mut entries = Vec::new();
+        let mut natives = Vec::new();
+        let mut order = record.ordered().into_iter();
+        for native in &found.entries {
+            let Some(item) =
+                agent.home.store.base_item(known.id, native, schema)?.map(|base| base.item)
+            else {
+                continue;
+            };
+            let mut rest = order.clone();
+            if let Some((id, _)) = rest.find(|(_, entry)| entry.item == item) {
+                entries.push(id);
+                natives.push(native.clone());
+                order = rest;
+            }
+        }
+        let held = segue_model::Collection { entries: natives, ..found.clone() };
+        out.push(BaseCollection { collection: base.collection, held, entries, shown: None });
+    }
+    Ok(out)
+}
+
+/// Links that the operation began end, and the other way round.
+fn turn_links(
+    agent: &mut Agent,
+    undone: i64,
+    number: i64,
+    operation: &Operation,
+) -> Result<(), Failure> {
+    for turn in [Turn::Linked, Turn::Unlinked] {
+        let turned: Vec<LinkId> = links::turned(&agent.home.store, undone, turn)?;
+        let tx = agent.home.store.transaction()?;
+        tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
+        for link in &turned {
+            if let Some(mut row) = tx.link(*link)? {
+                row.active = turn.back() == Turn::Linked;
+                tx.put_link(&row)?;
+            }
+        }
+        links::note(&tx, number, turn.back(), turned.into_iter())?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+/// Runs a pass over everything that is linked, as part of an operation that has begun.
+pub(crate) fn bring_in_step(
+    agent: &mut Agent,
+    operation: &Operation,
+    progress: &dyn Progress,
+) -> Result<PassReport, Failure> {
+    let linked = agent.home.store.links()?.iter().any(|row| row.active);
+    if linked {
+        return crate::sync::pass(agent, &[], operation, progress);
+    }
+    let Some(number) = operation.number else {
+        return Err(Failure::refused("nothing is linked", "link two libraries: segue plan"));
+    };
+    let tx = agent.home.store.transaction()?;
+    tx.put_operation(&crate::operate::row(operation, number, "done"))?;
+    if let Some(undone) = operation.undoes
+        && let Some(mut row) = tx.operation(undone)?
+    {
+        row.undone_by = Some(number);
+        tx.put_operation(&row)?;
+    }
+    tx.commit()?;
+    Ok(PassReport {
+        operation: Some(number),
+        libraries: Vec::new(),
+        conflicts: 0,
+        held: Vec::new(),
+        kept: Vec::new(),
+    })
+}
+
+/// Ends a link. Nothing is written to the app, and nothing is forgotten.
+pub(crate) fn unlink(agent: &mut Agent, library: &LibrarySpec) -> Result<UnlinkReport, Failure> {
+    let Some(mut link) = libraries::link_of(agent, library)? else {
+        let sentence = format!("{} is not linked", library.app);
+        return Err(Failure::refused(sentence, "see: segue status"));
+    };
+    let number = agent.home.store.next_operation()?;
+    let operation = Operation {
+        number: Some(number),
+        id: OperationId(agent.world.random_bytes()),
+        kind: "unlink",
+        summary: format!("unlinked {}", library.app),
+        plan: None,
+        undoes: None,
+        time: (agent.world.now)(),
+        confirmed: true,
+    };
+    link.active = false;
+    let tx = agent.home.store.transaction()?;
+    tx.put_operation(&crate::operate::row(&operation, number, "done"))?;
+    tx.put_link(&link)?;
+    links::note(&tx, number, Turn::Unlinked, std::iter::once(link.id))?;
+    tx.commit()?;
+    Ok(UnlinkReport { library: library.app.clone(), operation: number })
+}
