@@ -3,6 +3,7 @@
 //! The one crate that knows of every translator and of the ambient world; everything below it gets
 //! time, paths and the list of running apps as arguments.
 
+pub mod cli;
 pub mod command;
 mod failure;
 pub mod host;
