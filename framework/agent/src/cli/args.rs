@@ -21,8 +21,8 @@ const EVERYWHERE: &str = "Everywhere";
 ///   $ segue
 ///     MUSIC   rhythmbox    12,408 tracks   37 playlists   4,112 rated   changed 2026-11-20
 ///             strawberry   11,962 tracks    4 playlists      18 rated   running now
-///   Nothing was changed. Libraries of the same kind can be linked:
-///     segue plan rhythmbox strawberry
+///   Nothing was changed.
+///   Libraries of the same kind can be linked:   segue plan rhythmbox strawberry
 ///
 /// A LIBRARY is an app's name, such as rhythmbox, or APP=PATH, such as rhythmbox=/mnt/old.
 /// An ITEM is a title, or an id that a command has shown, or the beginning of one.
@@ -77,7 +77,6 @@ pub(super) enum Command {
     ///     12,413 tracks in all
     ///       11,871   same file
     ///            6   not sure: segue match
-    ///
     ///                       strawberry would get          rhythmbox would get
     ///       ratings         4,094                         18
     ///       play counts     +9,871 on 3,310 tracks        +212 on 96 tracks
@@ -145,6 +144,8 @@ pub(super) enum Command {
     ///     5f0c2a91   So What — Miles Davis          a/01.mp3
     ///     8be1d07c   So What (live) — Miles Davis   b/07.flac
     ///                same artist and title, lengths differ by 3 s
+    ///   1 match is doubtful.
+    ///   If the first two are not the same:   segue match 5f0c2a91 8be1d07c --apart
     ///   If they are the same:   segue match 5f0c2a91 8be1d07c
     ///
     /// With --json: a list, each "item", "item_title", "item_location", "other", "other_title",
@@ -200,7 +201,8 @@ pub(super) enum Command {
     ///
     ///   $ segue find "blue in"
     ///     5f0c2a91   track   Blue in Green — Miles Davis   ★★★★★   kind/of/blue/03.mp3
-    ///   Where its values came from:   segue why 5f0c2a91
+    ///   1 thing was found.
+    ///   Where the values of the first came from:   segue why 5f0c2a91
     ///
     /// With --json: a list, each "id", "kind", "title", "fields", "location".
     #[command(verbatim_doc_comment)]
@@ -233,6 +235,7 @@ pub(super) enum Command {
     ///     Blue in Green — Miles Davis   5f0c2a91   rating
     ///       ★★★★★   rhythmbox @desk    2019-03-02
     ///       ★★★☆☆   strawberry @desk   2026-11-18
+    ///   1 value differs between apps; each app keeps its own.
     ///   Settle the first:   segue resolve 5f0c2a91 rating --keep rhythmbox
     ///
     /// With --json: a list, each "item", "field", "shown", "values" (each "value", "library",
