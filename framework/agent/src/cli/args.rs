@@ -1,6 +1,6 @@
 //! The command line as it is typed: its doc comments are the help that people read.
 //!
-//! Nothing here knows what a command does; [`ask`](super::ask) turns these into requests. Examples
+//! Nothing here knows what a command does; [`ask`](mod@super::ask) turns these into requests. Examples
 //! in the help are hand-made: they show shape and tone, and the end-to-end tests show the rest.
 //!
 //! Invariant: the names of commands and options only grow.
