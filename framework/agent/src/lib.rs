@@ -6,6 +6,7 @@
 
 mod agent;
 mod backup;
+pub mod cli;
 pub mod command;
 mod conflicts;
 mod doctor;

@@ -1,0 +1,352 @@
+//! The command line as it is typed: its doc comments are the help that people read.
+//!
+//! Nothing here knows what a command does; [`ask`](mod@super::ask) turns these into requests. Examples
+//! in the help are hand-made: they show shape and tone, and the end-to-end tests show the rest.
+//!
+//! Invariant: the names of commands and options only grow.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// The heading of options that every command has.
+const EVERYWHERE: &str = "Everywhere";
+
+/// Your library, in every app: ratings, play counts and playlists, linked between players
+///
+/// Without a command, segue looks at this computer and changes nothing:
+///
+///   $ segue
+///     MUSIC   rhythmbox    12,408 tracks   37 playlists   4,112 rated   changed 2026-11-20
+///             strawberry   11,962 tracks    4 playlists      18 rated   running now
+///   Nothing was changed.
+///   Libraries of the same kind can be linked:   segue plan rhythmbox strawberry
+///
+/// A LIBRARY is an app's name, such as rhythmbox, or APP=PATH, such as rhythmbox=/mnt/old.
+/// An ITEM is a title, or an id that a command has shown, or the beginning of one.
+///
+/// What you asked for goes to standard output, everything else to standard error. Days and times
+/// are UTC. With --json a command prints one JSON value; an error is {"error":"…","hint":"…"}.
+///
+/// Exit codes:
+///   0  done
+///   1  failed; one sentence says why, and what to do
+///   2  the command line was not understood
+///   3  held: something looks like an accident and waits for you; the rest was done
+///   4  partly done: an app is running, or one of several libraries failed
+#[derive(Debug, Parser)]
+#[command(name = "segue", version, verbatim_doc_comment)]
+#[command(help_expected = true)]
+pub(super) struct Args {
+    /// Print one JSON value instead of text
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    pub(super) json: bool,
+    /// Where Segue keeps its own files; otherwise `SEGUE_HOME`, otherwise your data folder
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
+    pub(super) home: Option<PathBuf>,
+    /// Whether to use colour: auto, always or never; auto also honours `NO_COLOR`
+    #[arg(long, global = true, value_name = "WHEN", help_heading = EVERYWHERE, value_enum)]
+    #[arg(default_value_t = Colour::Auto, hide_possible_values = true, hide_default_value = true)]
+    pub(super) color: Colour,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show what linking or syncing libraries would write; write nothing
+    ///
+    /// The plan gets an id, with which it can be applied or looked at again. Without a LIBRARY,
+    /// it plans for those that are linked.
+    ///
+    ///   $ segue plan rhythmbox strawberry
+    ///     12,413 tracks in all
+    ///       11,871   same file
+    ///            6   not sure: segue match
+    ///                       strawberry would get          rhythmbox would get
+    ///       ratings         4,094                         18
+    ///       play counts     +9,871 on 3,310 tracks        +212 on 96 tracks
+    ///       deleted         0                             0
+    ///   Plan k7q. Nothing was changed.
+    ///   Write it and keep them linked:   segue apply k7q
+    ///
+    /// Every number can be opened:
+    ///
+    ///   $ segue plan k7q --show ratings
+    ///     strawberry   Blue in Green — Miles Davis   rating   not set → ★★★★★
+    ///
+    /// With --json: "plan", "libraries" (each "library", "running", "sets", "adds", "removes",
+    /// "collections"), "matched", "doubtful", "conflicts", "held" (each "library", "reason",
+    /// "items"); with --show also "shown".
+    #[command(verbatim_doc_comment)]
+    Plan(PlanArgs),
+    /// Write exactly what a plan says, and keep its libraries linked
+    ///
+    /// Each library is backed up first, and read again afterwards. If a library changed since in a
+    /// way that alters the plan, nothing is written and the difference is shown.
+    ///
+    ///   $ segue apply k7q
+    ///     backup       rhythmdb.xml 8.20 MB
+    ///     rhythmbox    written, read back, equal   18 ratings, 96 play counts, 1 playlist
+    ///     strawberry   waits                       the app is running
+    ///   Linked: what you change in one is passed on by `segue sync`.
+    ///   Done as op 1.
+    ///   After you quit the app:   segue sync
+    ///
+    /// With --json: "operation", "libraries" (each "library", "state", "written", "reason"),
+    /// "conflicts". A state is written, unchanged, waiting, held or failed.
+    #[command(verbatim_doc_comment)]
+    Apply {
+        /// The plan's id, as `segue plan` printed it
+        plan: String,
+    },
+    /// Pass on what changed, between all libraries that are linked
+    ///
+    ///   $ segue sync
+    ///     rhythmbox    gave its edits to the others   4 edits
+    ///     strawberry   written, read back, equal      3 ratings, 1 playlist
+    ///   Done as op 2.
+    ///   Undo it, in every app:   segue undo
+    ///
+    /// A batch that looks like an accident, such as a library that lost most of its ratings, is
+    /// held and named, and everything else is done. If it was no accident: segue sync --yes
+    ///
+    /// With --json: as `segue apply`; with --dry-run as `segue plan`.
+    #[command(verbatim_doc_comment)]
+    Sync {
+        /// Only these libraries
+        #[arg(value_name = "LIBRARY")]
+        libraries: Vec<OsString>,
+        /// Say what would be written; write nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Let held batches pass
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List doubtful matches, or settle one
+    ///
+    ///   $ segue match
+    ///     5f0c2a91   So What — Miles Davis          a/01.mp3
+    ///     8be1d07c   So What (live) — Miles Davis   b/07.flac
+    ///                same artist and title, lengths differ by 3 s
+    ///   1 match is doubtful.
+    ///   If the first two are not the same:   segue match 5f0c2a91 8be1d07c --apart
+    ///   If they are the same:   segue match 5f0c2a91 8be1d07c
+    ///
+    /// With --json: a list, each "item", "item_title", "item_location", "other", "other_title",
+    /// "other_location", "reason"; with two items "operation", "item", "same".
+    #[command(verbatim_doc_comment)]
+    Match {
+        /// An item
+        #[arg(value_name = "ITEM", requires = "other")]
+        item: Option<String>,
+        /// The same item in another library
+        #[arg(value_name = "ITEM")]
+        other: Option<String>,
+        /// Say that the two are not the same
+        #[arg(long, requires = "other")]
+        apart: bool,
+    },
+    /// Show what is linked and what waits
+    ///
+    ///   $ segue status
+    ///     rhythmbox    in step   12,408 items   /home/you/.local/share/rhythmbox
+    ///     strawberry   waiting   11,962 items   /home/you/.local/share/strawberry/strawberry
+    ///                  the app is running
+    ///   Pass on what changed:   segue sync
+    ///
+    /// With --json: "links" (each "library", "path", "document", "state"), "peers".
+    #[command(verbatim_doc_comment)]
+    Status,
+    /// List what was done, the latest first
+    ///
+    ///   $ segue log
+    ///     op 2   2026-11-21 19:02 UTC   resolved 1 conflict
+    ///     op 1   2026-11-21 18:31 UTC   linked rhythmbox, strawberry   plan k7q
+    ///   Undo the last:   segue undo
+    ///
+    /// With --json: a list, each "operation", "kind", "at", "summary", "plan", "undoes",
+    /// "undone_by", "state".
+    #[command(verbatim_doc_comment)]
+    Log,
+    /// Print everything that is known, as canonical JSON
+    ///
+    /// Equal libraries print equal bytes, so two exports can be compared with diff.
+    ///
+    ///   $ segue export > library.json
+    ///
+    /// The value has "schema", "items" (each "id", "fields", "limits", "location") and "collections"
+    /// (each "id", "kind", "name", "parent", "entries").
+    #[command(verbatim_doc_comment)]
+    Export {
+        /// Which one, if there are several: its id or the beginning of it, or a schema's name
+        document: Option<String>,
+    },
+    /// Find items and playlists by a text
+    ///
+    ///   $ segue find "blue in"
+    ///     5f0c2a91   track   Blue in Green — Miles Davis   ★★★★★   kind/of/blue/03.mp3
+    ///   1 thing was found.
+    ///   Where the values of the first came from:   segue why 5f0c2a91
+    ///
+    /// With --json: a list, each "id", "kind", "title", "fields", "location".
+    #[command(verbatim_doc_comment)]
+    Find {
+        /// The text; upper and lower case are the same
+        text: String,
+    },
+    /// Show where each value of an item came from
+    ///
+    ///   $ segue why "Blue in Green" rating
+    ///     Blue in Green — Miles Davis   5f0c2a91
+    ///       rating   ★★★★★   shown   rhythmbox    2019-03-02   op 1
+    ///                ★★★☆☆           strawberry   2026-11-18   op 1
+    ///   Settle it:   segue resolve 5f0c2a91 rating --keep rhythmbox
+    ///
+    /// With --json: "item", "title", "fields" (each "field", "value", "shown", "libraries",
+    /// "operation", "at").
+    #[command(verbatim_doc_comment)]
+    Why {
+        /// The item
+        item: String,
+        /// Only this field, such as rating
+        field: Option<String>,
+    },
+    /// List values in which apps differ
+    ///
+    /// None of them is lost: each app keeps its own until you settle it.
+    ///
+    ///   $ segue conflicts
+    ///     Blue in Green — Miles Davis   5f0c2a91   rating
+    ///       ★★★★★   rhythmbox @desk    2019-03-02
+    ///       ★★★☆☆   strawberry @desk   2026-11-18
+    ///   1 value differs between apps; each app keeps its own.
+    ///   Settle the first:   segue resolve 5f0c2a91 rating --keep rhythmbox
+    ///
+    /// With --json: a list, each "item", "field", "shown", "values" (each "value", "library",
+    /// "device").
+    #[command(verbatim_doc_comment)]
+    Conflicts,
+    /// Settle a value in which apps differ
+    ///
+    ///   $ segue resolve "Blue in Green" rating --keep rhythmbox
+    ///     strawberry   written, read back, equal   1 rating
+    ///   Done as op 3.
+    ///   Undo it, in every app:   segue undo
+    ///
+    /// Ratings go from 0 to 100: five stars are 100. With --json: as `segue apply`.
+    #[command(verbatim_doc_comment)]
+    Resolve {
+        /// The item
+        item: String,
+        /// The field, such as rating
+        field: String,
+        /// The value that shall stand
+        #[arg(
+            required_unless_present = "keep",
+            conflicts_with = "keep",
+            allow_negative_numbers = true
+        )]
+        value: Option<String>,
+        /// Take the value of this app
+        #[arg(long, value_name = "APP")]
+        keep: Option<String>,
+    },
+    /// Take an operation back, in every app
+    ///
+    /// What was changed since is left as it is, and listed. `segue redo` returns.
+    ///
+    ///   $ segue undo 8
+    ///     rhythmbox   written, read back, equal   2 ratings
+    ///   Done as op 10.
+    ///   Take that back:   segue redo
+    ///
+    /// With --json: as `segue apply`.
+    #[command(verbatim_doc_comment)]
+    Undo {
+        /// The operation's number, as `segue log` prints it; otherwise the last
+        #[arg(value_name = "OP")]
+        operation: Option<i64>,
+    },
+    /// Take the last undo back
+    ///
+    ///   $ segue redo
+    ///     rhythmbox   written, read back, equal   2 ratings
+    ///   Done as op 11.
+    ///
+    /// With --json: as `segue apply`.
+    #[command(verbatim_doc_comment)]
+    Redo,
+    /// End a link; nothing is written to the app
+    ///
+    ///   $ segue unlink strawberry
+    ///   strawberry is no longer linked (op 12). Nothing was written to it.
+    ///   Link it again:   segue plan strawberry
+    ///
+    /// With --json: "library", "operation".
+    #[command(verbatim_doc_comment)]
+    Unlink {
+        /// The library
+        #[arg(value_name = "LIBRARY")]
+        library: OsString,
+    },
+    /// Check everything that Segue keeps
+    ///
+    ///   $ segue doctor
+    ///     ok   log       every change is signed and in order
+    ///     ok   caches    equal to what the log says
+    ///   All is well.
+    ///
+    /// Exits 1 if a check failed. With --json: "checks" (each "name", "passed", "detail"), "sound".
+    #[command(verbatim_doc_comment)]
+    Doctor,
+    /// Print completions for a shell
+    ///
+    ///   $ segue completions bash > ~/.local/share/bash-completion/completions/segue
+    #[command(verbatim_doc_comment)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write the pages of all commands into a folder
+    ///
+    ///   $ segue man ~/.local/share/man/man1 && man segue-plan
+    #[command(verbatim_doc_comment)]
+    Man {
+        /// The folder; it is made if it does not exist
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
+}
+
+/// Arguments of `segue plan`.
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanArgs {
+    /// Libraries, or the id of a plan to look at again
+    #[arg(value_name = "LIBRARY")]
+    pub(super) libraries: Vec<OsString>,
+    /// Where the content lies of every LIBRARY before this that has no root yet, or of that APP
+    #[arg(long, value_name = "[APP=]DIR")]
+    pub(super) root: Vec<OsString>,
+    /// Also write titles, artists and other tags into apps that allow it
+    #[arg(long)]
+    pub(super) write_tags: bool,
+    /// List the edits behind a number: ratings, plays, playlists, all, or a field's name
+    #[arg(long, value_name = "WHAT")]
+    pub(super) show: Option<String>,
+}

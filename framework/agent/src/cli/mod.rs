@@ -1,0 +1,171 @@
+//! The command line: arguments in, one request to the engine, text or JSON out.
+//!
+//! The only place that prints. It knows terminals, colours and exit codes; it opens no library and
+//! no store, and decides nothing that another front end would have to decide too.
+//!
+//! Invariant: standard output holds what was asked for and nothing else; with `--json` an answer is
+//! exactly one JSON value, also that the command failed.
+
+mod args;
+mod ask;
+mod exit;
+mod output;
+mod reference;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+mod text;
+mod waiting;
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, ValueEnum};
+
+use crate::command::{Request, Response};
+use crate::{Failure, Progress, Quiet};
+use args::{Args, Colour};
+use ask::{Ask, Misuse, ask};
+use exit::{Exit, exit};
+use output::{Form, Output};
+
+/// Answers one request with the agent in this folder, or in the usual one.
+pub type Run<'a> =
+    dyn FnMut(Option<PathBuf>, Request, &dyn Progress) -> Result<Response, Failure> + 'a;
+
+/// Runs one command line: that of this process, on its standard output and error. `apps` are the
+/// names that a library may begin with.
+pub fn main(apps: &[&str], run: &mut Run<'_>) -> ExitCode {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    let world = World {
+        home: set("SEGUE_HOME").map(PathBuf::from),
+        no_colour: set("NO_COLOR").is_some(),
+        out: io::stdout().is_terminal(),
+        err: io::stderr().is_terminal(),
+    };
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let words: Vec<OsString> = env::args_os().collect();
+    let output = Output { out: &mut out, err: &mut err, form: Form::default() };
+    Session { world, apps, output, run }.main(&words).into()
+}
+
+/// What the environment says.
+#[derive(Debug, Default)]
+struct World {
+    home: Option<PathBuf>,
+    no_colour: bool,
+    /// Whether a person sees standard output.
+    out: bool,
+    /// Whether a person sees standard error.
+    err: bool,
+}
+
+impl World {
+    fn colour(&self, when: Colour, terminal: bool) -> bool {
+        match when {
+            Colour::Auto => terminal && !self.no_colour,
+            Colour::Always => true,
+            Colour::Never => false,
+        }
+    }
+}
+
+/// Whether JSON and when colour is wanted, as far as a command line says so that may be wrong.
+fn wanted(words: &[OsString]) -> (bool, Colour) {
+    let mut wanted = (false, Colour::Auto);
+    let mut before = None;
+    for word in words.iter().skip(1).take_while(|word| *word != "--") {
+        let word = word.to_string_lossy();
+        wanted.0 |= word == "--json";
+        let apart = (before.as_deref() == Some("--color")).then_some(&*word);
+        let when = word.strip_prefix("--color=").or(apart);
+        if let Some(when) = when.and_then(|when| Colour::from_str(when, false).ok()) {
+            wanted.1 = when;
+        }
+        before = Some(word.into_owned());
+    }
+    wanted
+}
+
+/// One command line and all that it may touch.
+struct Session<'a, 'b> {
+    world: World,
+    apps: &'a [&'a str],
+    output: Output<'a>,
+    run: &'a mut Run<'b>,
+}
+
+impl Session<'_, '_> {
+    fn main(mut self, words: &[OsString]) -> Exit {
+        let parsed = Args::command().try_get_matches_from(words);
+        let parsed = parsed.and_then(|matches| Ok((Args::from_arg_matches(&matches)?, matches)));
+        let (args, matches) = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => return self.not_understood(&error, words),
+        };
+        self.output.form =
+            Form { json: args.json, colour: self.world.colour(args.color, self.world.err) };
+        let home = args.home.or(self.world.home.take());
+        match ask(args.command, &matches, self.apps) {
+            Ok(Ask::Run(request)) => self.answer(home, &request),
+            Ok(Ask::PlanAndShow(request, what)) => self.plan_and_show(home, &request, what),
+            Ok(Ask::Completions(shell)) => self.output.bytes(&reference::completions(shell)),
+            Ok(Ask::Man(None)) => self.output.made(reference::man_page()),
+            Ok(Ask::Man(Some(folder))) => self.output.made(reference::man_pages(&folder)),
+            Err(Misuse { sentence, hint }) => {
+                self.output.error(&sentence, Some(&hint));
+                Exit::Usage
+            }
+        }
+    }
+
+    /// Help and version are data; what clap refuses is a usage error.
+    fn not_understood(mut self, error: &clap::Error, words: &[OsString]) -> Exit {
+        let (json, when) = wanted(words);
+        let data = !error.use_stderr();
+        let colour = self.world.colour(when, if data { self.world.out } else { self.world.err });
+        self.output.form = Form { json, colour };
+        let (plain, styled) = (error.render().to_string(), error.render().ansi().to_string());
+        let text = if colour { &styled } else { &plain };
+        if data {
+            return self.output.bytes(text.as_bytes());
+        }
+        self.output.usage(&plain, text);
+        Exit::Usage
+    }
+
+    fn answer(mut self, home: Option<PathBuf>, request: &Request) -> Exit {
+        match self.ask_agent(home, request.clone()) {
+            Ok(response) => self.output.response(request, &response, exit(&response)),
+            Err(failure) => self.output.failure(&failure),
+        }
+    }
+
+    /// A new plan and some of its edits: one value, two requests.
+    fn plan_and_show(mut self, home: Option<PathBuf>, request: &Request, what: String) -> Exit {
+        let plan = match self.ask_agent(home.clone(), request.clone()) {
+            Ok(plan) => plan,
+            Err(failure) => return self.output.failure(&failure),
+        };
+        let Response::Plan(report) = &plan else {
+            return self.output.response(request, &plan, exit(&plan));
+        };
+        let show = Request::ShowPlan { plan: report.plan.clone(), what };
+        match self.ask_agent(home, show.clone()) {
+            Ok(shown) => self.output.shown(&show, &plan, &shown, exit(&plan)),
+            Err(failure) => self.output.failure(&failure),
+        }
+    }
+
+    fn ask_agent(&mut self, home: Option<PathBuf>, request: Request) -> Result<Response, Failure> {
+        if !self.world.err || self.output.form.json {
+            return (self.run)(home, request, &Quiet);
+        }
+        let waiting = waiting::Waiting::begin();
+        (self.run)(home, request, &waiting)
+    }
+}

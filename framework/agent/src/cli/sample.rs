@@ -1,0 +1,291 @@
+//! Answers made by hand, for tests of what is printed.
+
+use serde_json::json;
+
+use crate::command::{
+    Check, ConflictRow, ConflictValue, DoctorReport, ExportText, Found, FoundItem, HeldBatch,
+    LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow, LookReport, MatchReport, PassReport,
+    PlanReport, QuestionRow, Request, Response, ShownEdit, StatusReport, Trace, TraceValue,
+    UnlinkReport,
+};
+
+const ITEM: &str = "5f0c2a91aaaaaaaaaaaaaaaaaaaaaaaa";
+const OTHER: &str = "8be1d07caaaaaaaaaaaaaaaaaaaaaaaa";
+/// 2026-11-21 18:31 UTC.
+const NOW: i64 = 1_795_285_860;
+/// 2019-03-02.
+const THEN: i64 = 1_551_484_800;
+
+pub(super) fn look() -> LookReport {
+    let row = |library: &str, items, collections, rated| LibraryRow {
+        library: library.into(),
+        schema: "music".into(),
+        path: format!("/home/you/{library}"),
+        items,
+        collections,
+        rated,
+        running: None,
+        linked: false,
+        changed_at: Some(NOW - 86_400),
+        error: None,
+    };
+    let running = Some("running now".to_owned());
+    let strawberry = LibraryRow { running, ..row("strawberry", 11_962, 4, 18) };
+    LookReport { libraries: vec![row("rhythmbox", 12_408, 37, 4_112), strawberry] }
+}
+
+pub(super) fn held() -> HeldBatch {
+    let reason = "1,204 of 4,112 ratings are gone since the last pass".into();
+    HeldBatch { library: "rhythmbox".into(), reason, items: 1_204 }
+}
+
+pub(super) fn conflict(title: &str) -> ConflictRow {
+    let value = |value: i64, library: &str, at| ConflictValue {
+        value: json!(value),
+        library: library.into(),
+        device: "desk".into(),
+        at: Some(at),
+    };
+    ConflictRow {
+        item: ITEM.into(),
+        title: title.into(),
+        field: "rating".into(),
+        shown: json!(100),
+        values: vec![value(100, "rhythmbox", THEN), value(60, "strawberry", NOW - 259_200)],
+    }
+}
+
+pub(super) fn plan() -> PlanReport {
+    let counts = |pairs: &[(&str, u64)]| -> Vec<(String, u64)> {
+        pairs.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect()
+    };
+    let strawberry = LibraryPlan {
+        library: "strawberry".into(),
+        running: true,
+        sets: 7_404,
+        collections: 33,
+        items: 11_962,
+        only_here: 5,
+        fields: counts(&[("play_count", 3_310), ("playlists", 33), ("rating", 4_094)]),
+        growth: vec![("play_count".into(), 9_871)],
+        new_collections: 33,
+        new_entries: 1_902,
+        lacking_entries: 7,
+        cannot_hold: vec!["smart playlists of Rhythmbox".into()],
+        ..LibraryPlan::default()
+    };
+    let rhythmbox = LibraryPlan {
+        library: "rhythmbox".into(),
+        sets: 114,
+        collections: 2,
+        items: 12_408,
+        only_here: 451,
+        fields: counts(&[("play_count", 96), ("playlists", 2), ("rating", 18)]),
+        growth: vec![("play_count".into(), 212)],
+        new_collections: 1,
+        new_entries: 1,
+        lifts: 41,
+        cannot_hold: vec!["a song twice in one playlist".into(), "folders".into()],
+        ..LibraryPlan::default()
+    };
+    PlanReport {
+        plan: "k7q".into(),
+        libraries: vec![strawberry, rhythmbox],
+        items: 12_413,
+        matched: 11_957,
+        rungs: counts(&[("file", 11_871), ("recording", 12), ("path", 0), ("tags", 74)]),
+        doubtful: 6,
+        conflicts: 3,
+        conflict_examples: vec![conflict("Blue in Green — Miles Davis")],
+        held: Vec::new(),
+    }
+}
+
+pub(super) fn shown(title: &str) -> Vec<ShownEdit> {
+    let edit = |what: &str, field: &str, old, new| ShownEdit {
+        library: "strawberry".into(),
+        what: what.into(),
+        field: field.into(),
+        old,
+        new,
+    };
+    vec![
+        edit(title, "rating", json!(null), json!(70)),
+        edit("津軽じょんがら節 — 高橋竹山", "play_count", json!(3), json!(1_212)),
+        edit("Road", "playlist", json!(null), json!(["So What", title])),
+    ]
+}
+
+/// A pass in which the libraries came as far as this.
+pub(super) fn pass(states: &[LibraryState]) -> PassReport {
+    let row = |(index, state): (usize, &LibraryState)| Found {
+        library: ["rhythmbox", "strawberry", "mpd"][index].into(),
+        state: *state,
+        written: if *state == LibraryState::Written { 115 } else { 0 },
+        lifted: 0,
+        reason: match state {
+            LibraryState::Waiting => Some("the app is running".into()),
+            LibraryState::Failed => Some("cannot write /home/you/mpd: disk full".into()),
+            LibraryState::Held => Some("it lost most of its ratings".into()),
+            _ => None,
+        },
+        backup: match state {
+            LibraryState::Written => vec![("rhythmdb.xml".into(), 8_200_000)],
+            _ => Vec::new(),
+        },
+        fields: match state {
+            LibraryState::Written => {
+                vec![("rating".into(), 18), ("play_count".into(), 96), ("playlists".into(), 1)]
+            }
+            _ => Vec::new(),
+        },
+    };
+    PassReport {
+        operation: Some(1),
+        libraries: states.iter().enumerate().map(row).collect(),
+        conflicts: 0,
+        held: Vec::new(),
+        kept: Vec::new(),
+    }
+}
+
+fn questions(title: &str) -> Vec<QuestionRow> {
+    vec![QuestionRow {
+        item: ITEM.into(),
+        item_title: title.into(),
+        item_location: Some("a/01.mp3".into()),
+        other: OTHER.into(),
+        other_title: "So What (live) — Miles Davis".into(),
+        other_location: None,
+        reason: "same artist and title, lengths differ by 3 s".into(),
+    }]
+}
+
+pub(super) fn status() -> StatusReport {
+    let link = |library: &str, state: &str, reason: Option<&str>, items| LinkRow {
+        library: library.into(),
+        path: format!("/home/you/.local/share/{library}"),
+        document: "9a".repeat(32),
+        state: state.into(),
+        reason: reason.map(str::to_owned),
+        items,
+        linked_at: NOW,
+    };
+    StatusReport {
+        links: vec![
+            link("rhythmbox", "in step", None, 12_408),
+            link("strawberry", "waiting", Some("the app is running"), 11_962),
+        ],
+        peers: Vec::new(),
+        conflicts: 3,
+        doubtful: 1,
+    }
+}
+
+fn log(summary: &str) -> Vec<LogRow> {
+    let row = |operation, kind: &str, summary: &str| LogRow {
+        operation,
+        kind: kind.into(),
+        at: NOW + operation * 60,
+        summary: summary.into(),
+        plan: None,
+        undoes: None,
+        undone_by: None,
+        state: "done".into(),
+    };
+    vec![
+        LogRow { undoes: Some(9), ..row(10, "undo", "took back 1 edit") },
+        LogRow { undone_by: Some(10), ..row(9, "resolve", "settled 1 value") },
+        LogRow { state: "partly".into(), ..row(8, "sync", summary) },
+        LogRow { plan: Some("k7q".into()), ..row(1, "apply", "linked rhythmbox, strawberry") },
+    ]
+}
+
+fn found(title: &str) -> Vec<FoundItem> {
+    let track = FoundItem {
+        id: ITEM.into(),
+        kind: "item".into(),
+        title: title.into(),
+        fields: json!({ "rating": 100 }),
+        location: Some("kind/of/blue/03.mp3".into()),
+    };
+    let playlist = FoundItem {
+        id: OTHER.into(),
+        kind: "playlist".into(),
+        title: "Blue".into(),
+        fields: json!({}),
+        location: None,
+    };
+    vec![track, playlist]
+}
+
+fn trace(title: &str) -> Trace {
+    let value = |value: i64, shown, library: &str, at| TraceValue {
+        field: "rating".into(),
+        value: json!(value),
+        shown,
+        libraries: vec![library.into()],
+        operation: Some(1),
+        at: Some(at),
+    };
+    let plays = TraceValue {
+        field: "play_count".into(),
+        value: json!(17),
+        shown: true,
+        libraries: vec!["rhythmbox".into(), "strawberry".into()],
+        operation: None,
+        at: None,
+    };
+    let ratings = [value(100, true, "rhythmbox", THEN), value(60, false, "strawberry", NOW)];
+    let fields = std::iter::once(plays).chain(ratings).collect();
+    Trace { item: ITEM.into(), title: title.into(), fields }
+}
+
+pub(super) fn doctor() -> DoctorReport {
+    let check = |name: &str, passed, detail: &str| Check {
+        name: name.into(),
+        passed,
+        detail: detail.into(),
+    };
+    let caches = check("caches", false, "item 5f0c2a91 differs from the log");
+    DoctorReport {
+        checks: vec![check("log", true, "12,413 changes, all signed"), caches],
+        sound: false,
+    }
+}
+
+/// One answer of each kind, with what was asked; this text is the title of each item.
+pub(super) fn all(title: &str) -> Vec<(&'static str, Request, Response)> {
+    let show = Request::ShowPlan { plan: "k7q".into(), what: "all".into() };
+    let text = || title.to_owned();
+    let unlink = Request::Status;
+    let mut plan = plan();
+    plan.conflict_examples = vec![conflict(title)];
+    plan.libraries[0].cannot_hold = vec![text()];
+    plan.held = vec![HeldBatch { reason: text(), ..held() }];
+    let mut pass = pass(&[LibraryState::Written, LibraryState::Failed]);
+    pass.libraries[1].reason = Some(text());
+    pass.kept = vec![text()];
+    let mut look = look();
+    look.libraries[0].error = Some(text());
+    vec![
+        ("look", Request::Look, Response::Look(look)),
+        ("plan", Request::Plan { libraries: Vec::new(), write_tags: false }, Response::Plan(plan)),
+        ("shown", show, Response::Shown(shown(title))),
+        ("pass", Request::Redo, Response::Pass(pass)),
+        ("questions", Request::Matches, Response::Questions(questions(title))),
+        (
+            "match",
+            Request::Matches,
+            Response::Match(MatchReport { operation: Some(3), item: ITEM.into(), same: true }),
+        ),
+        ("status", Request::Status, Response::Status(status())),
+        ("log", Request::Log, Response::Log(log(title))),
+        ("export", Request::Export { document: None }, Response::Export(ExportText("{}\n".into()))),
+        ("found", Request::Find { text: text() }, Response::Found(found(title))),
+        ("trace", Request::Conflicts, Response::Trace(trace(title))),
+        ("conflicts", Request::Conflicts, Response::Conflicts(vec![conflict(title)])),
+        ("unlink", unlink, Response::Unlink(UnlinkReport { library: text(), operation: 12 })),
+        ("doctor", Request::Doctor, Response::Doctor(doctor())),
+    ]
+}

@@ -1,0 +1,70 @@
+//! What is linked, and what was done.
+
+use super::words::{clean, count, minute, shell_word};
+use super::{Page, Table};
+use crate::command::{LogRow, StatusReport, UnlinkReport};
+
+pub(super) fn status(report: &StatusReport) -> Page {
+    if report.links.is_empty() {
+        return Page::default()
+            .say("Nothing is linked yet.")
+            .then("Look at this computer:", "segue");
+    }
+    let mut table = Table::with_right(&[2]);
+    for link in &report.links {
+        let items = count(link.items, "item", "items");
+        table.row([link.library.as_str(), &link.state, &items, &link.path]);
+        if let Some(reason) = &link.reason {
+            table.row(["", reason]);
+        }
+    }
+    let mut page = Page::of(table.lines(2));
+    if report.conflicts > 0 {
+        let differ = count(report.conflicts, "value differs", "values differ");
+        page = page.say(format!("{differ} between apps: segue conflicts"));
+    }
+    if report.doubtful > 0 {
+        let doubtful = count(report.doubtful, "match is", "matches are");
+        page = page.say(format!("{doubtful} doubtful: segue match"));
+    }
+    if report.links.iter().any(|link| link.state != "in step") {
+        return page.then("Pass on what changed:", "segue sync");
+    }
+    page.then("What was done:", "segue log")
+}
+
+pub(super) fn log(rows: &[LogRow]) -> Page {
+    if rows.is_empty() {
+        return Page::default()
+            .say("Nothing was done yet.")
+            .then("Look at this computer:", "segue");
+    }
+    let mut table = Table::default();
+    for row in rows {
+        let operation = format!("op {}", row.operation);
+        table.row([operation, minute(row.at), row.summary.clone(), remarks(row)]);
+    }
+    let page = Page::of(table.lines(2));
+    if rows.iter().all(|row| row.undone_by.is_some() || row.undoes.is_some()) {
+        return page.then("Take the last undo back:", "segue redo");
+    }
+    page.then("Undo the last:", "segue undo")
+}
+
+fn remarks(row: &LogRow) -> String {
+    let parts = [
+        row.plan.as_ref().map(|plan| format!("plan {plan}")),
+        row.undoes.map(|operation| format!("took back op {operation}")),
+        row.undone_by.map(|operation| format!("taken back by op {operation}")),
+        Some(&row.state).filter(|state| *state != "done").cloned(),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn unlinked(report: &UnlinkReport) -> Page {
+    let UnlinkReport { library, operation } = report;
+    let sentence = "is no longer linked";
+    let library = clean(library);
+    Page::of(format!("{library} {sentence} (op {operation}). Nothing was written to it.\n"))
+        .then("Link it again:", format!("segue plan {}", shell_word(&library)))
+}

@@ -1,0 +1,90 @@
+//! What a pass did to each library.
+
+use indicatif::DecimalBytes;
+
+use super::plan::{by_field, held};
+use super::words::{clean, count, number};
+use super::{Page, Table};
+use crate::command::{Found, LibraryState, PassReport, Request};
+
+pub(super) fn page(request: &Request, pass: &PassReport) -> Page {
+    let mut table = Table::default();
+    let files = pass.libraries.iter().flat_map(|library| &library.backup);
+    let files: Vec<String> =
+        files.map(|(name, size)| format!("{name} {}", DecimalBytes(*size))).collect();
+    if !files.is_empty() {
+        table.row(["backup".to_owned(), files.join(", ")]);
+    }
+    for library in &pass.libraries {
+        table.row([library.library.clone(), state(library), detail(library)]);
+    }
+    let mut data = table.lines(2) + &held(&pass.held);
+    data.extend(pass.kept.iter().map(|kept| format!("  left as it is: {}\n", clean(kept))));
+    let page = match request {
+        Request::Apply { .. } if pass.operation.is_some() => {
+            Page::of(data).say("Linked: what you change in one is passed on by `segue sync`.")
+        }
+        _ => Page::of(data),
+    };
+    next(request, pass, notices(pass, page))
+}
+
+fn state(library: &Found) -> String {
+    match library.state {
+        LibraryState::Written => "written, read back, equal",
+        LibraryState::Unchanged if library.lifted > 0 => "gave its edits to the others",
+        LibraryState::Unchanged => "nothing to write",
+        LibraryState::Waiting => "waits",
+        LibraryState::Held => "held",
+        LibraryState::Failed => "FAILED",
+    }
+    .to_owned()
+}
+
+fn detail(library: &Found) -> String {
+    let written = match by_field(&library.fields) {
+        words if !words.is_empty() => words,
+        _ if library.written > 0 => count(library.written, "edit", "edits"),
+        _ => String::new(),
+    };
+    let lifted = match library.lifted {
+        0 => String::new(),
+        lifted if library.state == LibraryState::Unchanged => count(lifted, "edit", "edits"),
+        lifted => format!("gave the others {}", count(lifted, "edit", "edits")),
+    };
+    let parts = [written, lifted, library.reason.clone().unwrap_or_default()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+fn notices(pass: &PassReport, page: Page) -> Page {
+    let page = match pass.operation {
+        Some(operation) => page.say(format!("Done as op {operation}.")),
+        None if pass.libraries.iter().all(|it| it.state == LibraryState::Unchanged) => {
+            page.say("In step: there was nothing to do.")
+        }
+        None => page.say("Nothing was written."),
+    };
+    match pass.conflicts {
+        0 => page,
+        1 => page.say("1 value differs between apps: segue conflicts"),
+        many => page.say(format!("{} values differ between apps: segue conflicts", number(many))),
+    }
+}
+
+fn next(request: &Request, pass: &PassReport, page: Page) -> Page {
+    let any = |state| pass.libraries.iter().any(|library| library.state == state);
+    if !pass.held.is_empty() || any(LibraryState::Held) {
+        return page.then("If what is held is no accident:", "segue sync --yes");
+    }
+    if any(LibraryState::Failed) {
+        return page.then("Find out more:", "segue doctor");
+    }
+    if any(LibraryState::Waiting) {
+        return page.then("After you quit the app:", "segue sync");
+    }
+    match (request, pass.operation) {
+        (_, None) => page,
+        (Request::Undo { .. }, _) => page.then("Take that back:", "segue redo"),
+        _ => page.then("Undo it, in every app:", "segue undo"),
+    }
+}

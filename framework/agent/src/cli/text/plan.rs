@@ -1,0 +1,200 @@
+//! What would be written, and each edit of it.
+
+use std::collections::BTreeSet;
+
+use super::settle::values;
+use super::words::{
+    clean, count, field_name, growth, nouns, number, of_field, shell_word, title, value,
+};
+use super::{Page, Table};
+use crate::command::{HeldBatch, LibraryPlan, PlanReport, Request, ShownEdit};
+
+/// So many libraries stand beside each other.
+const ABREAST: usize = 3;
+const COUNTERS: [&str; 2] = ["play_count", "skip_count"];
+
+pub(super) fn page(plan: &PlanReport) -> Page {
+    let mut data = known(plan);
+    for libraries in plan.libraries.chunks(ABREAST) {
+        data.push('\n');
+        data += &changes(libraries).lines(4);
+    }
+    data += &disagreements(plan);
+    data += &remarks(plan);
+    data += &held(&plan.held);
+    end(plan, data)
+}
+
+fn known(plan: &PlanReport) -> String {
+    let [item, items, ..] = nouns("music");
+    let mut table = Table::with_right(&[0]);
+    for (rung, found) in plan.rungs.iter().filter(|(_, found)| *found > 0) {
+        table.row([number(*found), rung_words(rung)]);
+    }
+    let alone = plan.libraries.iter().filter(|library| library.only_here > 0);
+    for library in alone.filter(|_| plan.libraries.len() > 1) {
+        table.row([number(library.only_here), format!("only in {} (left alone)", library.library)]);
+    }
+    if plan.doubtful > 0 {
+        table.row([number(plan.doubtful), "not sure: segue match".to_owned()]);
+    }
+    format!("  {} in all\n{}", count(plan.items, item, items), table.lines(4))
+}
+
+fn rung_words(rung: &str) -> String {
+    match rung {
+        "file" => "same file",
+        "recording" => "same recording and release (MusicBrainz)",
+        "path" => "same place below the root, same length",
+        "tags" => "same artist, album and title, nearly the same length",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// A column for each library, a row for each kind of edit that one of them would get.
+fn changes(libraries: &[LibraryPlan]) -> Table {
+    let mut table = Table::default();
+    let row = |label: &str, cell: &dyn Fn(&LibraryPlan) -> String| {
+        std::iter::once(label.to_owned()).chain(libraries.iter().map(cell)).collect::<Vec<_>>()
+    };
+    let any = |of: fn(&LibraryPlan) -> u64| libraries.iter().any(|library| of(library) > 0);
+    table.row(row("", &|library| format!("{} would get", library.library)));
+    let fields = libraries.iter().flat_map(|library| &library.fields);
+    let fields: BTreeSet<&str> =
+        fields.map(|(field, _)| field.as_str()).filter(|field| *field != "playlists").collect();
+    // Ratings first: they are what most people came for.
+    let rating = fields.iter().filter(|field| **field == "rating");
+    let others = fields.iter().filter(|field| **field != "rating");
+    for field in rating.chain(others) {
+        table.row(row(&field_name(field, 2), &|library| edits_of(library, field)));
+    }
+    table.row(row("playlists", &playlists));
+    if any(|library| library.lacking_entries) {
+        table.row(row("entries it lacks", &|library| number(library.lacking_entries)));
+    }
+    if any(|library| library.adds) {
+        table.row(row("added", &|library| number(library.adds)));
+    }
+    table.row(row("deleted", &|library| number(library.removes)));
+    if any(|library| library.lifts) {
+        table.row(row("gives the others", &|library| count(library.lifts, "edit", "edits")));
+    }
+    table
+}
+
+fn edits_of(library: &LibraryPlan, field: &str) -> String {
+    let find = |name: &str| library.fields.iter().find(|(it, _)| it == name).map_or(0, |it| it.1);
+    let edits = find(field);
+    let grown = library.growth.iter().find(|(name, _)| name == field);
+    match grown.filter(|_| edits > 0 && COUNTERS.contains(&field)) {
+        Some((_, by)) => format!("{} on {}", growth(*by), count(edits, "track", "tracks")),
+        None => number(edits),
+    }
+}
+
+fn playlists(library: &LibraryPlan) -> String {
+    let changed = library.collections.saturating_sub(library.new_collections);
+    let mut parts = Vec::new();
+    if library.new_collections > 0 {
+        let entries = count(library.new_entries, "entry", "entries");
+        parts.push(format!("{} new, {entries}", number(library.new_collections)));
+    }
+    if changed > 0 {
+        parts.push(format!("{} changed", number(changed)));
+    }
+    if parts.is_empty() { "0".to_owned() } else { parts.join("; ") }
+}
+
+fn disagreements(plan: &PlanReport) -> String {
+    if plan.conflicts == 0 {
+        return String::new();
+    }
+    let differ = if plan.conflicts == 1 { "value differs" } else { "values differ" };
+    let number_of = number(plan.conflicts);
+    let mut out = format!("\n  {number_of} {differ} between apps. Nothing is overwritten:\n");
+    let mut table = Table::default();
+    for row in &plan.conflict_examples {
+        let name = field_name(&row.field, 1);
+        table.row([title(&row.title), name, values(row).join("   ")]);
+    }
+    out += &table.lines(4);
+    let more = plan.conflicts.saturating_sub(plan.conflict_examples.len() as u64);
+    out.extend((more > 0).then(|| format!("    ({} more)\n", number(more))));
+    out
+}
+
+fn remarks(plan: &PlanReport) -> String {
+    let mut lines = Vec::new();
+    for library in &plan.libraries {
+        let name = clean(&library.library);
+        if !library.cannot_hold.is_empty() {
+            let lost = clean(&library.cannot_hold.join("; "));
+            lines.push(format!("  {name} cannot hold: {lost}. Segue keeps it.\n"));
+        }
+        match &library.waits {
+            Some(why) => lines.push(format!("  {name} would wait: {}.\n", clean(why))),
+            None if library.running => lines.push(format!(
+                "  {name} is running: its part is written by `segue sync` after you quit it.\n"
+            )),
+            None => {}
+        }
+    }
+    if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
+}
+
+/// The batches that wait for a person.
+pub(super) fn held(batches: &[HeldBatch]) -> String {
+    let line = |batch: &HeldBatch| {
+        let items = count(batch.items, "item", "items");
+        format!("  held for {}: {} ({items})\n", clean(&batch.library), clean(&batch.reason))
+    };
+    batches.iter().map(line).collect()
+}
+
+fn end(plan: &PlanReport, data: String) -> Page {
+    let idle = |library: &LibraryPlan| {
+        library.sets + library.adds + library.removes + library.collections + library.lifts == 0
+    };
+    if !plan.plan.is_empty() {
+        let id = clean(&plan.plan);
+        let page = Page::of(format!("{data}\nPlan {id}. Nothing was changed.\n"));
+        let why = match plan.libraries.len() {
+            1 => "Write it and keep it linked:",
+            _ => "Write it and keep them linked:",
+        };
+        return page.then(why, format!("segue apply {}", shell_word(&id)));
+    }
+    let page = Page::of(data).say("Nothing was changed.");
+    if !plan.held.is_empty() {
+        return page.then("If this is no accident:", "segue sync --yes");
+    }
+    if plan.libraries.iter().all(idle) {
+        return page.say("There is nothing to write.");
+    }
+    page.then("Write it:", "segue sync")
+}
+
+/// Single edits, as `--show` lists them.
+pub(super) fn edits(request: &Request, edits: &[ShownEdit]) -> Page {
+    let mut table = Table::default();
+    for edit in edits {
+        let change =
+            format!("{} → {}", value(&edit.field, &edit.old), value(&edit.field, &edit.new));
+        table.row([edit.library.clone(), title(&edit.what), field_name(&edit.field, 1), change]);
+    }
+    let shown = count(edits.len() as u64, "edit", "edits");
+    let page = Page::of(table.lines(2)).say(format!("{shown}. Nothing was changed."));
+    match request {
+        Request::ShowPlan { plan, .. } => {
+            page.then("Write the plan:", format!("segue apply {}", shell_word(plan)))
+        }
+        _ => page,
+    }
+}
+
+/// What was or would be written, by field: `18 ratings, 1 playlist`.
+pub(super) fn by_field(fields: &[(String, u64)]) -> String {
+    let parts = fields.iter().filter(|(_, edits)| *edits > 0);
+    parts.map(|(field, edits)| of_field(*edits, field)).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,317 @@
+//! Every answer as a person sees it: data, then after a line what is said beside it.
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::cli::sample;
+use crate::command::{LibraryState, LookReport, PassReport, StatusReport};
+
+fn shown(request: &Request, response: &Response) -> String {
+    let Page { data, talk, next } = page(request, response);
+    let next = next.map(|next| format!("{}   {}", next.why, next.command));
+    let talk: Vec<String> = talk.into_iter().chain(next).collect();
+    format!("{data}--\n{}", talk.join("\n"))
+}
+
+fn sample_of(kind: &str) -> String {
+    let (_, request, response) = sample::all("Blue in Green — Miles Davis")
+        .into_iter()
+        .find(|(name, ..)| *name == kind)
+        .unwrap();
+    shown(&request, &response)
+}
+
+fn pass(request: &Request, report: PassReport) -> String {
+    shown(request, &Response::Pass(report))
+}
+
+const SYNC: Request = Request::Sync { libraries: Vec::new(), dry_run: false, yes: false };
+
+#[test]
+fn look() {
+    assert_snapshot!(shown(&Request::Look, &Response::Look(sample::look())), @r"
+      MUSIC   rhythmbox    12,408 tracks   37 playlists   4,112 rated   changed 2026-11-20
+              strawberry   11,962 tracks    4 playlists      18 rated   running now
+    --
+    Nothing was changed.
+    Libraries of the same kind can be linked:   segue plan rhythmbox strawberry
+    ");
+    assert_snapshot!(sample_of("look"), @r"
+      MUSIC   rhythmbox    cannot be read: Blue in Green — Miles Davis
+              strawberry   11,962 tracks   4 playlists   18 rated   running now
+    --
+    Nothing was changed.
+    See what Segue would keep of it:   segue plan strawberry
+    ");
+    let nothing = LookReport { libraries: Vec::new() };
+    assert_snapshot!(shown(&Request::Look, &Response::Look(nothing)), @r"
+    --
+    No library was found on this computer. Nothing was changed.
+    Say where one is:   segue plan rhythmbox=/path/to/folder
+    ");
+    let mut linked = sample::look();
+    linked.libraries.iter_mut().for_each(|row| row.linked = true);
+    assert_snapshot!(shown(&Request::Look, &Response::Look(linked)), @r"
+      MUSIC   rhythmbox    12,408 tracks   37 playlists   4,112 rated   changed 2026-11-20   linked
+              strawberry   11,962 tracks    4 playlists      18 rated   running now          linked
+    --
+    Nothing was changed.
+    What is linked and what waits:   segue status
+    ");
+}
+
+#[test]
+fn plan() {
+    let request = Request::Plan { libraries: Vec::new(), write_tags: false };
+    assert_snapshot!(shown(&request, &Response::Plan(sample::plan())), @r"
+      12,413 tracks in all
+        11,871   same file
+            12   same recording and release (MusicBrainz)
+            74   same artist, album and title, nearly the same length
+             5   only in strawberry (left alone)
+           451   only in rhythmbox (left alone)
+             6   not sure: segue match
+
+                           strawberry would get     rhythmbox would get
+        ratings            4,094                    18
+        play counts        +9,871 on 3,310 tracks   +212 on 96 tracks
+        playlists          33 new, 1,902 entries    1 new, 1 entry; 1 changed
+        entries it lacks   7                        0
+        deleted            0                        0
+        gives the others   0 edits                  41 edits
+
+      3 values differ between apps. Nothing is overwritten:
+        Blue in Green — Miles Davis   rating   rhythmbox @desk ★★★★★ 2019-03-02   strawberry @desk ★★★☆☆ 2026-11-18
+        (2 more)
+
+      strawberry cannot hold: smart playlists of Rhythmbox. Segue keeps it.
+      strawberry is running: its part is written by `segue sync` after you quit it.
+      rhythmbox cannot hold: a song twice in one playlist; folders. Segue keeps it.
+
+    Plan k7q. Nothing was changed.
+    --
+    Write it and keep them linked:   segue apply k7q
+    ");
+}
+
+#[test]
+fn plan_that_is_held_and_dry() {
+    let mut plan = sample::plan();
+    plan.plan = String::new();
+    plan.conflicts = 0;
+    plan.libraries.truncate(1);
+    plan.held.push(sample::held());
+    assert_snapshot!(shown(&SYNC, &Response::Plan(plan)), @r"
+      12,413 tracks in all
+        11,871   same file
+            12   same recording and release (MusicBrainz)
+            74   same artist, album and title, nearly the same length
+             6   not sure: segue match
+
+                           strawberry would get
+        ratings            4,094
+        play counts        +9,871 on 3,310 tracks
+        playlists          33 new, 1,902 entries
+        entries it lacks   7
+        deleted            0
+
+      strawberry cannot hold: smart playlists of Rhythmbox. Segue keeps it.
+      strawberry is running: its part is written by `segue sync` after you quit it.
+      held for rhythmbox: 1,204 of 4,112 ratings are gone since the last pass (1,204 items)
+    --
+    Nothing was changed.
+    If this is no accident:   segue sync --yes
+    ");
+}
+
+#[test]
+fn edits() {
+    assert_snapshot!(sample_of("shown"), @r"
+      strawberry   Blue in Green — Miles Davis   rating       not set → ★★★½☆
+      strawberry   津軽じょんがら節 — 高橋竹山   play count   3 → 1,212
+      strawberry   Road                          playlist     not set → So What, Blue in Green — Miles Davis
+    --
+    3 edits. Nothing was changed.
+    Write the plan:   segue apply k7q
+    ");
+}
+
+#[test]
+fn applied() {
+    let request = Request::Apply { plan: "k7q".into() };
+    let report = sample::pass(&[LibraryState::Written, LibraryState::Waiting]);
+    assert_snapshot!(pass(&request, report), @r"
+      backup       rhythmdb.xml 8.20 MB
+      rhythmbox    written, read back, equal   18 ratings, 96 play counts, 1 playlist
+      strawberry   waits                       the app is running
+    --
+    Linked: what you change in one is passed on by `segue sync`.
+    Done as op 1.
+    After you quit the app:   segue sync
+    ");
+}
+
+#[test]
+fn synced() {
+    let mut report = sample::pass(&[LibraryState::Unchanged, LibraryState::Written]);
+    report.libraries[0].lifted = 115;
+    report.conflicts = 1;
+    assert_snapshot!(pass(&SYNC, report), @r"
+      backup       rhythmdb.xml 8.20 MB
+      rhythmbox    gave its edits to the others   115 edits
+      strawberry   written, read back, equal      18 ratings, 96 play counts, 1 playlist
+    --
+    Done as op 1.
+    1 value differs between apps: segue conflicts
+    Undo it, in every app:   segue undo
+    ");
+    let mut still = sample::pass(&[LibraryState::Unchanged, LibraryState::Unchanged]);
+    still.operation = None;
+    assert_snapshot!(pass(&SYNC, still), @r"
+      rhythmbox    nothing to write
+      strawberry   nothing to write
+    --
+    In step: there was nothing to do.
+    ");
+}
+
+#[test]
+fn held_and_failed() {
+    use LibraryState::{Failed, Held, Written};
+    let mut report = sample::pass(&[Held, Written, Failed]);
+    report.held.push(sample::held());
+    report.conflicts = 1_204;
+    assert_snapshot!(pass(&SYNC, report), @r"
+      backup       rhythmdb.xml 8.20 MB
+      rhythmbox    held                        it lost most of its ratings
+      strawberry   written, read back, equal   18 ratings, 96 play counts, 1 playlist
+      mpd          FAILED                      cannot write /home/you/mpd: disk full
+      held for rhythmbox: 1,204 of 4,112 ratings are gone since the last pass (1,204 items)
+    --
+    Done as op 1.
+    1,204 values differ between apps: segue conflicts
+    If what is held is no accident:   segue sync --yes
+    ");
+    let mut failed = sample::pass(&[Failed]);
+    failed.operation = None;
+    assert_snapshot!(pass(&SYNC, failed), @r"
+      rhythmbox   FAILED   cannot write /home/you/mpd: disk full
+    --
+    Nothing was written.
+    Find out more:   segue doctor
+    ");
+}
+
+#[test]
+fn undone() {
+    let mut report = sample::pass(&[LibraryState::Written]);
+    report.operation = Some(10);
+    report.kept.push("rating of Blue in Green — Miles Davis: changed since".into());
+    assert_snapshot!(pass(&Request::Undo { operation: Some(8) }, report), @r"
+      backup      rhythmdb.xml 8.20 MB
+      rhythmbox   written, read back, equal   18 ratings, 96 play counts, 1 playlist
+      left as it is: rating of Blue in Green — Miles Davis: changed since
+    --
+    Done as op 10.
+    Take that back:   segue redo
+    ");
+}
+
+#[test]
+fn matches() {
+    assert_snapshot!(sample_of("questions"), @r"
+      5f0c2a91   Blue in Green — Miles Davis    a/01.mp3
+      8be1d07c   So What (live) — Miles Davis
+                 same artist and title, lengths differ by 3 s
+    --
+    1 match is doubtful.
+    If the first two are not the same:   segue match 5f0c2a91 8be1d07c --apart
+    If they are the same:   segue match 5f0c2a91 8be1d07c
+    ");
+    assert_snapshot!(sample_of("match"), @r"
+    They are one item now, 5f0c2a91 (op 3).
+    --
+    Pass it on to the apps:   segue sync
+    ");
+}
+
+#[test]
+fn status() {
+    assert_snapshot!(sample_of("status"), @r"
+      rhythmbox    in step   12,408 items   /home/you/.local/share/rhythmbox
+      strawberry   waiting   11,962 items   /home/you/.local/share/strawberry
+                   the app is running
+    --
+    3 values differ between apps: segue conflicts
+    1 match is doubtful: segue match
+    Pass on what changed:   segue sync
+    ");
+    let nothing = StatusReport { links: Vec::new(), ..sample::status() };
+    assert_snapshot!(shown(&Request::Status, &Response::Status(nothing)), @r"
+    --
+    Nothing is linked yet.
+    Look at this computer:   segue
+    ");
+}
+
+#[test]
+fn log() {
+    assert_snapshot!(sample_of("log"), @r"
+      op 10   2026-11-21 18:41 UTC   took back 1 edit               took back op 9
+      op 9    2026-11-21 18:40 UTC   settled 1 value                taken back by op 10
+      op 8    2026-11-21 18:39 UTC   Blue in Green — Miles Davis    partly
+      op 1    2026-11-21 18:32 UTC   linked rhythmbox, strawberry   plan k7q
+    --
+    Undo the last:   segue undo
+    ");
+}
+
+#[test]
+fn items() {
+    assert_snapshot!(sample_of("found"), @r"
+      5f0c2a91   track      Blue in Green — Miles Davis   ★★★★★   kind/of/blue/03.mp3
+      8be1d07c   playlist   Blue
+    --
+    2 things were found.
+    Where the values of the first came from:   segue why 5f0c2a91
+    ");
+    assert_snapshot!(sample_of("trace"), @r"
+      Blue in Green — Miles Davis   5f0c2a91
+        play count   17      shown   rhythmbox, strawberry
+        rating       ★★★★★   shown   rhythmbox               2019-03-02   op 1
+                     ★★★☆☆           strawberry              2026-11-21   op 1
+    --
+    Settle it:   segue resolve 5f0c2a91 rating --keep rhythmbox
+    ");
+}
+
+#[test]
+fn conflicts() {
+    assert_snapshot!(sample_of("conflicts"), @r"
+      Blue in Green — Miles Davis   5f0c2a91   rating
+        ★★★★★   rhythmbox @desk    2019-03-02
+        ★★★☆☆   strawberry @desk   2026-11-18
+    --
+    1 value differs between apps; each app keeps its own.
+    Settle the first:   segue resolve 5f0c2a91 rating --keep rhythmbox
+    ");
+    assert_snapshot!(shown(&Request::Conflicts, &Response::Conflicts(Vec::new())), @r"
+    --
+    Apps differ in nothing.
+    ");
+}
+
+#[test]
+fn unlink_and_doctor() {
+    assert_snapshot!(sample_of("unlink"), @r"
+    Blue in Green — Miles Davis is no longer linked (op 12). Nothing was written to it.
+    --
+    Link it again:   segue plan 'Blue in Green — Miles Davis'
+    ");
+    assert_snapshot!(sample_of("doctor"), @r"
+      ok       log      12,413 changes, all signed
+      FAILED   caches   item 5f0c2a91 differs from the log
+    --
+    Not all is well. Nothing was changed.
+    ");
+}

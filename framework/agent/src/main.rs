@@ -1,0 +1,11 @@
+//! The command `segue`.
+
+use std::process::ExitCode;
+
+use segue_agent::{Agent, cli, registry};
+
+fn main() -> ExitCode {
+    let apps: Vec<&str> =
+        registry::translators().iter().map(|translator| translator.capabilities().app).collect();
+    cli::main(&apps, &mut |home, request, progress| Agent::open(home)?.run(request, progress))
+}
