@@ -59,9 +59,13 @@ impl Agent {
             Request::Status => look::status(self).map(Response::Status),
             Request::Log => query::log(self).map(Response::Log),
             Request::Matches => query::questions(self).map(Response::Questions),
-            Request::Export { document } => query::export(self, document).map(Response::Export),
+            Request::Export { document } => {
+                query::export(self, document.as_deref()).map(Response::Export)
+            }
             Request::Find { text } => query::find(self, &text).map(Response::Found),
-            Request::Why { item, field } => query::why(self, &item, field).map(Response::Trace),
+            Request::Why { item, field } => {
+                query::why(self, &item, field.as_deref()).map(Response::Trace)
+            }
             Request::Conflicts => query::conflicts(self).map(Response::Conflicts),
             Request::Doctor => doctor::doctor(self, progress).map(Response::Doctor),
             Request::Plan { libraries, write_tags } => {

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use segue_translator::{Error, Library};
 
+use crate::failure::Failure;
+use crate::home::Home;
+
 /// So many backups of one library are kept, and its first.
 const KEPT: usize = 50;
 
@@ -22,10 +25,26 @@ pub(crate) fn make(folder: &Path, library: &dyn Library) -> Result<Vec<(String, 
     Ok(copies.iter().filter_map(|path| Some((name(path)?, size(path)))).collect())
 }
 
-/// Removes old backups of each library: all but its first and its newest [`KEPT`].
+/// Removes backups that are neither a library's first nor among its newest.
+pub(crate) fn prune(home: &Home) -> Result<(), Failure> {
+    let mut backups = Vec::new();
+    for row in home.store.operations()? {
+        for link in home.store.operation_links(row.n)? {
+            let folder = link.backup.filter(|name| home.backup_folder(name).exists());
+            backups.extend(folder.map(|folder| (row.n, link.link, folder)));
+        }
+    }
+    for name in superfluous(&backups) {
+        // What cannot be removed now is tried again after the next operation.
+        let _ = fs::remove_dir_all(home.backup_folder(name));
+    }
+    Ok(())
+}
+
+/// All but the first and the newest [`KEPT`] backups of each library.
 ///
 /// `backups` are (operation, library, folder), oldest first.
-pub(crate) fn superfluous<L: Ord + Copy>(backups: &[(i64, L, String)]) -> Vec<&str> {
+fn superfluous<L: Ord + Copy>(backups: &[(i64, L, String)]) -> Vec<&str> {
     let mut by_library: std::collections::BTreeMap<L, Vec<&str>> =
         std::collections::BTreeMap::new();
     for (_, library, folder) in backups {

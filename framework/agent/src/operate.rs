@@ -404,7 +404,8 @@ fn finish(
         row.undone_by = Some(number);
         tx.put_operation(&row)?;
     }
-    Ok(tx.commit()?)
+    tx.commit()?;
+    crate::backup::prune(home)
 }
 
 impl ListPlan {

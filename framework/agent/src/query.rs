@@ -64,8 +64,8 @@ fn same_as(shards: &mut Shards<'_>) -> Result<SameAs, Failure> {
 }
 
 /// The whole document.
-pub(crate) fn export(agent: &Agent, name: Option<String>) -> Result<ExportText, Failure> {
-    let row = document(agent, name.as_deref())?;
+pub(crate) fn export(agent: &Agent, name: Option<&str>) -> Result<ExportText, Failure> {
+    let row = document(agent, name)?;
     let schema = views::schema(&row.schema)?;
     let mut shards = Shards::new(&agent.home.store, row.id, agent.home.actor)?;
     let same = same_as(&mut shards)?;
@@ -214,13 +214,13 @@ pub(crate) fn questions(agent: &mut Agent) -> Result<Vec<QuestionRow>, Failure> 
 }
 
 /// Where the values of an item came from.
-pub(crate) fn why(agent: &mut Agent, item: &str, field: Option<String>) -> Result<Trace, Failure> {
+pub(crate) fn why(agent: &mut Agent, item: &str, field: Option<&str>) -> Result<Trace, Failure> {
     let (document, id) = named(agent, item)?;
     let record = shown_record(agent, document, id)?;
     let names = Names::of(&agent.home.store, &[], &agent.world.device)?;
     let schema = agent.home.store.document(&document)?.map(|row| row.schema).unwrap_or_default();
     let schema = views::schema(&schema)?;
-    if let Some(field) = &field
+    if let Some(field) = field
         && schema.field(field).is_none()
         && !(segue_document::shard_of(&id) == COLLECTION_SHARD && field == "name")
     {
@@ -229,7 +229,7 @@ pub(crate) fn why(agent: &mut Agent, item: &str, field: Option<String>) -> Resul
         return Err(Failure::refused(sentence, format!("fields: {}", known.join(", "))));
     }
     let mut fields = Vec::new();
-    let wanted = |name: &str| field.as_deref().is_none_or(|field| field == name);
+    let wanted = |name: &str| field.is_none_or(|field| field == name);
     let listed = ["name"].into_iter().filter(|_| record.kind.is_some());
     for name in listed.filter(|name| wanted(name)) {
         fields.extend(registers(agent, &record, name, &names)?);

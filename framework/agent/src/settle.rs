@@ -13,7 +13,7 @@ use crate::pass::{SameAs, edge};
 use crate::progress::Progress;
 use crate::query;
 use crate::report::{self, Names};
-use crate::shards::Shards;
+use crate::shards::{Changed, Shards};
 use crate::views;
 
 /// Writes that a person asked for, by record.
@@ -226,6 +226,15 @@ pub(crate) fn commit(
         }
         shards.into_changed()
     };
+    persist(agent, operation, &changed)
+}
+
+/// Persists changes, and the operation's row with them.
+pub(crate) fn persist(
+    agent: &mut Agent,
+    operation: &Operation,
+    changed: &Changed,
+) -> Result<(), Failure> {
     let tx = agent.home.store.transaction()?;
     changed.persist(&tx, &agent.home.device, operation.id)?;
     if let Some(number) = operation.number {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use segue_document::{Write, revert};
+use segue_document::revert;
 use segue_model::{BaseCollection, BaseItem, DocumentId, LinkId, OperationId};
 use segue_store::{OperationLink, OperationRow};
 use segue_translator::Revision;
@@ -16,7 +16,7 @@ use crate::links::{self, Turn};
 use crate::operate::Operation;
 use crate::progress::Progress;
 use crate::settle::Writes;
-use crate::shards::Shards;
+use crate::shards::{Changed, Shards};
 
 /// Takes an operation back; without a number the last one that was not taken back.
 pub(crate) fn undo(
@@ -71,10 +71,8 @@ fn take_back(
     };
     let mut kept = Vec::new();
     for document in agent.home.store.documents()? {
-        let writes = inverse(agent, document.id, row.id, &mut kept)?;
-        if !writes.is_empty() {
-            crate::settle::commit(agent, document.id, &operation, &writes)?;
-        }
+        let changed = inverse(agent, document.id, row.id, &operation, &mut kept)?;
+        crate::settle::persist(agent, &operation, &changed)?;
     }
     let mut restored = restore(agent, row, number, &operation)?;
     turn_links(agent, row.n, number, &operation)?;
@@ -92,21 +90,21 @@ fn take_back(
     Ok(report)
 }
 
-/// The writes that take an operation's changes of a document back.
+/// Takes an operation's changes of a document back, one after the other, the last one first.
 fn inverse(
     agent: &Agent,
     document: DocumentId,
-    operation: OperationId,
+    undone: OperationId,
+    operation: &Operation,
     kept: &mut Vec<String>,
-) -> Result<Writes, Failure> {
+) -> Result<Changed, Failure> {
     let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
-    let mut writes: BTreeMap<[u8; 16], Vec<Write>> = BTreeMap::new();
-    // The last change first: each is taken back from what it left.
-    let log = agent.home.store.log_operation(&document, operation)?;
+    let log = agent.home.store.log_operation(&document, undone)?;
     for entry in log.iter().rev() {
         let Some(step) = shards.step(entry.shard, &entry.hash)? else { continue };
         let many = step.touched.len() > 16;
         let now = if many { shards.records(entry.shard)? } else { BTreeMap::new() };
+        let mut writes = Writes::new();
         for id in step.touched {
             let before = shards.record_or_empty(&id, &step.before)?;
             let after = shards.record(&id, Some(&step.after))?;
@@ -114,15 +112,16 @@ fn inverse(
                 Some(record) => record.clone(),
                 None => shards.record(&id, None)?,
             };
-            let (made, left) = revert(&before, &after, &now);
+            let (made, left) = revert(&before, &after, &now, operation.id);
             let title = crate::report::title(&now);
             kept.extend(left.into_iter().map(|what| format!("{title}: {what}")));
             if !made.is_empty() {
-                writes.entry(id).or_default().extend(made);
+                writes.insert(id, made);
             }
         }
+        shards.commit(entry.shard, None, operation.id, operation.time, &writes)?;
     }
-    Ok(writes)
+    Ok(shards.into_changed())
 }
 
 /// Brings back the files that are still as the operation left them.
@@ -133,6 +132,8 @@ fn restore(
     operation: &Operation,
 ) -> Result<Vec<Found>, Failure> {
     let mut out = Vec::new();
+    let mut turned = links::turned(&agent.home.store, row.n, Turn::Linked)?;
+    turned.extend(links::turned(&agent.home.store, row.n, Turn::Unlinked)?);
     for link in agent.home.store.operation_links(row.n)? {
         let Some(backup) = &link.backup else { continue };
         let Some(known) = agent.home.store.link(link.link)? else { continue };
@@ -154,7 +155,9 @@ fn restore(
         match made {
             Ok(restored) => {
                 let count = link.written;
-                rebase(agent, &known, &*library, &restored, |tx| {
+                // The base of a link that ends or begins here is kept for the way back.
+                let keep = turned.contains(&link.link);
+                rebase(agent, &known, &*library, &restored, keep, |tx| {
                     tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
                     Ok(tx.put_operation_link(&OperationLink {
                         operation: number,
@@ -199,11 +202,20 @@ fn rebase(
     known: &segue_store::LinkRow,
     library: &dyn segue_translator::Library,
     revision: &Revision,
+    keep: bool,
     also: impl FnOnce(&segue_store::Tx<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let schema = library.capabilities().schema;
+    if keep {
+        let tx = agent.home.store.transaction()?;
+        let row = segue_store::LinkRow { revision: None, ..known.clone() };
+        tx.put_link(&row)?;
+        also(&tx)?;
+        return Ok(tx.commit()?);
+    }
     let difference = crate::reading::read(library, &agent.home.store, Some(known.id))?;
     let lists = rebase_lists(agent, known, schema, &difference.collections)?;
+    let listed = difference.collections.iter().filter(|now| !now.entries.is_empty()).count();
     let tx = agent.home.store.transaction()?;
     for (base, now) in difference.changed {
         let row = BaseItem { item: base.item, held: now, shown: base.shown, gone: false };
@@ -216,7 +228,8 @@ fn rebase(
         tx.put_base_collection(known.id, base)?;
     }
     let mut row = known.clone();
-    row.revision = Some(revision.0.clone());
+    // A list that came back without a base row is read, and joined, in the pass that follows.
+    row.revision = (lists.len() >= listed).then(|| revision.0.clone());
     tx.put_link(&row)?;
     also(&tx)?;
     Ok(tx.commit()?)

@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use segue_translator::{Host, Place, Translator};
 
+/// Fills with random bytes.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
 /// What the agent knows of the world around it.
 #[derive(Clone)]
 pub struct World {
     /// Unix seconds.
     pub now: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Fills with random bytes.
-    pub random: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
+    pub random: Random,
     /// What runs.
     pub host: Arc<dyn Host>,
     /// Where apps keep their libraries.

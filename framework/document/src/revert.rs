@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use segue_model::LinkId;
+use segue_model::{LinkId, OperationId};
 
 use crate::record::Record;
 use crate::resolve;
@@ -12,7 +12,14 @@ use crate::write::Write;
 
 /// The writes that take back the way from `before` to `after`, and the fields that were changed
 /// since and stay.
-pub fn revert(before: &Record, after: &Record, now: &Record) -> (Vec<Write>, Vec<String>) {
+///
+/// `own` is the operation that takes back: what it touched already is still current.
+pub fn revert(
+    before: &Record,
+    after: &Record,
+    now: &Record,
+    own: OperationId,
+) -> (Vec<Write>, Vec<String>) {
     let mut out = Reverted::default();
     out.registers(before, after, now);
     out.maxima(before, after, now);
@@ -20,7 +27,7 @@ pub fn revert(before: &Record, after: &Record, now: &Record) -> (Vec<Write>, Vec
     out.counters(before, after, now);
     out.sets(before, after, now);
     out.entries(before, after, now);
-    out.presence(before, after, now);
+    out.presence(before, after, now, own);
     (out.writes, out.kept)
 }
 
@@ -50,12 +57,13 @@ impl Reverted {
     }
 
     fn maxima(&mut self, before: &Record, after: &Record, now: &Record) {
-        for (name, new) in &after.maxima {
-            let old = before.maxima.get(name);
-            if old == Some(new) {
+        let names: BTreeSet<&String> = before.maxima.keys().chain(after.maxima.keys()).collect();
+        for name in names {
+            let (old, new) = (before.maxima.get(name), after.maxima.get(name));
+            if old == new {
                 continue;
             }
-            if now.maxima.get(name) == Some(new) {
+            if now.maxima.get(name) == new {
                 self.writes.push(Write::Replace(name.clone(), old.copied()));
             } else {
                 self.kept.push(name.clone());
@@ -105,7 +113,7 @@ impl Reverted {
             let links: BTreeSet<&LinkId> = links.flat_map(|links| links.keys()).collect();
             for link in links {
                 let (old, new) = (part(before, name, link), part(after, name, link));
-                let first_sight = old.is_none() && before.origins.get(link).is_none();
+                let first_sight = old.is_none() && !before.origins.contains_key(link);
                 if old == new || first_sight {
                     continue;
                 }
@@ -150,9 +158,10 @@ impl Reverted {
         }
     }
 
-    fn presence(&mut self, before: &Record, after: &Record, now: &Record) {
+    fn presence(&mut self, before: &Record, after: &Record, now: &Record, own: OperationId) {
+        let current = now.live == after.live || now.live == Some(own);
         match (before.live, after.live) {
-            (None, Some(_)) if now.live == after.live => self.writes.push(Write::Delete),
+            (None, Some(_)) if current => self.writes.push(Write::Delete),
             (None, Some(_)) if now.live.is_some() => {
                 self.kept.push("something was done with it since, so it stays".into());
             }

@@ -117,8 +117,9 @@ impl Shard {
         let mut touched = std::collections::BTreeSet::new();
         for patch in self.doc.diff(change.deps(), &after) {
             let key = match &patch.action {
-                PatchAction::PutMap { key, .. } | PatchAction::DeleteMap { key } => Some(key),
-                PatchAction::Conflict { prop: Prop::Map(key) } => Some(key),
+                PatchAction::PutMap { key, .. }
+                | PatchAction::DeleteMap { key }
+                | PatchAction::Conflict { prop: Prop::Map(key) } => Some(key),
                 _ => None,
             };
             touched.extend(key.and_then(|key| Key::parse(key)).map(|(id, _)| id));

@@ -47,7 +47,9 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
     let mut matched: Vec<_> = identified.matched.into_iter().collect();
     matched.sort_unstable();
     let mut seen: HashMap<ItemId, u32> = HashMap::new();
-    identified.items.iter().flatten().for_each(|item| *seen.entry(*item).or_default() += 1);
+    for item in identified.items.iter().flatten() {
+        *seen.entry(*item).or_default() += 1;
+    }
     for ((draft, items), ids) in pass.drafts.iter_mut().zip(arrived).zip(identified.items) {
         for (item, id) in items.into_iter().zip(ids) {
             draft.only_here += u64::from(seen[&id] == 1);
@@ -84,9 +86,13 @@ fn sort_differences(pass: &mut Pass<'_>, index: usize, member: &mut Member) -> V
     draft.judge(frame, member, &tally);
     draft.absent.extend(gone.iter().chain(&dropped).map(|base| base.held.id.clone()));
     let fresh_loss = gone.into_iter().filter(|base| !base.gone);
-    fresh_loss.for_each(|base| draft.add(base.item, Sight::Gone(base)));
+    for base in fresh_loss {
+        draft.add(base.item, Sight::Gone(base));
+    }
     if !draft.holds(&Batch::Removals) {
-        dropped.into_iter().for_each(|base| draft.add(base.item, Sight::Dropped(base)));
+        for base in dropped {
+            draft.add(base.item, Sight::Dropped(base));
+        }
     }
     if draft.holds(&Batch::Additions) {
         draft.refused_additions = true;

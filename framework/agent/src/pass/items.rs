@@ -72,7 +72,9 @@ fn lift_work(
         if at == shown || shown.is_none() {
             pass.drafts[index].lifted.insert(shard, branch);
         } else {
-            places.into_iter().for_each(|place| work[place].shown = Some(branch.clone()));
+            for place in places {
+                work[place].shown = Some(branch.clone());
+            }
         }
     }
     Ok(())

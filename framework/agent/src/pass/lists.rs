@@ -111,9 +111,10 @@ fn lift_member(
     }
     let forgive = member.pairing || pass.drafts[index].rebuilt;
     for base in pairs.vanished {
-        let writes = match forgive {
-            true => Vec::new(),
-            false => vec![Write::Member(member.row.id, None), Write::Delete],
+        let writes = if forgive {
+            Vec::new()
+        } else {
+            vec![Write::Member(member.row.id, None), Write::Delete]
         };
         let removed = if forgive { 0 } else { base.entries.len().max(1) as u64 };
         out.push(Lifted {
@@ -472,8 +473,8 @@ fn known(
     let held = member.base_collections.iter().map(|base| &base.held);
     let natives: HashSet<&NativeId> =
         now.chain(held).flat_map(|collection| &collection.entries).collect();
-    let mut known = Known::default();
-    known.moved = draft.moved.values().cloned().collect();
+    let moved = draft.moved.values().cloned().collect();
+    let mut known = Known { moved, ..Known::default() };
     let mut learn = |native: &NativeId, item: ItemId| {
         let component = pass.same.component(&item);
         let any_wanted =
