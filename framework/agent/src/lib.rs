@@ -10,6 +10,7 @@ pub mod cli;
 pub mod command;
 mod conflicts;
 mod doctor;
+mod document_library;
 mod failure;
 mod home;
 pub mod host;
@@ -34,6 +35,7 @@ mod views;
 pub mod world;
 
 pub use agent::Agent;
+pub use document_library::Segue;
 pub use failure::Failure;
 pub use progress::{Progress, Quiet};
 pub use world::World;

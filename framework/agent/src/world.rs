@@ -53,7 +53,7 @@ pub fn ambient() -> World {
     let home = text("HOME").map(std::path::PathBuf::from).unwrap_or_default();
     let device = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let device = device.trim();
-    World {
+    let mut world = World {
         now: Arc::new(|| {
             std::time::SystemTime::now()
                 .duration_since(std::time::UNIX_EPOCH)
@@ -66,5 +66,8 @@ pub fn ambient() -> World {
         place: Place::new(home, vars),
         translators: crate::registry::translators(),
         device: if device.is_empty() { "this computer".into() } else { device.into() },
-    }
+    };
+    let documents = crate::Segue::new(world.clone());
+    world.translators.push(Arc::new(documents));
+    world
 }
