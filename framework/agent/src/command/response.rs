@@ -3,6 +3,14 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
+/// Named numbers as a JSON object, in their order.
+fn as_object<S: serde::Serializer, N: Serialize>(
+    pairs: &[(String, N)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, number)| (name, number)))
+}
+
 /// The answer to one command.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -81,6 +89,7 @@ pub struct PlanReport {
     /// How many items of different libraries are one.
     pub matched: u64,
     /// How they were recognised: rung (`file`, `recording`, `path`, `tags`) and number.
+    #[serde(serialize_with = "as_object")]
     pub rungs: Vec<(String, u64)>,
     /// How many pairs are doubtful.
     pub doubtful: u64,
@@ -114,8 +123,10 @@ pub struct LibraryPlan {
     /// How many of them no other library has.
     pub only_here: u64,
     /// How many edits of each field would be written.
+    #[serde(serialize_with = "as_object")]
     pub fields: Vec<(String, u64)>,
     /// What each counter would grow by, in all.
+    #[serde(serialize_with = "as_object")]
     pub growth: Vec<(String, i64)>,
     /// New collections that would be made.
     pub new_collections: u64,
@@ -185,8 +196,10 @@ pub struct Found {
     /// Why it waits, is held or failed, or what was refused.
     pub reason: Option<String>,
     /// Files that were backed up before the write, by name and size in bytes.
+    #[serde(serialize_with = "as_object")]
     pub backup: Vec<(String, u64)>,
     /// What was written, by field or `playlists`.
+    #[serde(serialize_with = "as_object")]
     pub fields: Vec<(String, u64)>,
 }
 
