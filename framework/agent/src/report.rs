@@ -222,7 +222,7 @@ fn library(member: &Member, draft: &MemberDraft) -> LibraryPlan {
         removes: 0,
         collections: draft.edits.collections.len() as u64,
         items: member.items(),
-        only_here: draft.only_here,
+        only_here: draft.only_here.len() as u64,
         fields,
         growth: growth.into_iter().map(|(name, by)| (name.to_owned(), by)).collect(),
         new_collections: made.len() as u64,

@@ -146,10 +146,21 @@ pub(crate) fn same_as(
     if item == other {
         return Err(Failure::refused("that is one item already", "see: segue match"));
     }
-    if !apart {
-        refuse_twins(agent, document, item, other)?;
-    }
-    let report = join_or_part(agent, document, item, other, !apart, progress)?;
+    let report = match join_lists(agent, document, item, other)? {
+        Some(_) if apart => {
+            return Err(Failure::refused("they are two lists already", "see: segue match"));
+        }
+        Some(writes) => {
+            let summary = "joined two lists".to_owned();
+            person_writes(agent, document, "match", summary, &writes, progress)?
+        }
+        None => {
+            if !apart {
+                refuse_twins(agent, document, item, other)?;
+            }
+            join_or_part(agent, document, item, other, !apart, progress)?
+        }
+    };
     let questions: Vec<_> = agent
         .home
         .store
@@ -162,6 +173,36 @@ pub(crate) fn same_as(
     tx.commit()?;
     let operation = report.operation;
     Ok(MatchReport { operation, item: item.min(other).to_string(), same: !apart })
+}
+
+/// The writes that make one list of two: the first gets the entries that only the second has, at
+/// its end. `None` if they are items.
+fn join_lists(
+    agent: &Agent,
+    document: DocumentId,
+    item: ItemId,
+    other: ItemId,
+) -> Result<Option<Writes>, Failure> {
+    let kept = query::shown_record(agent, document, item.0)?;
+    let gone = query::shown_record(agent, document, other.0)?;
+    match (&kept.kind, &gone.kind) {
+        (None, None) => return Ok(None),
+        (a, b) if a == b => {}
+        _ => return Err(Failure::refused("they are of different kinds", "see: segue match")),
+    }
+    let has: std::collections::BTreeSet<ItemId> =
+        kept.entries.values().map(|entry| entry.item).collect();
+    let missing: Vec<_> =
+        gone.ordered().into_iter().filter(|(_, entry)| !has.contains(&entry.item)).collect();
+    let mut last = kept.ordered().last().map(|(_, entry)| entry.position.clone());
+    let mut writes = Vec::new();
+    for (id, entry) in missing {
+        let position = segue_document::between(last.as_deref(), None);
+        last = Some(position.clone());
+        let entry = segue_document::Entry { position, item: entry.item };
+        writes.push(Write::Entry(id, Some(entry)));
+    }
+    Ok(Some(Writes::from([(item.0, writes), (other.0, vec![Write::Delete])])))
 }
 
 /// Two items that one library holds are not one.

@@ -195,18 +195,17 @@ impl Draft {
     }
 }
 
-/// Whether two lists of the same name are one: equal in what both apps have, and repeats aside,
-/// because some apps hold none. `theirs` is the collection as this library would be shown it.
-pub fn joins(theirs: &[NativeId], ours: &[NativeId]) -> bool {
-    let common = |from: &[NativeId], with: &[NativeId]| {
-        let with: HashSet<&NativeId> = with.iter().collect();
+/// Whether two lists of the same name are one: equal entries in what both apps have, and repeats
+/// aside, because some apps hold none. `theirs` is the collection as this library would be shown
+/// it, `ours` what the library holds; `known` says whether anybody else has an item.
+pub fn joins(theirs: &[NativeId], ours: &[NativeId], known: &dyn Fn(&NativeId) -> bool) -> bool {
+    let once = |entries: &mut dyn Iterator<Item = &NativeId>| {
         let mut seen = HashSet::new();
-        let kept = from.iter().filter(|entry| with.contains(entry) && seen.insert(*entry));
-        kept.cloned().collect::<Vec<_>>()
+        entries.filter(|entry| seen.insert((*entry).clone())).cloned().collect::<Vec<_>>()
     };
-    let (first, second) = (common(theirs, ours), common(ours, theirs));
-    let nothing_common = first.is_empty();
-    first == second && (!nothing_common || (theirs.is_empty() && ours.is_empty()))
+    let theirs = once(&mut theirs.iter());
+    let shared = once(&mut ours.iter().filter(|entry| known(entry)));
+    theirs == shared && (!theirs.is_empty() || ours.is_empty())
 }
 
 #[cfg(test)]
@@ -296,10 +295,13 @@ mod tests {
 
     #[test]
     fn lists_join_when_what_both_have_is_equal() {
-        let join = |theirs, ours| joins(&natives(theirs), &natives(ours));
+        // Nobody else has x, y or z.
+        let known = |native: &NativeId| native.as_bytes()[0] < b'x';
+        let join = |theirs, ours| joins(&natives(theirs), &natives(ours), &known);
         assert!(join("abc", "abc") && join("", "") && join("aab", "ab"));
-        assert!(join("abc", "abcd"));
-        assert!(!join("abc", "acb") && !join("ab", "cd") && !join("", "a"));
+        assert!(join("abc", "abxc"), "an item that the other cannot have");
+        assert!(!join("abc", "abcd") && !join("abc", "bc"), "one entry more or less");
+        assert!(!join("abc", "acb") && !join("ab", "cd") && !join("", "a") && !join("", "x"));
     }
 
     proptest! {

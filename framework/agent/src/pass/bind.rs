@@ -1,6 +1,6 @@
 //! Says what happened to each item of each member, and which item of the document it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use segue_document::shard_of;
 use segue_model::{BaseItem, Item, ItemId, LinkId, Location, NativeId, OperationId};
@@ -38,6 +38,7 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
         })
         .collect();
     let known = known(pass, members)?;
+    let elsewhere: HashSet<ItemId> = known.iter().map(|known| known.item).collect();
     let operation = pass.frame.operation;
     let natives: HashMap<LinkId, &Vec<Item>> =
         members.iter().map(|member| member.row.id).zip(&arrived).collect();
@@ -52,7 +53,9 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
     }
     for ((draft, items), ids) in pass.drafts.iter_mut().zip(arrived).zip(identified.items) {
         for (item, id) in items.into_iter().zip(ids) {
-            draft.only_here += u64::from(seen[&id] == 1);
+            if seen[&id] == 1 && !elsewhere.contains(&id) {
+                draft.only_here.insert(id);
+            }
             draft.add(id, Sight::New(item));
         }
     }

@@ -116,8 +116,8 @@ pub(crate) struct MemberDraft {
     pub(crate) tally: Tally,
     /// How many edits of the app's user were lifted.
     pub(crate) lifts: u64,
-    /// How many of its items no other member has.
-    pub(crate) only_here: u64,
+    /// New items of the library that nobody else has.
+    pub(crate) only_here: HashSet<ItemId>,
     /// The app rebuilt its library.
     pub(crate) rebuilt: bool,
 }

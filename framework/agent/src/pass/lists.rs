@@ -9,6 +9,7 @@ use segue_model::{
     OperationId, Value,
 };
 use segue_reconcile::guard::{Batch, Tally};
+use segue_reconcile::identify::Question;
 use segue_reconcile::list::{self, Bindings};
 use segue_translator::{Access, CollectionSupport};
 use sha2::{Digest, Sha256};
@@ -66,8 +67,10 @@ pub(super) fn lift(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failur
             keep_base(pass, index, member);
             continue;
         };
-        let known = known(pass, index, member, &BTreeSet::new())?;
-        let lifted = lift_member(pass, index, member, &difference.collections, &known)?;
+        // Lists of others are compared in the items that this library has.
+        let records = pass.shards.records(LISTS)?;
+        let known = known(pass, index, member, &listed_items(&records))?;
+        let lifted = lift_member(pass, members, index, &difference.collections, &known)?;
         let mut tally = Tally::default();
         tally.add(Batch::ListRemovals, lifted.iter().map(|lifted| lifted.removed).sum());
         let entries = member.base_collections.iter().map(|base| base.entries.len().max(1) as u64);
@@ -97,11 +100,12 @@ fn plan_of(base: &BaseCollection) -> ListPlan {
 
 fn lift_member(
     pass: &mut Pass<'_>,
+    members: &[Member],
     index: usize,
-    member: &Member,
     now: &[Collection],
     known: &Known,
 ) -> Result<Vec<Lifted>, Failure> {
+    let member = &members[index];
     let pairs = pair(&member.base_collections, now);
     let mut out = Vec::new();
     let mut bound: HashSet<CollectionId> = HashSet::new();
@@ -132,7 +136,17 @@ fn lift_member(
         if now.kind.has_entries && now.entries.is_empty() {
             continue;
         }
-        let join = joinable(&records, member, now, known, &bound);
+        let only_here = &pass.drafts[index].only_here;
+        let join = joinable(&records, members, index, now, known, &bound, only_here);
+        if join.is_none()
+            && let Some(other) = namesake(&records, members, index, now, &bound)
+        {
+            pass.questions.push(Question {
+                item: ItemId(other.0),
+                other: ItemId(fresh_id(pass.frame.operation, member, now).0),
+                reason: "two lists of one name with different entries; both are kept",
+            });
+        }
         let id = join.unwrap_or_else(|| fresh_id(pass.frame.operation, member, now));
         bound.insert(id);
         let record = join.and_then(|id| records.get(&id.0).cloned());
@@ -297,32 +311,64 @@ fn pair<'a>(base: &'a [BaseCollection], now: &'a [Collection]) -> Pairs<'a> {
 /// A collection of the same name and kind with the same entries, which the member does not have.
 fn joinable(
     records: &Records,
-    member: &Member,
+    members: &[Member],
+    index: usize,
     now: &Collection,
     known: &Known,
     bound: &HashSet<CollectionId>,
+    only_here: &HashSet<ItemId>,
 ) -> Option<CollectionId> {
-    let taken = |id: &[u8; 16]| {
-        bound.contains(&CollectionId(*id))
-            || member.base_collections.iter().any(|base| base.collection.0 == *id)
-    };
-    records.iter().find_map(|(id, record)| {
-        let same = record.live.is_some()
-            && record.kind.as_deref() == Some(now.kind.name)
-            && name_of(record).as_deref() == Some(&*now.name)
-            && !taken(id);
-        if !same {
-            return None;
-        }
+    let elsewhere =
+        |native: &NativeId| known.item(native).is_some_and(|item| !only_here.contains(&item));
+    namesakes(records, members, index, now, bound).find_map(|(id, record)| {
         let rule = resolve::register(record, "rule");
         let joins = if now.kind.has_entries {
             let theirs = list::shown(record, known, true).into_iter().map(|(_, native)| native);
-            list::joins(&theirs.collect::<Vec<_>>(), &now.entries)
+            list::joins(&theirs.collect::<Vec<_>>(), &now.entries, &elsewhere)
         } else {
             rule.winner().and_then(Value::as_text) == now.rule.as_deref()
         };
-        joins.then_some(CollectionId(*id))
+        joins.then_some(id)
     })
+}
+
+/// Live collections of the same name and kind that the member does not have.
+fn namesakes<'r>(
+    records: &'r Records,
+    members: &'r [Member],
+    index: usize,
+    now: &'r Collection,
+    bound: &'r HashSet<CollectionId>,
+) -> impl Iterator<Item = (CollectionId, &'r Record)> {
+    let base = &members[index].base_collections;
+    records
+        .iter()
+        .filter(move |(_, record)| {
+            record.live.is_some()
+                && record.kind.as_deref() == Some(now.kind.name)
+                && (name_of(record).as_deref() == Some(&*now.name)
+                    || *shown_name(record, records, &members[index], members, None) == *now.name)
+        })
+        .map(|(id, record)| (CollectionId(*id), record))
+        .filter(|(id, _)| !bound.contains(id) && base.iter().all(|base| base.collection != *id))
+}
+
+/// A list of the same name that is at home in another library.
+fn namesake(
+    records: &Records,
+    members: &[Member],
+    index: usize,
+    now: &Collection,
+    bound: &HashSet<CollectionId>,
+) -> Option<CollectionId> {
+    if !now.kind.has_entries {
+        return None;
+    }
+    namesakes(records, members, index, now, bound).next().map(|(id, _)| id)
+}
+
+fn listed_items(records: &Records) -> BTreeSet<ItemId> {
+    records.values().flat_map(|record| record.entries.values().map(|entry| entry.item)).collect()
 }
 
 fn name_of(record: &Record) -> Option<String> {
@@ -347,8 +393,7 @@ pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Fai
         return Ok(());
     }
     let records = pass.shards.records(LISTS)?;
-    let wanted: BTreeSet<ItemId> =
-        records.values().flat_map(|record| record.entries.values().map(|e| e.item)).collect();
+    let wanted = listed_items(&records);
     for (index, member) in members.iter().enumerate().filter(|(index, _)| due[*index]) {
         let known = known(pass, index, member, &wanted)?;
         project_member(pass, index, member, members, &records, &Settled(&known));

@@ -74,7 +74,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
     Ok(Draft {
         members: pass.drafts,
         changed: pass.shards.into_changed(),
-        questions: bound.questions,
+        questions: bound.questions.into_iter().chain(pass.questions).collect(),
         matched: bound.matched,
         document: frame.document,
         conflicts: pass.conflicts,
@@ -88,6 +88,8 @@ pub(crate) struct Pass<'a> {
     drafts: Vec<MemberDraft>,
     same: SameAs,
     conflicts: BTreeMap<u8, ShardConflicts>,
+    /// Lists of one name that differ: one list or two?
+    questions: Vec<Question>,
 }
 
 impl<'a> Pass<'a> {
@@ -96,7 +98,8 @@ impl<'a> Pass<'a> {
         let record = shards.record(&DOCUMENT_RECORD, None)?;
         let same = SameAs::of(&record);
         let drafts = (0..members).map(|_| MemberDraft::default()).collect();
-        Ok(Self { frame, shards, drafts, same, conflicts: BTreeMap::new() })
+        let (conflicts, questions) = (BTreeMap::new(), Vec::new());
+        Ok(Self { frame, shards, drafts, same, conflicts, questions })
     }
 
     /// Shards that changed since the member was shown them, or in which the member has work.
