@@ -229,7 +229,8 @@ fn rebase(
     }
     let mut row = known.clone();
     // A list that came back without a base row is read, and joined, in the pass that follows.
-    row.revision = (lists.len() >= listed).then(|| revision.0.clone());
+    let known_lists = lists.iter().filter(|base| !base.held.entries.is_empty()).count();
+    row.revision = (known_lists >= listed).then(|| revision.0.clone());
     tx.put_link(&row)?;
     also(&tx)?;
     Ok(tx.commit()?)
