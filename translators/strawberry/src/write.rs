@@ -164,19 +164,16 @@ impl<'a> Edits<'a> {
         if held != edit.old {
             return Err("the app holds another value now".into());
         }
-        if held == edit.new {
-            return Ok(false);
-        }
         if edit.new.as_ref().is_some_and(|new| !column.field.shape.admits(new)) {
             return Err("the new value is none of this field".into());
         }
-        let Some(cell) = column.unit.lower(edit.new.as_ref()) else {
-            return Err("the app cannot hold the new value".into());
-        };
+        if held == edit.new.as_ref().and_then(|new| column.unit.hold(new)) {
+            return Ok(false);
+        }
         if column.unit == Unit::Flag {
             self.say_compilation(row, edit)?;
         } else {
-            self.say(row, column, &cell)?;
+            self.say(row, column, &column.unit.lower(edit.new.as_ref()))?;
         }
         Ok(true)
     }
