@@ -118,10 +118,7 @@ fn revision(case: &Case<'_>) -> Verdict {
 }
 
 /// Edits that change something; a skip where nothing may be written.
-pub(crate) fn some_change(
-    case: &Case<'_>,
-    catalog: &Catalog,
-) -> Verdict<ChangeSet> {
+pub(crate) fn some_change(case: &Case<'_>, catalog: &Catalog) -> Verdict<ChangeSet> {
     let capabilities = case.capabilities()?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
     let changes = edits::random(&mut rng, catalog, capabilities);
@@ -133,7 +130,7 @@ pub(crate) fn some_change(
 
 fn unmodelled(case: &Case<'_>) -> Verdict {
     let Some(digest) = &case.subject.unmodelled else {
-        return skip("the test gives no `unmodelled`");
+        return skip("the test gives no `unmodelled`, or for its mutant nothing to `spoil`");
     };
     let laid = case.lay()?;
     let capabilities = case.capabilities()?;

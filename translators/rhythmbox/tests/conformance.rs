@@ -15,17 +15,23 @@ segue_conformance::suite! {
     home: ".local/share/rhythmbox",
     sound: sound,
     unmodelled: unmodelled,
-    unknown_version: |path| {
-        let path = path.join(SONGS);
-        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
-        let newer = text.replacen("version=\"2.0\"", "version=\"9.0\"", 1);
-        std::fs::write(path, newer).map_err(|error| error.to_string())
-    },
+    spoil: |path| replace(path, "<file-size>", "<file-size>1"),
+    unknown_version: |path| replace(path, "version=\"2.0\"", "version=\"9.0\""),
     separate_files: "songs and playlists lie in two files",
 }
 
 const SONGS: &str = "rhythmdb.xml";
 const LISTS: &str = "playlists.xml";
+
+fn replace(path: &Path, from: &str, to: &str) -> Result<(), String> {
+    let path = path.join(SONGS);
+    let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+    let changed = text.replacen(from, to, 1);
+    if changed == text {
+        return Err(format!("there is no {from}"));
+    }
+    std::fs::write(path, changed).map_err(|error| error.to_string())
+}
 
 /// Elements of a song that Segue writes.
 const MODELLED: &[&str] = &[

@@ -15,14 +15,17 @@ segue_conformance::suite! {
     home: ".local/share/strawberry/strawberry",
     sound: sound,
     unmodelled: unmodelled,
-    unknown_version: |path| {
-        let connection = Connection::open(path.join(NAME)).map_err(|error| error.to_string())?;
-        let set = "UPDATE schema_version SET version = 1000";
-        connection.execute_batch(set).map_err(|error| error.to_string())
-    },
+    spoil: |path| run(path, "UPDATE songs SET filesize = filesize + 1 WHERE rowid = 1"),
+    // One below those that are known, so that it has every column that is read.
+    unknown_version: |path| run(path, "UPDATE schema_version SET version = 14"),
 }
 
 const NAME: &str = "strawberry.db";
+
+fn run(path: &Path, sql: &str) -> Result<(), String> {
+    let connection = Connection::open(path.join(NAME)).map_err(|error| error.to_string())?;
+    connection.execute_batch(sql).map_err(|error| error.to_string())
+}
 
 /// Columns of `songs` that Segue writes, or that follow from these.
 const MODELLED: &[&str] = &[
