@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Completion, Failed};
 
+use crate::mutant::mutants;
 use crate::rerun;
 use crate::subject::Subject;
 use crate::trial::{Outcome, Trial, trials};
@@ -21,11 +22,63 @@ pub fn main(subjects: Vec<Subject>, skips: &Path) -> ExitCode {
     if let Some(code) = rerun::child(&subjects) {
         return code;
     }
+    let all = subjects.into_iter().flat_map(trials);
+    run(all.map(Named::law).collect(), skips)
+}
+
+/// The same for one subject, and then that each law which can be broken in a way that all
+/// translators share is seen to be broken.
+pub fn suite(subject: &Subject, skips: &Path) -> ExitCode {
+    let mutants = mutants(subject);
+    let mut subjects: Vec<_> = mutants.iter().map(|mutant| mutant.subject.clone()).collect();
+    subjects.push(subject.clone());
+    if let Some(code) = rerun::child(&subjects) {
+        return code;
+    }
+    let mut all: Vec<_> = trials(subject.clone()).into_iter().map(Named::law).collect();
+    for mutant in mutants {
+        let caught = mutant.caught();
+        all.extend(
+            caught.into_iter().map(|trial| Named::mutant(mutant.name, &subject.name, trial)),
+        );
+    }
+    run(all, skips)
+}
+
+/// A trial as it is shown.
+struct Named {
+    name: String,
+    subject: String,
+    trial: Trial,
+    is_mutant: bool,
+}
+
+impl Named {
+    fn law(trial: Trial) -> Self {
+        let (name, subject) = (trial.name.to_owned(), trial.subject().to_owned());
+        Self { name, subject, trial, is_mutant: false }
+    }
+
+    fn mutant(name: &str, subject: &str, trial: Trial) -> Self {
+        Self { name: format!("mutants::{name}"), subject: subject.into(), trial, is_mutant: true }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.trial.run() {
+            Outcome::Passed if self.is_mutant => {
+                Outcome::Failed(format!("`{}` does not see it", self.trial.name))
+            }
+            Outcome::Failed(_) if self.is_mutant => Outcome::Passed,
+            outcome => outcome,
+        }
+    }
+}
+
+fn run(all: Vec<Named>, skips: &Path) -> ExitCode {
     let arguments = Arguments::from_args();
     let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     let skipped = Arc::new(Mutex::new(BTreeSet::new()));
-    let all = subjects.into_iter().flat_map(trials);
-    let all = all.map(|trial| test(trial, Arc::clone(&skipped))).collect();
+    let all = all.into_iter().map(|named| test(named, Arc::clone(&skipped))).collect();
     let conclusion = libtest_mimic::run(&arguments, all);
     let found = skipped.lock().unwrap_or_else(PoisonError::into_inner);
     let found: String = found.iter().map(String::as_str).collect();
@@ -35,16 +88,16 @@ pub fn main(subjects: Vec<Subject>, skips: &Path) -> ExitCode {
     conclusion.exit_code()
 }
 
-fn test(trial: Trial, skipped: Arc<Mutex<BTreeSet<String>>>) -> libtest_mimic::Trial {
-    let kind = format!("{} {}", trial.subject(), trial.fixture);
-    let name = trial.name;
-    let run = move || match trial.run() {
+fn test(named: Named, skipped: Arc<Mutex<BTreeSet<String>>>) -> libtest_mimic::Trial {
+    let kind = format!("{} {}", named.subject, named.trial.fixture);
+    let name = named.name.clone();
+    let run = move || match named.outcome() {
         Outcome::Passed => Ok(Completion::Completed),
         Outcome::Failed(reason) => Err(Failed::from(reason)),
         Outcome::Skipped(reason) => {
             if !reason.starts_with("here:") {
-                let (subject, fixture) = (trial.subject(), &trial.fixture);
-                let line = format!("{subject} {fixture} {}: {reason}\n", trial.name);
+                let (subject, fixture) = (&named.subject, &named.trial.fixture);
+                let line = format!("{subject} {fixture} {}: {reason}\n", named.name);
                 skipped.lock().unwrap_or_else(PoisonError::into_inner).insert(line);
             }
             Ok(Completion::ignored_with(reason))

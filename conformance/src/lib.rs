@@ -3,7 +3,8 @@
 //! [`trials`] makes them from a [`Subject`]: a translator, libraries that real apps wrote, and what
 //! only its author knows, such as what the app itself would accept. Each trial works on its own
 //! copy of a fixture, is chosen by what the translator declares, and says why when it is skipped.
-//! [`suite!`] makes a test of them; a program can run them one by one with [`Trial::run`].
+//! [`suite!`] makes a test of them, and of their power: it breaks the translator once for each law
+//! and wants that to be seen. A program can run them one by one with [`Trial::run`].
 //!
 //! It does not judge whether a fixture is what an app would write: fixtures come from apps.
 //!
@@ -14,16 +15,19 @@ mod edits;
 mod harness;
 mod laid;
 mod laws;
+mod mutant;
 mod rerun;
 mod subject;
 mod trial;
 
-pub use harness::main;
+pub use harness::{main, suite};
+pub use mutant::{Mutant, mutants};
 pub use rerun::child;
 pub use subject::{Inspect, Subject};
 pub use trial::{Outcome, Trial, trials};
 
-/// Makes the `main` of a test with `harness = false` that tries every law on one translator.
+/// Makes the `main` of a test with `harness = false` that tries every law on one translator, and each of its
+/// [`mutants`].
 ///
 /// ```
 /// # mod test {
@@ -39,6 +43,8 @@ pub use trial::{Outcome, Trial, trials};
 ///     sound: |path| std::fs::metadata(path).map(drop).map_err(|error| error.to_string()),
 ///     // Optional: a digest of everything that the translator does not model.
 ///     unmodelled: |path| Ok(path.display().to_string()),
+///     // Optional: harms something that is not modelled, to show that the digest sees it.
+///     spoil: |_path| Ok(()),
 ///     // Optional: makes the library one of a version that nobody knows.
 ///     unknown_version: |_path| Ok(()),
 ///     // Optional: why a crash may leave items new and collections old, or the reverse.
@@ -54,6 +60,7 @@ macro_rules! suite {
         home: $home:expr,
         sound: $sound:expr
         $(, unmodelled: $unmodelled:expr)?
+        $(, spoil: $spoil:expr)?
         $(, unknown_version: $unknown_version:expr)?
         $(, separate_files: $separate_files:expr)?
         $(,)?
@@ -62,9 +69,10 @@ macro_rules! suite {
             let folder = ::std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
             let subject = $crate::Subject::new($translator, folder.join($fixtures), $home, $sound)
                 $(.with_unmodelled($unmodelled))?
+                $(.with_spoil($spoil))?
                 $(.with_unknown_version($unknown_version))?
                 $(.with_separate_files($separate_files))?;
-            $crate::main(vec![subject], &folder.join("tests/skips.txt"))
+            $crate::suite(&subject, &folder.join("tests/skips.txt"))
         }
     };
 }

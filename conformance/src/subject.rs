@@ -25,6 +25,8 @@ pub struct Subject {
     /// A digest of what the translator does not model: what is left of the library when all
     /// modelled values are taken out.
     pub unmodelled: Option<Inspect<String>>,
+    /// Harms something in a library that the translator does not model.
+    pub spoil: Option<Inspect<()>>,
     /// Makes a library one of a version that the translator cannot know.
     pub unknown_version: Option<Inspect<()>>,
     /// Why items and collections lie in separate files, if they do. No app then replaces both at
@@ -54,6 +56,7 @@ impl Subject {
             home: home.into(),
             sound: Arc::new(sound),
             unmodelled: None,
+            spoil: None,
             unknown_version: None,
             separate_files: None,
             seed: seed.and_then(|seed| seed.parse().ok()).unwrap_or(1),
@@ -72,6 +75,14 @@ impl Subject {
         digest: impl Fn(&Path) -> Result<String, String> + Send + Sync + 'static,
     ) -> Self {
         Self { unmodelled: Some(Arc::new(digest)), ..self }
+    }
+
+    /// The same, able to harm what it does not model, to show that this is seen.
+    pub fn with_spoil(
+        self,
+        harm: impl Fn(&Path) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { spoil: Some(Arc::new(harm)), ..self }
     }
 
     /// The same, able to make a library of an unknown version.

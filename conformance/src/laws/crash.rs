@@ -106,7 +106,8 @@ fn at_every(case: &Case<'_>, blow: &Blow) -> Verdict {
     ensure!(old != new, "the write changed nothing that can be read");
     let calls: Vec<_> =
         calls.into_iter().filter(|call| !blow.except.contains(&call.name.as_str())).collect();
-    for call in chosen(&calls) {
+    // The last first: there a library is most often found torn.
+    for call in chosen(&calls).into_iter().rev() {
         laid.again()?;
         let injection = format!("inject={}:{}:when={}", call.name, blow.injection, call.number);
         let calls = format!("trace={}", call.name);

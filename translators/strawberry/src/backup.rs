@@ -13,8 +13,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use segue_translator::{Error, ErrorKind, Revision, file};
 
-use crate::connection::{self, Header, Opened, sqlite};
-use crate::write::{open_at, refuse_damaged, stale};
+use crate::connection::{self, Header, Opened, sqlite, stale};
+use crate::write::{open_at, refuse_damaged};
 
 /// The name of the database, here and in a backup.
 pub(crate) const NAME: &str = "strawberry.db";
@@ -61,6 +61,7 @@ pub(crate) fn restore(
     let source = Connection::open_with_flags(&backup, flags)
         .map_err(|error| sqlite("restore", &backup, &error))?;
     refuse_damaged(&source, "restore", &backup)?;
+    let expected = &connection::recover(path, "restore", expected, |_| running())?;
     let mut opened = open_at(path, "restore", expected)?;
     let held = connection::file_state(path, &opened.header)?;
     {

@@ -1,7 +1,8 @@
 //! Opening the database: never in a way that changes a byte, never trusting what it says.
 //!
 //! A journal or write-ahead log beside the database means that the file alone is not what the app
-//! would read. Recovery writes, so it is done in a private copy. It knows no table.
+//! would read. Recovery writes, so that a reader recovers a private copy; only [`recover`] does it
+//! in place, for a writer. It knows no table.
 //!
 //! Invariant: while a connection of this process is open, no other file handle on the same database
 //! is closed; POSIX drops all locks of a process with the first one. [`exclusive`] and the order
@@ -27,6 +28,8 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 const SUPER_JOURNAL_END: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 3;
+/// The name of a private copy in its folder.
+const COPY: &str = "copy.db";
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -107,15 +110,76 @@ impl Header {
     }
 }
 
-/// Why the file alone is not what the app would read, in words.
-pub(crate) fn unfinished(path: &Path, header: &Header) -> Option<&'static str> {
-    if has_journal(path) {
-        Some("a write by the app was interrupted; start Strawberry once, so that it recovers")
-    } else if has_log(path) || header.uses_log() {
-        Some("the database uses a write-ahead log, which Strawberry does not")
-    } else {
-        None
+/// Why the file alone is not what the app would read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// A write was interrupted: the next writer rolls it back, whoever it is.
+    Journal,
+    /// A write-ahead log, which only the app may put an end to.
+    Log,
+}
+
+impl Unfinished {
+    /// Why nothing can be written, in words; `None` if something can.
+    pub(crate) fn read_only(self) -> Option<&'static str> {
+        match self {
+            Self::Journal => None,
+            Self::Log => Some("the database uses a write-ahead log, which Strawberry does not"),
+        }
     }
+}
+
+/// Whether the file alone is not what the app would read.
+pub(crate) fn unfinished(path: &Path, header: &Header) -> Option<Unfinished> {
+    if has_log(path) || header.uses_log() {
+        Some(Unfinished::Log)
+    } else {
+        has_journal(path).then_some(Unfinished::Journal)
+    }
+}
+
+/// Rolls back what a killed writer, this one or the app, left unfinished in a database that is at
+/// `expected`. Returns its state, which is `expected` where nothing was to be done.
+///
+/// SQLite does it just as when the app is started. `may` first sees in a private copy what will be
+/// there; what it refuses is not touched.
+///
+/// # Errors
+/// `Stale`, `Unsupported` for a write-ahead log, and those of `may`.
+pub(crate) fn recover(
+    path: &Path,
+    operation: &'static str,
+    expected: &Revision,
+    may: impl FnOnce(&Connection) -> Result<(), Error>,
+) -> Result<Revision, Error> {
+    let header = checked_header(path, operation)?;
+    let unfinished = unfinished(path, &header);
+    if let Some(reason) = unfinished.and_then(Unfinished::read_only) {
+        return Err(Error::new(ErrorKind::Unsupported, operation, path, reason));
+    }
+    if revision_with(path, &header)? != *expected {
+        return Err(stale(operation, path));
+    }
+    if unfinished.is_none() {
+        return Ok(expected.clone());
+    }
+    let fail = |error| sqlite(operation, path, &error);
+    let seen = Opened::for_reading(path, operation)?;
+    let counter = seen.recovered_counter(operation, path)?;
+    may(&seen.connection)?;
+    let opened = Opened::for_writing(path, operation)?;
+    opened.connection.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
+    let state = revision_with(path, &opened.header)?;
+    // It is another if anybody wrote since, so that the private copy says nothing.
+    if opened.header.change_counter() != counter {
+        return Err(stale(operation, path));
+    }
+    opened.connection.execute_batch("ROLLBACK").map_err(fail)?;
+    Ok(state)
+}
+
+pub(crate) fn stale(operation: &'static str, path: &Path) -> Error {
+    Error::new(ErrorKind::Stale, operation, path, "it changed since it was read")
 }
 
 /// Whether a journal is there that is not finished: those begin with zero.
@@ -134,33 +198,46 @@ fn has_log(path: &Path) -> bool {
 pub(crate) struct Opened {
     pub(crate) connection: Connection,
     pub(crate) header: Header,
-    _copy: Option<TempDir>,
+    copy: Option<TempDir>,
 }
 
 impl Opened {
     /// Opens for reading what the app would read.
     pub(crate) fn for_reading(path: &Path, operation: &'static str) -> Result<Self, Error> {
         let header = checked_header(path, operation)?;
+        refuse_odd_journal(&beside(path, "-journal"), operation, path)?;
         if unfinished(path, &header).is_none() {
             let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, operation, path)?;
             connection
                 .pragma_update(None, "query_only", true)
                 .map_err(|error| sqlite(operation, path, &error))?;
-            return Ok(Self { connection, header, _copy: None });
+            return Ok(Self { connection, header, copy: None });
         }
         let folder = tempfile::tempdir().map_err(|error| Error::io(operation, path, &error))?;
-        let copy = folder.path().join("copy.db");
+        let copy = folder.path().join(COPY);
         copy_with_journal(path, &copy).map_err(|error| Error::io(operation, path, &error))?;
-        refuse_super_journal(&beside(&copy, "-journal"), operation, path)?;
+        // The copy again: the app may have written another one meanwhile.
+        refuse_odd_journal(&beside(&copy, "-journal"), operation, path)?;
         let connection = connect(&copy, OpenFlags::SQLITE_OPEN_READ_WRITE, operation, path)?;
-        Ok(Self { connection, header, _copy: Some(folder) })
+        Ok(Self { connection, header, copy: Some(folder) })
     }
 
-    /// Opens for writing, in place.
+    /// The change counter that recovery leads to.
+    fn recovered_counter(&self, operation: &'static str, path: &Path) -> Result<u32, Error> {
+        let Some(folder) = &self.copy else { return Ok(self.header.change_counter()) };
+        // The first query recovers.
+        self.connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+            .map_err(|error| sqlite(operation, path, &error))?;
+        Header::open(&folder.path().join(COPY), operation).map(|header| header.change_counter())
+    }
+
+    /// Opens for writing, in place; the first query recovers what is unfinished.
     pub(crate) fn for_writing(path: &Path, operation: &'static str) -> Result<Self, Error> {
         let header = checked_header(path, operation)?;
+        refuse_odd_journal(&beside(path, "-journal"), operation, path)?;
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, operation, path)?;
-        Ok(Self { connection, header, _copy: None })
+        Ok(Self { connection, header, copy: None })
     }
 }
 
@@ -213,8 +290,13 @@ fn copy_with_journal(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::copy(from, to).map(|_| ())
 }
 
-fn refuse_super_journal(journal: &Path, operation: &'static str, path: &Path) -> Result<(), Error> {
-    let Ok(file) = File::open(journal) else { return Ok(()) };
+/// Refuses a journal that is no plain file, or that names a second one: recovery would follow it,
+/// and delete the files that it names.
+fn refuse_odd_journal(journal: &Path, operation: &'static str, path: &Path) -> Result<(), Error> {
+    let file = match file::open_bounded(journal, u64::MAX) {
+        Err(error) if error.kind == ErrorKind::Absent => return Ok(()),
+        opened => opened.map_err(|error| Error { operation, ..error })?,
+    };
     let length = file.metadata().map_or(0, |meta| meta.len());
     let mut end = [0; 8];
     if length < 8 || file.read_exact_at(&mut end, length - 8).is_err() || end != SUPER_JOURNAL_END {
@@ -268,6 +350,37 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+
+    #[test]
+    fn f30_a_recovery_that_somebody_else_goes_on_from_is_stale() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("strawberry.db");
+        let killed = || {
+            let app = Connection::open(folder.path().join("app.db")).unwrap();
+            app.execute_batch(
+                "DROP TABLE IF EXISTS t; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(9999));
+                 PRAGMA cache_size = 1; BEGIN; UPDATE t SET x = randomblob(9999);
+                 CREATE TABLE IF NOT EXISTS u AS SELECT x FROM t;",
+            )
+            .unwrap();
+            copy_with_journal(&folder.path().join("app.db"), &path).unwrap();
+            revision(&path).unwrap()
+        };
+        let before = killed();
+        assert!(has_journal(&path));
+        let after = recover(&path, "write", &before, |_| Ok(())).unwrap();
+        assert_ne!(after, before);
+        assert_eq!(after, revision(&path).unwrap());
+        assert_eq!(recover(&path, "write", &after, |_| panic!()).unwrap(), after);
+
+        let before = killed();
+        let meanwhile = |_: &Connection| {
+            Connection::open(&path).unwrap().execute_batch("CREATE TABLE v (x)").unwrap();
+            Ok(())
+        };
+        let error = recover(&path, "write", &before, meanwhile).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Stale);
+    }
 
     #[test]
     fn f06_a_read_during_which_the_library_changes_is_void() {

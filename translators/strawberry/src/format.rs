@@ -4,7 +4,7 @@
 //! absent, and clearing writes the one that the app itself would write.
 //!
 //! Invariant: what [`Unit::lower`] writes, [`Unit::lift`] reads as the value that [`Unit::hold`]
-//! gives.
+//! gives, and as absent where it gives none.
 
 use rusqlite::types::{Value as Cell, ValueRef};
 use segue_translator::model::{Location, NativeId, Real, Shape, Value};
@@ -36,7 +36,8 @@ impl Held {
 /// How a column holds its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// 0.0 to 1.0, -1 or any other negative number is unrated.
+    /// 0.0 to 1.0; -1 and any other negative number is unrated, and so is 0, which the app shows as
+    /// no stars and turns into -1 when it scans the file again.
     Rating,
     /// A number; 0 is the state of a song never counted.
     Count,
@@ -79,7 +80,7 @@ impl Unit {
     /// The value as the app holds it.
     pub(crate) fn hold(self, value: &Value) -> Option<Value> {
         match (self, value) {
-            (Self::Rating, Value::Int(0..=100)) | (Self::Flag, Value::Flag(_)) => {
+            (Self::Rating, Value::Int(1..=100)) | (Self::Flag, Value::Flag(_)) => {
                 Some(value.clone())
             }
             (Self::Count | Self::Time | Self::Nanoseconds, Value::Int(1..)) => Some(value.clone()),
@@ -96,20 +97,17 @@ impl Unit {
         }
     }
 
-    /// The cell that says `value`; `None` where the column cannot say it.
-    pub(crate) fn lower(self, value: Option<&Value>) -> Option<Cell> {
-        let Some(value) = value else { return Some(self.nothing()) };
-        if matches!((self, value), (Self::Count | Self::Time, Value::Int(0))) {
-            return Some(self.nothing());
-        }
-        Some(match (self, self.hold(value)?) {
+    /// The cell that says what the app holds of `value`: nothing, where it can hold nothing of it.
+    pub(crate) fn lower(self, value: Option<&Value>) -> Cell {
+        let Some(held) = value.and_then(|value| self.hold(value)) else { return self.nothing() };
+        match (self, held) {
             (Self::Rating, Value::Int(rating)) => Cell::Real(rating as f64 / 100.0),
             (_, Value::Int(number)) => Cell::Integer(number),
             (_, Value::Real(Real(number))) => Cell::Real(number),
             (_, Value::Flag(flag)) => Cell::Integer(i64::from(flag)),
             (_, Value::Text(text)) => Cell::Text(text.into()),
             (_, Value::List(texts)) => Cell::Text(texts.join(" ")),
-        })
+        }
     }
 
     /// The cell that the app writes for nothing.
@@ -146,8 +144,11 @@ fn lift_number(cell: ValueRef<'_>) -> Result<Option<f64>, &'static str> {
 fn lift_rating(cell: ValueRef<'_>) -> Result<Option<Value>, &'static str> {
     match lift_number(cell)? {
         Some(rating) if rating > 1.0 => Err("a rating above 1"),
-        Some(rating) if rating >= 0.0 => Ok(Some(Value::Int((rating * 100.0).round() as i64))),
-        _ => Ok(None),
+        Some(rating) => {
+            let hundredths = (rating * 100.0).round() as i64;
+            Ok((hundredths > 0).then_some(Value::Int(hundredths)))
+        }
+        None => Ok(None),
     }
 }
 
@@ -216,9 +217,8 @@ mod tests {
 
     #[test]
     fn every_rating_survives_the_scale_of_the_app() {
-        for byte in 0..=255_u8 {
-            let rating = Value::Int(i64::from(byte) * 100 / 255);
-            let cell = Unit::Rating.lower(Some(&rating)).unwrap();
+        for rating in (1..=100).map(Value::Int) {
+            let cell = Unit::Rating.lower(Some(&rating));
             let lift = |cell| Unit::Rating.lift(music::RATING.shape, cell);
             assert_eq!(lift(ValueRef::from(&cell)), Held::Value(rating.clone()));
             // The app keeps ratings as 32-bit floats.
@@ -236,7 +236,12 @@ mod tests {
         assert_eq!(rating(int(-1)), Held::Absent);
         assert_eq!(rating(Cell::Real(-1.0)), Held::Absent);
         assert_eq!(rating(Cell::Null), Held::Absent);
-        assert_eq!(rating(int(0)), Held::Value(Value::Int(0)));
+        // A rescan keeps ratings above 0 only, and must not look like a person's clearing.
+        assert_eq!(rating(int(0)), Held::Absent);
+        assert_eq!(rating(Cell::Real(0.004)), Held::Absent);
+        assert_eq!(rating(Cell::Real(0.005)), Held::Value(Value::Int(1)));
+        assert_eq!(Unit::Rating.hold(&Value::Int(0)), None);
+        assert_eq!(Unit::Rating.lower(Some(&Value::Int(0))), int(-1));
         assert_eq!(rating(int(1)), Held::Value(Value::Int(100)));
         assert_eq!(rating(int(5)), Held::Unreadable("a rating above 1"));
         assert_eq!(rating(Cell::Text("x".into())), Held::Unreadable("no number"));
@@ -279,14 +284,19 @@ mod tests {
         for (unit, field, value) in units {
             let held = unit.hold(&value).unwrap();
             assert_eq!(unit.hold(&held), Some(held.clone()));
-            let cell = unit.lower(Some(&value)).unwrap();
+            let cell = unit.lower(Some(&value));
             assert_eq!(unit.lift(field.shape, ValueRef::from(&cell)), Held::Value(held));
         }
-        assert_eq!(Unit::Count.hold(&Value::Int(0)), None);
-        assert_eq!(Unit::Count.lower(Some(&Value::Int(0))), Some(Cell::Integer(0)));
-        assert_eq!(Unit::Number.lower(Some(&Value::Int(1 << 31))), None);
-        assert_eq!(Unit::Text.lower(Some(&Value::text("x".repeat(TEXT_BYTES_MAX + 1)))), None);
-        assert_eq!(Unit::Text.lower(Some(&Value::Int(1))), None);
+        let nothing = [
+            (Unit::Count, Value::Int(0), Cell::Integer(0)),
+            (Unit::Number, Value::Int(1 << 31), Cell::Integer(-1)),
+            (Unit::Text, Value::text("x".repeat(TEXT_BYTES_MAX + 1)), Cell::Text(String::new())),
+            (Unit::Text, Value::Int(1), Cell::Text(String::new())),
+        ];
+        for (unit, value, cell) in nothing {
+            assert_eq!(unit.hold(&value), None);
+            assert_eq!(unit.lower(Some(&value)), cell);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use segue_translator::{
 };
 
 use crate::column::capabilities;
+use crate::connection::Unfinished;
 use crate::schema::Schema;
 use crate::{backup, connection, read, write};
 
@@ -70,7 +71,8 @@ impl Library for Database {
             let work = |connection: &_| read::read(connection, &self.path);
             let (contents, revision) = connection::read_at_one_instant(&self.path, "read", work)?;
             let header = connection::Header::open(&self.path, "read")?;
-            (contents, revision, connection::unfinished(&self.path, &header))
+            let unfinished = connection::unfinished(&self.path, &header);
+            (contents, revision, unfinished.and_then(Unfinished::read_only))
         };
         let container = Container { id: NativeId::from(""), revision: revision.clone() };
         if sink.container(container) == Want::Items {

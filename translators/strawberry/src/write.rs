@@ -14,7 +14,7 @@ use segue_translator::model::{ChangeSet, CollectionEdit, FieldEdit};
 use segue_translator::{Access, Error, ErrorKind, Refusal, Revision, Written};
 
 use crate::column::{Column, capabilities};
-use crate::connection::{self, Opened, sqlite};
+use crate::connection::{self, Opened, sqlite, stale};
 use crate::format::{Held, Unit};
 use crate::playlist_edit::Playlists;
 use crate::schema::{Schema, columns_of};
@@ -49,19 +49,21 @@ pub(crate) fn write(
     changes: &ChangeSet,
 ) -> Result<Written, Error> {
     running()?;
-    let opened = open_at(path, "write", expected)?;
     if changes.is_empty() {
-        return Ok(Written { revision: expected.clone(), ..Written::default() });
+        return unchanged(path, expected);
     }
+    let expected = &connection::recover(path, "write", expected, |connection| {
+        inspect(connection, path)?;
+        refuse_damaged(connection, "write", path)?;
+        running()
+    })?;
+    let opened = open_at(path, "write", expected)?;
     let fail = |error: rusqlite::Error| sqlite("write", path, &error);
     opened.connection.execute_batch("PRAGMA foreign_keys = ON; BEGIN IMMEDIATE").map_err(fail)?;
     if connection::revision_with(path, &opened.header)? != *expected {
         return Err(stale("write", path));
     }
-    let schema = Schema::inspect(&opened.connection, "write", path)?;
-    if let Some(reason) = &schema.read_only {
-        return Err(Error::new(ErrorKind::Unsupported, "write", path, reason.clone()));
-    }
+    let schema = inspect(&opened.connection, path)?;
     refuse_damaged(&opened.connection, "write", path)?;
     let mut edits = Edits::new(&opened.connection, schema).map_err(fail)?;
     edits.make(changes).map_err(fail)?;
@@ -74,7 +76,24 @@ pub(crate) fn write(
     Ok(written)
 }
 
-/// Opens for writing a database that is at `expected` and needs no recovery.
+/// What a write of nothing did.
+fn unchanged(path: &Path, expected: &Revision) -> Result<Written, Error> {
+    if connection::revision(path)? != *expected {
+        return Err(stale("write", path));
+    }
+    Ok(Written { revision: expected.clone(), ..Written::default() })
+}
+
+/// The schema, if it may be written.
+fn inspect(connection: &Connection, path: &Path) -> Result<Schema, Error> {
+    let schema = Schema::inspect(connection, "write", path)?;
+    match schema.read_only {
+        Some(reason) => Err(Error::new(ErrorKind::Unsupported, "write", path, reason)),
+        None => Ok(schema),
+    }
+}
+
+/// Opens for writing a database that is at `expected`.
 pub(crate) fn open_at(
     path: &Path,
     operation: &'static str,
@@ -84,14 +103,7 @@ pub(crate) fn open_at(
     if connection::revision_with(path, &opened.header)? != *expected {
         return Err(stale(operation, path));
     }
-    match connection::unfinished(path, &opened.header) {
-        Some(reason) => Err(Error::new(ErrorKind::Unsupported, operation, path, reason)),
-        None => Ok(opened),
-    }
-}
-
-pub(crate) fn stale(operation: &'static str, path: &Path) -> Error {
-    Error::new(ErrorKind::Stale, operation, path, "it changed since it was read")
+    Ok(opened)
 }
 
 /// SQLite's own check of all pages, without what it would cost to compare indexes with tables.
@@ -164,19 +176,16 @@ impl<'a> Edits<'a> {
         if held != edit.old {
             return Err("the app holds another value now".into());
         }
-        if held == edit.new {
-            return Ok(false);
-        }
         if edit.new.as_ref().is_some_and(|new| !column.field.shape.admits(new)) {
             return Err("the new value is none of this field".into());
         }
-        let Some(cell) = column.unit.lower(edit.new.as_ref()) else {
-            return Err("the app cannot hold the new value".into());
-        };
+        if held == edit.new.as_ref().and_then(|new| column.unit.hold(new)) {
+            return Ok(false);
+        }
         if column.unit == Unit::Flag {
             self.say_compilation(row, edit)?;
         } else {
-            self.say(row, column, &cell)?;
+            self.say(row, column, &column.unit.lower(edit.new.as_ref()))?;
         }
         Ok(true)
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rusqlite::Connection;
 use segue_strawberry::Strawberry;
 use segue_translator::model::{ChangeSet, CollectionEdit, Value, music};
-use segue_translator::{Collector, ErrorKind, Host, Idle, Library, Probe, Translator};
+use segue_translator::{Collector, ErrorKind, Host, Idle, Library, Probe, Revision, Translator};
 
 use crate::copy::{Copy, set};
 
@@ -145,7 +145,12 @@ fn f12_a_playlist_number_that_another_playlist_has_now_is_not_written() {
 /// Database and journal as an app leaves them that is killed after its pages reached the file and
 /// before its transaction ended.
 fn killed(mode: &str) -> Copy {
-    let copy = Copy::with(&format!("PRAGMA journal_mode = {mode}"));
+    killed_after(mode, "")
+}
+
+/// The same, of a database that was changed before.
+fn killed_after(mode: &str, sql: &str) -> Copy {
+    let copy = Copy::with(&format!("{sql}; PRAGMA journal_mode = {mode}"));
     let app = Connection::open(copy.path()).unwrap();
     app.execute_batch(
         "PRAGMA cache_size = 1; PRAGMA wal_autocheckpoint = 0; BEGIN;
@@ -185,14 +190,62 @@ fn f30_a_journal_of_a_killed_app_is_rolled_back_in_a_private_copy() {
     let (catalog, reading) = copy.read();
     assert_ne!(unrecovered.ok(), Some(catalog.clone()));
     assert_eq!(catalog, Copy::new().read().0);
-    assert!(reading.read_only.unwrap().contains("start Strawberry once"));
-
-    let changes = rate(&copy, 80, 20);
-    assert_eq!(copy.write(&changes).unwrap_err().kind, ErrorKind::Unsupported);
+    assert_eq!(copy.read(), (catalog.clone(), reading.clone()));
+    assert_eq!(reading.read_only, None);
     let backup = tempfile::tempdir().unwrap();
     copy.open().back_up(backup.path()).unwrap();
     let kept = Strawberry.open(backup.path(), Arc::new(Idle)).unwrap();
     assert_eq!(Collector::collect(&*kept).unwrap().0, catalog);
+    assert_eq!(bytes(copy.folder()), before);
+
+    let changes = rate(&copy, 80, 20);
+    assert_eq!(copy.write(&ChangeSet::default()).unwrap().revision, reading.revision);
+    let stale = copy.open().write(&Revision("another".into()), &changes).unwrap_err();
+    assert_eq!(stale.kind, ErrorKind::Stale);
+    for questions in 0..2 {
+        let library = copy.open_with(StartsAfter(questions.into()));
+        let error = library.write(&reading.revision, &changes).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Busy);
+        let error = library.restore(&reading.revision, backup.path()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Busy);
+    }
+    assert_eq!(bytes(copy.folder()), before);
+}
+
+#[test]
+fn f29_a_journal_of_a_killed_write_is_rolled_back_by_the_next_write() {
+    let copy = killed("delete");
+    let revision = copy.open().revision().unwrap();
+    let written = copy.open().write(&revision, &rate(&copy, 80, 20)).unwrap();
+    assert_eq!(written.refused, []);
+    assert_eq!(written.revision, copy.open().revision().unwrap());
+    copy.check();
+    let whole = Copy::new();
+    whole.put(&rate(&whole, 80, 20));
+    assert_eq!(copy.dump(), whole.dump());
+}
+
+#[test]
+fn f29_a_journal_of_a_killed_write_is_rolled_back_by_a_restore() {
+    let (copy, whole) = (killed("delete"), Copy::new());
+    let backup = tempfile::tempdir().unwrap();
+    whole.put(&rate(&whole, 80, 40));
+    whole.open().back_up(backup.path()).unwrap();
+    let library = copy.open();
+    let revision = library.restore(&library.revision().unwrap(), backup.path()).unwrap();
+    assert_eq!(revision, library.revision().unwrap());
+    copy.check();
+    assert_eq!(copy.dump(), whole.dump());
+}
+
+#[test]
+fn f31_an_unknown_version_is_not_even_recovered() {
+    let copy = killed_after("delete", "UPDATE schema_version SET version = 14");
+    let before = bytes(copy.folder());
+    assert_eq!(before.len(), 2);
+    let changes = rate(&copy, 80, 20);
+    assert!(copy.read().1.read_only.unwrap().contains("version 14 "));
+    assert_eq!(copy.write(&changes).unwrap_err().kind, ErrorKind::Unsupported);
     assert_eq!(bytes(copy.folder()), before);
 }
 
@@ -235,8 +288,19 @@ fn a_journal_that_names_another_file_is_not_followed() {
     bytes.extend_from_slice(&sum.to_be_bytes());
     bytes.extend_from_slice(&[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]);
     fs::write(&journal, bytes).unwrap();
+    let changes = rate(&Copy::new(), 80, 20);
+    assert_eq!(copy.write(&changes).unwrap_err().kind, ErrorKind::Corrupt);
     assert_eq!(Collector::collect(&*copy.open()).unwrap_err().kind, ErrorKind::Corrupt);
     assert_eq!(fs::read(victim).unwrap(), b"keep");
+}
+
+#[test]
+fn a_journal_that_is_no_file_is_not_opened() {
+    let copy = Copy::new();
+    let changes = rate(&copy, 80, 20);
+    fs::create_dir(copy.folder().join("strawberry.db-journal")).unwrap();
+    assert_eq!(Collector::collect(&*copy.open()).unwrap_err().kind, ErrorKind::Corrupt);
+    assert_eq!(copy.write(&changes).unwrap_err().kind, ErrorKind::Corrupt);
 }
 
 #[test]
