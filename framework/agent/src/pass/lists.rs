@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use segue_document::{Origin, Record, Weight, Write, resolve};
 use segue_model::{
-    BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId, NativeId,
-    OperationId, Value,
+    BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId, Location,
+    NativeId, OperationId, Value,
 };
 use segue_reconcile::guard::{Batch, Tally};
 use segue_reconcile::identify::Question;
@@ -218,7 +218,13 @@ fn arrived(
     }
     let operation = pass.frame.operation;
     lifted.writes.push(Write::Kind(now.kind.name.to_owned()));
-    lifted.writes.push(Write::Origin(member.row.id, Origin { operation, location: None, fields }));
+    // A list that we once wrote under another name is a guest here: the name is not the app's word.
+    let guest = name_of(record).is_some_and(|name| *name != *now.name);
+    lifted.writes.push(if guest {
+        Write::Member(member.row.id, Some(Location::from("")))
+    } else {
+        Write::Origin(member.row.id, Origin { operation, location: None, fields })
+    });
     assemble(record.id, None, now, lifted, None)
 }
 
