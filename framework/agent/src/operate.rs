@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use segue_model::{
-    BaseCollection, BaseItem, CollectionEdit, CollectionId, EntryId, Heads, LinkId, NativeId,
+    BaseCollection, BaseItem, CollectionEdit, CollectionId, EntryId, Heads, Item, LinkId, NativeId,
     OperationId,
 };
 use segue_store::{OperationLink, OperationRow, Tx};
@@ -331,6 +331,13 @@ fn settle(
         if pending && !refused.contains(&base.held.id) && !edited.contains_key(&base.held.id) {
             tx.put_base_item(link, base)?;
         }
+    }
+    let read: HashMap<&NativeId, &Item> =
+        difference.changed.iter().map(|(_, now)| (&now.id, now)).collect();
+    for edit in &plan.edits.fields {
+        let now = read.get(&edit.item).copied();
+        let kept = now.is_some_and(|now| now.fields.value(edit.field) == edit.new.as_ref());
+        crate::contested::note(&tx, link, edit, kept)?;
     }
     unexpected |= settle_lists(&tx, member, plan, written, &difference)?;
     if plan.held.is_empty() {

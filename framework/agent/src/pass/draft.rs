@@ -157,6 +157,17 @@ pub(super) fn guard_lowering(
     member: &Member,
     draft: &mut MemberDraft,
 ) -> Result<(), Failure> {
+    let mut fields = std::mem::take(&mut draft.edits.fields);
+    let mut given_up = Ok(());
+    fields.retain(|edit| match crate::contested::is_given_up(frame.store, member.row.id, edit) {
+        Ok(given_up) => !given_up,
+        Err(error) => {
+            given_up = Err(error);
+            true
+        }
+    });
+    given_up?;
+    draft.edits.fields = fields;
     let mut tally = Tally::default();
     for edit in &draft.edits.fields {
         if edit.new.is_none() {
