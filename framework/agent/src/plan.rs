@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use segue_access::{Role, Statement, document_id};
 use segue_model::{DocumentId, Location, OperationId};
+use segue_reconcile::guard::Budgets;
+use segue_reconcile::policy::Unrestricted;
 use segue_store::{DocumentRow, LinkRow, StatementRow, pack_changes};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -164,6 +166,8 @@ pub(crate) fn draft_members(
         actor: agent.home.actor,
         operation,
         time: (agent.world.now)(),
+        budgets: Budgets::default(),
+        policy: &Unrestricted,
         confirmed,
         present: &is_present,
         progress,

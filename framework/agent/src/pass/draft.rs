@@ -141,7 +141,8 @@ impl MemberDraft {
     /// Compares a tally with the budgets; what is over budget is held, the rest will be spent.
     pub(crate) fn judge(&mut self, frame: &Frame<'_>, member: &Member, tally: &Tally) {
         let spent = |batch: &Batch| super::spent(frame, member.row.id, batch);
-        let over = if frame.confirmed { Vec::new() } else { tally.over_budget(&spent) };
+        let over =
+            if frame.confirmed { Vec::new() } else { tally.over_budget(&frame.budgets, &spent) };
         for (batch, count) in tally.iter() {
             if over.iter().all(|(held, _)| held != batch) {
                 self.tally.add(batch.clone(), count.changed);

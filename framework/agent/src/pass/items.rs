@@ -289,11 +289,15 @@ fn project_shard(
     joined: &HashMap<[u8; 16], Record>,
 ) -> Result<(), Failure> {
     let rows = rows_of_shard(pass, index, member, shard)?;
+    let policy = pass.frame.policy;
     let draft = &mut pass.drafts[index];
     draft.projected.insert(shard);
     for row in rows {
         let record = joined.get(&row.item.0).or_else(|| records.get(&row.item.0));
         let Some(record) = record.filter(|record| record.live.is_some()) else { continue };
+        if policy.restricts() && !policy.may_hold(member.row.id, record) {
+            continue;
+        }
         let held = &row.held;
         let names = draft.frozen.get(&held.id);
         let frozen = |name: &str| names.is_some_and(|names| names.contains(name));

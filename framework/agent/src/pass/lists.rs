@@ -401,7 +401,10 @@ pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Fai
     let records = pass.shards.records(LISTS)?;
     let wanted = listed_items(&records);
     for (index, member) in members.iter().enumerate().filter(|(index, _)| due[*index]) {
-        let known = known(pass, index, member, &wanted)?;
+        let mut known = known(pass, index, member, &wanted)?;
+        for item in super::withheld(pass, member, &wanted)? {
+            known.natives.remove(&item);
+        }
         project_member(pass, index, member, members, &records, &Settled(&known));
     }
     Ok(())
