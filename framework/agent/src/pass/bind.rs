@@ -98,7 +98,6 @@ fn sort_differences(pass: &mut Pass<'_>, index: usize, member: &mut Member) -> V
         }
     }
     if draft.holds(&Batch::Additions) {
-        draft.refused_additions = true;
         arrived.clear();
     }
     for (base, now) in changed.drain(..) {

@@ -84,8 +84,6 @@ pub(crate) struct MemberDraft {
     pub(crate) moved: HashMap<NativeId, NativeId>,
     /// Native ids that the library no longer lists.
     pub(crate) absent: HashSet<NativeId>,
-    /// Items that came and are not let in.
-    pub(crate) refused_additions: bool,
     /// Fields whose loss is held, by item: neither lifted nor written.
     pub(crate) frozen: HashMap<NativeId, BTreeSet<&'static str>>,
     /// What the library had been shown after its lift.
