@@ -1,5 +1,5 @@
-//! Backups of an app's files: made before the first write of an operation, never of our own making
-//! only, and never all rotated out.
+//! Backups of an app's files: made before the first write of an operation, and never all rotated
+//! out.
 
 use std::fs;
 use std::path::{Path, PathBuf};

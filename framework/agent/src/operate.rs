@@ -257,8 +257,16 @@ fn lower(
         Some(difference) => difference.reading.revision.clone(),
         None => member.revision.clone(),
     };
-    let made = crate::backup::make(&folder, &*member.library)
-        .and_then(|copies| Ok((copies, member.library.write(&before, &plan.edits)?)));
+    // An operation may write a library twice, restoring and then editing: what counts is the state
+    // before the first.
+    let first = home.store.operation_links(number)?.into_iter().find(|l| l.link == member.row.id);
+    let backed_up = match &first {
+        Some(_) if folder.exists() => Ok(Vec::new()),
+        _ => crate::backup::make(&folder, &*member.library),
+    };
+    let before_first = first.and_then(|first| first.before);
+    let made =
+        backed_up.and_then(|copies| Ok((copies, member.library.write(&before, &plan.edits)?)));
     let (copies, written) = match made {
         Ok(made) => made,
         Err(error) => {
@@ -271,7 +279,8 @@ fn lower(
         }
     };
     let refused = written.refused.len();
-    settle(home, number, member, plan, &written, &before.0, &name)?;
+    let before = before_first.as_ref().unwrap_or(&before.0);
+    settle(home, number, member, plan, &written, before, &name)?;
     let count = (plan.edits.len() - refused.min(plan.edits.len())) as u64;
     let held =
         plan.held.first().map(|held| held.batch.sentence(held.count.changed, held.count.total));

@@ -144,8 +144,17 @@ pub(crate) fn draft(
     let mut members = Vec::new();
     for row in rows(agent, specs, write_tags, operation, document)? {
         progress.step(&format!("Reading {}", row.1), None);
-        let library = libraries::open(agent, &row.0.app, &row.0.path)?;
-        members.push(Member::open(row.0, row.1, library, &agent.home.store)?);
+        let named = specs.iter().any(|spec| {
+            spec.app == row.0.app && spec.path.as_ref().is_none_or(|path| *path == row.0.path)
+        });
+        let opened = libraries::open(agent, &row.0.app, &row.0.path)
+            .and_then(|library| Member::open(row.0, row.1, library, &agent.home.store));
+        match opened {
+            Ok(member) => members.push(member),
+            // A linked library that nobody named may be away; it gets its part when it is back.
+            Err(Failure::Library(_)) if !named => {}
+            Err(error) => return Err(error),
+        }
     }
     let draft = draft_members(agent, &mut members, document, operation, confirmed, progress)?;
     Ok(Drafted { members, draft, document, root })

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::draft::Sight;
 use super::{Member, MemberDraft, Pass};
 use crate::failure::Failure;
+use crate::reading::has_use;
 
 /// What binding found out beside the bindings.
 pub(super) struct Bound {
@@ -65,6 +66,7 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
 /// Sorts out what changed, moved, vanished; returns what is left to identify.
 fn sort_differences(pass: &mut Pass<'_>, index: usize, member: &mut Member) -> Vec<Item> {
     let Some(difference) = member.difference.as_mut() else { return Vec::new() };
+    let used = difference.used;
     let mut changed = std::mem::take(&mut difference.changed);
     let mut vanished = std::mem::take(&mut difference.vanished);
     let mut arrived = std::mem::take(&mut difference.arrived);
@@ -73,7 +75,7 @@ fn sort_differences(pass: &mut Pass<'_>, index: usize, member: &mut Member) -> V
         draft.moved.insert(from.held.id.clone(), to.id.clone());
         draft.add(from.item, Sight::Again(from, to));
     }
-    draft.rebuilt = rebuilt(&changed);
+    draft.rebuilt = rebuilt(used, &changed);
     let frame = pass.frame;
     let mut tally = Tally::default();
     count_blanks(member, draft, &changed, &mut tally);
@@ -139,15 +141,17 @@ fn moves(vanished: &mut Vec<BaseItem>, arrived: &mut Vec<Item>) -> Vec<(BaseItem
     moved
 }
 
-/// What people did with items: everything but tags.
-fn has_use(item: &Item) -> bool {
-    item.fields.iter().any(|(field, _)| !field.descriptive && field.name != "added_at")
-}
-
-fn rebuilt(changed: &[(BaseItem, Item)]) -> bool {
-    let had = changed.iter().filter(|(base, _)| !base.gone && has_use(&base.held));
-    let lost = had.clone().filter(|(_, now)| !has_use(now)).count();
-    looks_rebuilt(had.count() as u64, lost as u64)
+/// Whether nearly everything that people did with the library is gone at once: the app made it anew
+/// from the files.
+fn rebuilt(used: u64, changed: &[(BaseItem, Item)]) -> bool {
+    let known = changed.iter().filter(|(base, _)| !base.gone);
+    let count = |lost: bool| {
+        let turned =
+            |(base, now): &&(BaseItem, Item)| has_use(&base.held) == lost && has_use(now) != lost;
+        known.clone().filter(turned).count() as u64
+    };
+    let (lost, gained) = (count(true), count(false));
+    looks_rebuilt(used.saturating_sub(gained).saturating_add(lost), lost)
 }
 
 fn count_blanks(

@@ -191,10 +191,6 @@ fn changed(
         let value = now.rule.clone().map(Value::Text);
         lifted.writes.push(Write::Register { name: "rule".into(), value, link });
     }
-    if base.held.parent != now.parent {
-        let value = now.parent.as_ref().map(|parent| Value::text(parent.to_string()));
-        lifted.writes.push(Write::Register { name: "parent".into(), value, link });
-    }
     let replaces = (base.held.id != now.id).then(|| base.held.id.clone());
     Ok(assemble(id, at, now, lifted, replaces))
 }
