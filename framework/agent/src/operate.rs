@@ -341,13 +341,7 @@ fn settle(
             tx.put_base_item(link, base)?;
         }
     }
-    let read: HashMap<&NativeId, &Item> =
-        difference.changed.iter().map(|(_, now)| (&now.id, now)).collect();
-    for edit in &plan.edits.fields {
-        let now = read.get(&edit.item).copied();
-        let kept = now.is_some_and(|now| now.fields.value(edit.field) == edit.new.as_ref());
-        crate::contested::note(&tx, link, edit, kept)?;
-    }
+    note_kept(&tx, link, plan, &difference)?;
     unexpected |= settle_lists(&tx, member, plan, written, &difference)?;
     if plan.held.is_empty() {
         for shard in &plan.projected {
@@ -369,6 +363,23 @@ fn settle(
     })?;
     tx.clear_intent(number, link)?;
     Ok(tx.commit()?)
+}
+
+/// Remembers which values the app did not keep.
+fn note_kept(
+    tx: &Tx<'_>,
+    link: LinkId,
+    plan: &MemberDraft,
+    difference: &Difference,
+) -> Result<(), Failure> {
+    let read: HashMap<&NativeId, &Item> =
+        difference.changed.iter().map(|(_, now)| (&now.id, now)).collect();
+    for edit in &plan.edits.fields {
+        let now = read.get(&edit.item).copied();
+        let kept = now.is_some_and(|now| now.fields.value(edit.field) == edit.new.as_ref());
+        crate::contested::note(tx, link, edit, kept)?;
+    }
+    Ok(())
 }
 
 fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Vec<&'static segue_model::Field>> {
