@@ -137,7 +137,7 @@ fn no_word_is_out_of_place() {
 const HOMES: &[(&str, &[&str])] = &[
     ("automerge", &["framework/document/"]),
     // The generator makes databases as apps do.
-    ("rusqlite", &["framework/store/", "translators/", "examples/library-generator/"]),
+    ("rusqlite", &["framework/store/", "translators/", "examples/"]),
     ("clap", &["framework/agent/"]),
     ("axum", &["framework/agent/"]),
     ("zbus", &["framework/agent/"]),
