@@ -1,9 +1,9 @@
 //! One shard: an automerge document of flat keys.
 //!
 //! It starts from a genesis change of constant bytes that creates 256 bucket maps, so that two
-//! devices which begin on their own still share their maps. A batch of new records (an import)
-//! goes into a map of its own, named by its operation, because that can be built at once. A key is
-//! written where it stands, else into its bucket; reading takes the union.
+//! devices which begin on their own still share their maps. A batch of new keys that nobody else can
+//! write meanwhile (an import) goes into a map of its own, named by its operation, because that can
+//! be built at once. A key is written where it stands, else into its bucket; reading takes the union.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,8 +23,11 @@ use crate::write::{self, Puts, Write};
 
 static GENESIS: &[u8] = include_bytes!("genesis.automerge");
 
-/// From so many new records on, a commit builds one map instead of putting key by key.
-const BATCH_MIN: usize = 16;
+/// From so many records on, a commit decodes the whole shard instead of searching it for each.
+const SCAN_MIN: usize = 16;
+
+/// From so many new keys on, a commit builds one map instead of putting key by key.
+const BATCH_KEYS_MIN: usize = 48;
 
 /// One change, as it is signed, kept and sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,11 +196,54 @@ impl Shard {
                 return Err(DocumentError::UnknownHeads);
             }
         }
-        let (puts, batch) = self.plan_puts(at, operation, writes)?;
+        if at.is_none() && writes.len() >= SCAN_MIN {
+            let records = self.records()?;
+            return self.commit_seen(&records, operation, time, writes);
+        }
+        let (mut puts, mut fresh) = (Puts::new(), Puts::new());
+        for (id, writes) in writes {
+            write::apply(&self.record(id, at)?, writes, operation, &mut puts, &mut fresh);
+        }
+        puts.append(&mut fresh);
+        self.commit_puts(at, operation, time, &puts, &Puts::new())
+    }
+
+    /// Writes into records as [`Shard::commit`] does, as somebody who has seen all of the shard:
+    /// `records` is what [`Shard::records`] returns now.
+    ///
+    /// # Errors
+    /// If automerge refuses a write.
+    pub fn commit_seen(
+        &mut self,
+        records: &BTreeMap<[u8; 16], Record>,
+        operation: OperationId,
+        time: i64,
+        writes: &BTreeMap<[u8; 16], Vec<Write>>,
+    ) -> Result<Option<Committed>, DocumentError> {
+        let (mut puts, mut fresh) = (Puts::new(), Puts::new());
+        for (id, writes) in writes {
+            let empty = Record { id: *id, ..Record::default() };
+            let record = records.get(id).unwrap_or(&empty);
+            write::apply(record, writes, operation, &mut puts, &mut fresh);
+        }
+        if fresh.len() < BATCH_KEYS_MIN {
+            puts.append(&mut fresh);
+        }
+        self.commit_puts(None, operation, time, &puts, &fresh)
+    }
+
+    fn commit_puts(
+        &mut self,
+        at: Option<&Heads>,
+        operation: OperationId,
+        time: i64,
+        puts: &Puts,
+        batch: &Puts,
+    ) -> Result<Option<Committed>, DocumentError> {
         if puts.is_empty() && batch.is_empty() {
             return Ok(None);
         }
-        let hash = self.put(at, operation, time, &puts, &batch)?;
+        let hash = self.put(at, operation, time, puts, batch)?;
         let change = self.doc.get_change_by_hash(&hash).ok_or(DocumentError::UnknownHeads)?;
         let branch = if at.is_some() { heads(&[hash]) } else { self.heads() };
         let committed = Committed { change: raw(&change), branch };
@@ -205,38 +251,6 @@ impl Shard {
             self.find_maps()?;
         }
         Ok(Some(committed))
-    }
-
-    /// Which keys change: those of known records, and those of new ones if they are many.
-    fn plan_puts(
-        &self,
-        at: Option<&Heads>,
-        operation: OperationId,
-        writes: &BTreeMap<[u8; 16], Vec<Write>>,
-    ) -> Result<(Puts, Puts), DocumentError> {
-        let (mut puts, mut batch) = (Puts::new(), Puts::new());
-        // Decoding the whole shard once is cheaper than searching it for each of many records.
-        let scan = at.is_none() && writes.len() >= BATCH_MIN;
-        let mut known = if scan { self.records()? } else { BTreeMap::new() };
-        let mut fresh = 0;
-        for (id, writes) in writes {
-            let record = match known.remove(id) {
-                Some(record) => record,
-                None if scan => Record { id: *id, ..Record::default() },
-                None => self.record(id, at)?,
-            };
-            let empty = Record { id: *id, ..Record::default() };
-            if record == empty {
-                fresh += 1;
-                write::apply(&record, writes, operation, &mut batch);
-            } else {
-                write::apply(&record, writes, operation, &mut puts);
-            }
-        }
-        if fresh < BATCH_MIN {
-            puts.append(&mut batch);
-        }
-        Ok((puts, batch))
     }
 
     fn put(
@@ -248,6 +262,7 @@ impl Shard {
         batch: &Puts,
     ) -> Result<Hash, DocumentError> {
         let targets: Vec<ObjId> = puts.keys().map(|key| self.home_of(key, at)).collect();
+        let batch_name = self.batch_name(operation)?;
         let at = at.map(hashes);
         let mut transaction = match &at {
             Some(at) => self
@@ -268,7 +283,7 @@ impl Shard {
                 .filter_map(|(k, v)| Some((k.clone(), hydrate::Value::Scalar(v.clone()?))))
                 .collect();
             let map = hydrate::Value::Map(hydrate::Map::from(map));
-            transaction.batch_create_object(ROOT, batch_name(operation), &map, false)?;
+            transaction.batch_create_object(ROOT, batch_name, &map, false)?;
         }
         let options = CommitOptions::default().with_message(operation.to_string()).with_time(time);
         transaction.commit_with(options).0.ok_or(DocumentError::UnknownHeads)
@@ -289,6 +304,18 @@ impl Shard {
             None => &self.buckets[0],
         };
         self.batches.iter().find(stands).unwrap_or(bucket).clone()
+    }
+
+    /// A name for a map of new keys. An operation may need several, one for each library.
+    fn batch_name(&self, operation: OperationId) -> Result<String, DocumentError> {
+        let first = format!("batch/{operation}");
+        let mut name = first.clone();
+        let mut count = 1;
+        while self.doc.get(ROOT, name.as_str())?.is_some() {
+            count += 1;
+            name = format!("{first}/{count}");
+        }
+        Ok(name)
     }
 
     fn bucket(&self, id: &[u8; 16]) -> &ObjId {
@@ -314,10 +341,6 @@ impl Shard {
         (self.buckets, self.batches) = (buckets, batches);
         Ok(())
     }
-}
-
-fn batch_name(operation: OperationId) -> String {
-    format!("batch/{operation}")
 }
 
 fn key_of(item: automerge::iter::MapRangeItem<'_>) -> String {

@@ -65,9 +65,17 @@ pub enum Write {
 /// Keys with the values they shall have; `None` removes the key.
 pub(crate) type Puts = BTreeMap<String, Option<ScalarValue>>;
 
-/// Adds to `puts` what `writes` change in the record, given its state.
-pub(crate) fn apply(record: &Record, writes: &[Write], operation: OperationId, puts: &mut Puts) {
+/// Adds to `puts` what `writes` change in the record, given its state; to `fresh` those keys that
+/// do not exist and that nobody else can make meanwhile.
+pub(crate) fn apply(
+    record: &Record,
+    writes: &[Write],
+    operation: OperationId,
+    puts: &mut Puts,
+    fresh: &mut Puts,
+) {
     let id = &record.id;
+    let is_new = *record == Record { id: *id, ..Record::default() };
     let mut touched = false;
     // Reviving names an operation of its own; an edit beside a deletion does not undo it.
     let deletes = writes.contains(&Write::Delete);
@@ -78,11 +86,24 @@ pub(crate) fn apply(record: &Record, writes: &[Write], operation: OperationId, p
         }
         let Some((key, value)) = effect(record, write, operation) else { continue };
         touched |= !deletes && !matches!(write, Write::Member(_, None));
-        puts.insert(key.of(id), value);
+        let is_own = is_new || is_first_of_link(record, &key);
+        if is_own { &mut *fresh } else { &mut *puts }.insert(key.of(id), value);
     }
-    if touched {
+    if touched && record.live != Some(operation) {
         let live = ScalarValue::Bytes(operation.as_bytes().to_vec());
-        puts.insert(Key::Live.of(id), Some(live));
+        if is_new { fresh } else { puts }.insert(Key::Live.of(id), Some(live));
+    }
+}
+
+/// Whether a key does not exist and only one link, so only one device, ever writes it.
+fn is_first_of_link(record: &Record, key: &Key) -> bool {
+    match key {
+        Key::Origin(link) => !record.origins.contains_key(link),
+        Key::Member(link) => !record.members.contains_key(link),
+        Key::Counter(name, link) => {
+            record.counters.get(name).is_none_or(|links| !links.contains_key(link))
+        }
+        _ => false,
     }
 }
 

@@ -142,6 +142,24 @@ fn an_edit_of_an_imported_record_and_its_deletion_reach_the_batch() {
 }
 
 #[test]
+fn two_imports_of_one_operation_keep_each_other() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let many = |from: u8, by: u8| -> BTreeMap<_, _> {
+        (from..from + 100).map(|n| ([n; 16], vec![origin(by, n.into())])).collect()
+    };
+    // Two libraries that share half of their items are linked at once.
+    shard.commit(None, op(1), 0, &many(0, 1)).unwrap();
+    shard.commit(None, op(1), 0, &many(50, 2)).unwrap();
+    let records = shard.records().unwrap();
+    assert_eq!(records.len(), 150);
+    assert_eq!(records.values().filter(|record| record.origins.len() == 2).count(), 50);
+    assert!(records.values().all(|record| record.live == Some(op(1))));
+    for (id, record) in &records {
+        assert_eq!(shard.record(id, None).unwrap(), *record, "two ways to read, one result");
+    }
+}
+
+#[test]
 fn one_rating_is_at_most_400_bytes_also_the_first_after_an_import() {
     let mut shard = Shard::create([1; 16]).unwrap();
     let many: BTreeMap<_, _> =
