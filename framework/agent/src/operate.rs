@@ -93,7 +93,7 @@ fn commit(
     }
     crate::conflicts::note(&tx, draft)?;
     for (member, plan) in members.iter().zip(&draft.members) {
-        put_link(&tx, member, operation)?;
+        put_link(&tx, member, plan, operation)?;
         put_base(&tx, member, plan)?;
         put_heads(&tx, &draft.changed.heads(), member, plan)?;
         spend(&tx, member.row.id, plan, operation.confirmed)?;
@@ -119,14 +119,20 @@ pub(crate) fn row(operation: &Operation, number: i64, state: &str) -> OperationR
     }
 }
 
-fn put_link(tx: &Tx<'_>, member: &Member, operation: &Operation) -> Result<(), Failure> {
+fn put_link(
+    tx: &Tx<'_>,
+    member: &Member,
+    plan: &MemberDraft,
+    operation: &Operation,
+) -> Result<(), Failure> {
     let mut row = member.row.clone();
     row.active = true;
     let revision = match &member.difference {
         Some(difference) => difference.reading.revision.0.clone(),
         None => member.revision.0.clone(),
     };
-    row.revision = Some(revision);
+    // What is held is not in the base: only reading again finds it for the person who lets it pass.
+    row.revision = plan.held.is_empty().then_some(revision);
     if operation.confirmed {
         row.confirmed_at = operation.time;
     }
@@ -169,7 +175,11 @@ fn put_heads(
 ) -> Result<(), Failure> {
     let known = tx.heads(&member.row.document)?;
     for (shard, heads) in &plan.lifted {
-        tx.put_link_heads(member.row.id, *shard, heads)?;
+        // A first sight is committed at the present state, of which the app was shown nothing yet:
+        // until it is written, the link has no heads here, or a crash would forget what is left.
+        if member.heads.contains_key(shard) || !plan.pending.contains(shard) {
+            tx.put_link_heads(member.row.id, *shard, heads)?;
+        }
     }
     for shard in plan.projected.difference(&plan.pending) {
         if let Some(heads) = changed.get(shard).or_else(|| known.get(shard)) {
@@ -351,7 +361,8 @@ fn settle(
         }
     }
     let mut row = tx.link(link)?.unwrap_or_else(|| member.row.clone());
-    row.revision = (!unexpected).then(|| difference.reading.revision.0.clone());
+    let settled = !unexpected && plan.held.is_empty();
+    row.revision = settled.then(|| difference.reading.revision.0.clone());
     tx.put_link(&row)?;
     tx.put_operation_link(&OperationLink {
         operation: number,
