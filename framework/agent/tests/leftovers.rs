@@ -1,5 +1,7 @@
 //! What a pass could not do is found again by the next: held, waiting, failed.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,7 +46,7 @@ impl Desk {
                 }
             }),
             host: Arc::new(Runs("memory-stars", running.clone())),
-            place: Place::new(folder.path(), Default::default()),
+            place: Place::new(folder.path(), std::collections::BTreeMap::default()),
             translators: APPS.iter().map(|(kind, _)| Arc::new(Memory(*kind)) as _).collect(),
             device: "desk".into(),
         };
