@@ -8,6 +8,7 @@
 
 mod bind;
 mod draft;
+mod ids;
 mod items;
 mod lists;
 mod member;
