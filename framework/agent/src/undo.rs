@@ -147,6 +147,11 @@ fn restore(
         let revision = library.revision()?;
         let folder = agent.home.backup_folder(backup);
         if link.after.as_ref() != Some(&revision.0) || !folder.exists() {
+            // No pass follows that writes inverse edits into a library that is no longer linked.
+            if turned.contains(&link.link) {
+                let reason = format!("it was changed after op {}, so it was left as it is", row.n);
+                out.push(outcome(&known.app, LibraryState::Failed, 0, Some(reason)));
+            }
             continue;
         }
         let name = format!("{number}/{}", link.link);
