@@ -2,6 +2,8 @@
 //!
 //! What is printed is one reviewed snapshot; the rules that it obeys are tests of their own.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
 mod desk;
 mod keys;
 mod together;
@@ -26,7 +28,7 @@ impl Transcript<'_> {
         self.text += &self.desk.redact(&format!("$ {line}"));
         self.text += &self.desk.redact(&ran.out);
         for line in self.desk.redact(&ran.err).lines() {
-            self.text += &format!("| {line}\n");
+            self.text.extend(["| ", line, "\n"]);
         }
         if ran.code != 0 {
             self.text += &format!("[exit {}]\n", ran.code);
@@ -119,6 +121,30 @@ fn undo_brings_the_files_back_and_redo_returns() {
     assert!(xml(&desk.contents()) == xml(&before), "not restored");
     assert_eq!(desk.run(&["redo"]).code, 0);
     assert!(xml(&desk.contents()) == xml(&linked), "not returned");
+}
+
+#[test]
+fn undoing_a_settlement_brings_the_conflict_back_and_redo_settles_it() {
+    let desk = Desk::new();
+    desk.link();
+    let before = desk.json(&["conflicts"]);
+    let values = |json: &serde_json::Value| -> Vec<serde_json::Value> {
+        let rows = json.as_array().unwrap().iter();
+        let values = rows.flat_map(|row| row["values"].as_array().unwrap());
+        values.map(|value| serde_json::json!([value["library"], value["value"]])).collect()
+    };
+    assert_eq!(desk.run(&["resolve", "改札口", "rating", "--keep", "strawberry"]).code, 0);
+    let settled = desk.contents();
+    assert_eq!(desk.json(&["conflicts"]).as_array().unwrap().len(), 1);
+    assert_eq!(desk.json(&["undo"])["conflicts"], 2);
+    assert_eq!(values(&desk.json(&["conflicts"])), values(&before));
+    let undone = desk.contents();
+    assert!(undone != settled);
+    assert_eq!(desk.json(&["sync"])["conflicts"], 2);
+    assert!(desk.contents() == undone, "a sync settled what a person had reopened");
+    assert_eq!(desk.json(&["redo"])["conflicts"], 1);
+    assert!(desk.contents() == settled, "redo did not settle it again");
+    assert_eq!(desk.run(&["doctor"]).code, 0);
 }
 
 #[test]
