@@ -29,6 +29,17 @@ mod tests {
         let mut told = Vec::new();
         crate::story::tell(&mut told).unwrap();
         let told = String::from_utf8(told).unwrap();
+        the_readme_shows_it(&told);
         assert_eq!(told.matches('✓').count(), 15, "{told}");
+    }
+
+    /// Each line of the README's console is one of the demo; `…` stands for any.
+    fn the_readme_shows_it(told: &str) {
+        let readme = include_str!("../../../README.md");
+        let console = readme.split("```console\n").nth(1).unwrap().split("```").next().unwrap();
+        assert!(console.lines().count() > 15);
+        for line in console.lines().filter(|line| *line != "…") {
+            assert!(told.lines().any(|other| other == line), "the demo has no line `{line}`");
+        }
     }
 }

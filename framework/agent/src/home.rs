@@ -30,6 +30,9 @@ impl Home {
     pub(crate) fn open(folder: &Path, world: &World) -> Result<Self, Failure> {
         let path = folder.join("segue.db");
         let mut store = Store::open(&path)?;
+        // Several first commands at once must not each make keys.
+        let first = !folder.join("device.key").exists() || !folder.join("person.key").exists();
+        let _lock = first.then(|| crate::agent::lock(folder)).transpose()?;
         let device = DeviceKey::from_seed(key(folder, "device.key", world)?);
         let person = PersonKey::from_seed(key(folder, "person.key", world)?);
         let incarnation = incarnation(&mut store, &path, world)?;

@@ -30,6 +30,7 @@ pub mod registry;
 mod report;
 mod settle;
 mod shards;
+mod shown;
 mod sync;
 mod undo;
 mod views;

@@ -21,6 +21,7 @@ use crate::operate::{self, Operation};
 use crate::pass::{self, Draft, Frame, Member};
 use crate::progress::Progress;
 use crate::report::{self, Names};
+use crate::shown;
 
 /// A plan is good for a week.
 const PLAN_SECONDS_MAX: i64 = 7 * 86_400;
@@ -72,7 +73,7 @@ pub(crate) fn show(
     let kept = load(agent, plan)?;
     let operation = kept.operation;
     let drafted = draft(agent, &kept.libraries, kept.write_tags, operation, false, progress)?;
-    Ok(report::edits(&drafted.draft, &drafted.members, what))
+    Ok(shown::edits(&agent.home.store, &drafted.draft, &drafted.members, what)?)
 }
 
 /// Executes a kept plan, if it is still what was shown.
@@ -365,6 +366,7 @@ fn changed(plan: &str, kept: &Kept, drafted: &Drafted) -> Failure {
     let now = counts(&drafted.members, &drafted.draft);
     let words: Vec<String> = now
         .iter()
+        .filter(|count| !kept.counts.contains(count))
         .map(|(library, count)| {
             let before = kept.counts.iter().find(|(name, _)| name == library).map_or(0, |c| c.1);
             format!("{library} would now get {count} edits (planned: {before})")
@@ -372,7 +374,12 @@ fn changed(plan: &str, kept: &Kept, drafted: &Drafted) -> Failure {
         .collect();
     let names: Vec<&str> = kept.libraries.iter().map(|spec| spec.app.as_str()).collect();
     Failure::refused(
-        format!("plan {plan} no longer fits, a library changed since: {}", words.join("; ")),
+        match words.as_slice() {
+            [] => format!("plan {plan} no longer fits, a library changed since"),
+            _ => {
+                format!("plan {plan} no longer fits, a library changed since: {}", words.join("; "))
+            }
+        },
         format!("nothing was written; look again: segue plan {}", names.join(" ")),
     )
 }

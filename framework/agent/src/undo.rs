@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use segue_document::revert;
+use segue_document::{Record, Write, resolve, revert};
 use segue_model::{BaseCollection, BaseItem, DocumentId, LinkId, OperationId};
 use segue_store::{OperationLink, OperationRow};
 use segue_translator::Revision;
@@ -104,7 +104,8 @@ fn inverse(
         let Some(step) = shards.step(entry.shard, &entry.hash)? else { continue };
         let many = step.touched.len() > 16;
         let now = if many { shards.records(entry.shard)? } else { BTreeMap::new() };
-        let mut writes = Writes::new();
+        let heads = shards.heads(entry.shard);
+        let (mut writes, mut sides) = (Writes::new(), Vec::new());
         for id in step.touched {
             let before = shards.record_or_empty(&id, &step.before)?;
             let after = shards.record(&id, Some(&step.after))?;
@@ -112,7 +113,8 @@ fn inverse(
                 Some(record) => record.clone(),
                 None => shards.record(&id, None)?,
             };
-            let (made, left) = revert(&before, &after, &now, operation.id);
+            let (mut made, left) = revert(&before, &after, &now, operation.id);
+            made.retain(|write| !reopens(&mut sides, &before, write));
             let title = crate::report::title(&now);
             kept.extend(left.into_iter().map(|what| format!("{title}: {what}")));
             if !made.is_empty() {
@@ -120,8 +122,28 @@ fn inverse(
             }
         }
         shards.commit(entry.shard, None, operation.id, operation.time, &writes)?;
+        // As if nobody had seen the other: so they compete again.
+        for side in sides {
+            shards.commit(entry.shard, Some(&heads), operation.id, operation.time, &side)?;
+        }
     }
     Ok(shards.into_changed())
+}
+
+/// Whether `write` goes back to values that competed; each becomes a write on a side of its own.
+fn reopens(sides: &mut Vec<Writes>, before: &Record, write: &Write) -> bool {
+    let Write::Register { name, .. } = write else { return false };
+    let candidates = resolve::register(before, name);
+    if !candidates.is_conflict() {
+        return false;
+    }
+    sides.resize_with(sides.len().max(candidates.0.len()), Writes::new);
+    for (side, candidate) in sides.iter_mut().zip(candidates.0) {
+        let link = candidate.links.first().copied();
+        let value = Write::Compete { name: name.clone(), value: candidate.value, link };
+        side.entry(before.id).or_default().push(value);
+    }
+    true
 }
 
 /// Brings back the files that are still as the operation left them.
@@ -147,6 +169,11 @@ fn restore(
         let revision = library.revision()?;
         let folder = agent.home.backup_folder(backup);
         if link.after.as_ref() != Some(&revision.0) || !folder.exists() {
+            // No pass follows that writes inverse edits into a library that is no longer linked.
+            if turned.contains(&link.link) {
+                let reason = format!("it was changed after op {}, so it was left as it is", row.n);
+                out.push(outcome(&known.app, LibraryState::Failed, 0, Some(reason)));
+            }
             continue;
         }
         let name = format!("{number}/{}", link.link);

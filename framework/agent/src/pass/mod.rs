@@ -28,7 +28,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::shards::{Changed, Shards};
 
-pub(crate) use draft::{ListPlan, MemberDraft};
+pub(crate) use draft::{ListPlan, MemberDraft, Sight};
 pub(crate) use member::Member;
 
 /// What a pass needs beside its members.
