@@ -13,6 +13,7 @@ mod doctor;
 mod failure;
 mod home;
 pub mod host;
+mod inverse;
 mod libraries;
 mod links;
 mod lists_after;

@@ -268,6 +268,7 @@ fn lower(
         None => member.revision.clone(),
     };
     let made = crate::backup::make(&folder, &*member.library)
+        .and_then(|copies| crate::inverse::keep(&folder, &plan.edits).map(|()| copies))
         .and_then(|copies| Ok((copies, member.library.write(&before, &plan.edits)?)));
     let (copies, written) = match made {
         Ok(made) => made,

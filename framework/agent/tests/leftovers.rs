@@ -149,3 +149,27 @@ fn f19_what_waits_at_first_contact_is_written_when_the_app_has_quit() {
     assert_eq!(desk.edit(Kind::Stars, |_| ()).collections.len(), 1);
     assert_eq!(desk.sync(false).operation, None);
 }
+
+#[test]
+fn f39_undoing_first_contact_takes_back_what_still_stands_in_a_changed_app() {
+    let mut desk = Desk::new(30);
+    desk.edit(Kind::Exact, |catalog| {
+        rate(catalog, Some(80));
+        let entries = catalog.items.iter().map(|item| item.id.clone()).collect();
+        let (id, name) = ("list".into(), "List".into());
+        let kind = &music::PLAYLIST;
+        catalog.collections.push(Collection { id, kind, name, parent: None, entries, rule: None });
+    });
+    desk.link();
+    let rating = |value| Some(Value::Int(value));
+    desk.edit(Kind::Stars, |catalog| catalog.items[7].fields.set(&music::RATING, rating(20)));
+    let report = desk.pass(Request::Undo { operation: None });
+    assert_eq!(report.kept.len(), 1, "{:?}", report.kept);
+    let after = desk.edit(Kind::Stars, |_| ());
+    for (index, item) in after.items.iter().enumerate() {
+        let expected = if index == 7 { rating(20) } else { None };
+        assert_eq!(item.fields.value(&music::RATING), expected.as_ref());
+    }
+    assert_eq!(after.collections, []);
+    assert_eq!(desk.rated(Kind::Exact), 30);
+}
