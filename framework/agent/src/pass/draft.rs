@@ -20,6 +20,8 @@ pub(crate) enum Sight {
     Changed(BaseItem, Item),
     /// It moved, or came back, or the app rebuilt its library: what it lost on the way is no edit.
     Again(BaseItem, Item),
+    /// It moved, and the app still lists the old place too, as missing.
+    Beside(BaseItem, Item),
     /// A person removed it from the app.
     Dropped(BaseItem),
     /// The app no longer lists it and its file is missing.
@@ -48,6 +50,7 @@ impl Work {
                 let held = super::items::restore_frozen(draft, &base.held, now);
                 (moved.then_some(&base.held.id), row(held, false))
             }
+            Sight::Beside(_, now) => (None, row(now.clone(), false)),
             Sight::Dropped(base) => (Some(&base.held.id), None),
             Sight::Gone(base) => (None, Some(BaseItem { gone: true, ..base.clone() })),
         }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use segue_document::{Origin, Record, Weight, Write, resolve};
 use segue_model::{
-    BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId, NativeId,
-    OperationId, Value,
+    Availability, BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId,
+    NativeId, OperationId, Value,
 };
 use segue_reconcile::guard::{Batch, Tally};
 use segue_reconcile::list::{self, Bindings};
@@ -475,6 +475,7 @@ fn known(
         now.chain(held).flat_map(|collection| &collection.entries).collect();
     let moved = draft.moved.values().cloned().collect();
     let mut known = Known { moved, ..Known::default() };
+    let mut rivals: BTreeMap<ItemId, Vec<NativeId>> = BTreeMap::new();
     let mut learn = |native: &NativeId, item: ItemId| {
         let component = pass.same.component(&item);
         let any_wanted =
@@ -484,14 +485,23 @@ fn known(
             return;
         }
         known.items.insert(native.clone(), item);
-        known.natives.insert(item, native.clone());
+        if let Some(other) = known.natives.insert(item, native.clone())
+            && other != *native
+        {
+            rivals.entry(item).or_default().extend([other, native.clone()]);
+        }
         for other in component.into_iter().flatten() {
             known.natives.entry(*other).or_insert_with(|| native.clone());
         }
     };
+    let mut missing: HashMap<NativeId, bool> = HashMap::new();
     for work in draft.work.values().flatten() {
         match &work.sight {
-            Sight::New(now) | Sight::Changed(_, now) | Sight::Again(_, now) => {
+            Sight::New(now)
+            | Sight::Changed(_, now)
+            | Sight::Again(_, now)
+            | Sight::Beside(_, now) => {
+                missing.insert(now.id.clone(), now.availability == Availability::Missing);
                 learn(&now.id, work.item);
             }
             Sight::Dropped(_) | Sight::Gone(_) => {}
@@ -506,6 +516,23 @@ fn known(
             }
             std::ops::ControlFlow::Continue(())
         })?;
+    }
+    // Of several places of one item, lists name the first whose file is there.
+    for (item, mut places) in rivals {
+        places.sort_unstable();
+        for native in places.iter().rev() {
+            let lost = match missing.get(native) {
+                Some(lost) => *lost,
+                None => {
+                    let schema = member.capabilities.schema;
+                    let base = pass.frame.store.base_item(member.row.id, native, schema)?;
+                    base.is_some_and(|base| base.held.availability == Availability::Missing)
+                }
+            };
+            if !lost {
+                known.natives.insert(item, native.clone());
+            }
+        }
     }
     Ok(known)
 }
