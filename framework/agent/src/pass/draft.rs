@@ -44,13 +44,12 @@ impl Work {
             Some(BaseItem { item: self.item, held, shown: self.shown.clone(), gone })
         };
         match &self.sight {
-            Sight::New(now) => (None, row(now.clone(), false)),
+            Sight::New(now) | Sight::Beside(_, now) => (None, row(now.clone(), false)),
             Sight::Changed(base, now) | Sight::Again(base, now) => {
                 let moved = base.held.id != now.id;
                 let held = super::items::restore_frozen(draft, &base.held, now);
                 (moved.then_some(&base.held.id), row(held, false))
             }
-            Sight::Beside(_, now) => (None, row(now.clone(), false)),
             Sight::Dropped(base) => (Some(&base.held.id), None),
             Sight::Gone(base) => (None, Some(BaseItem { gone: true, ..base.clone() })),
         }

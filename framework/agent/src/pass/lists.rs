@@ -521,13 +521,12 @@ fn known(
     for (item, mut places) in rivals {
         places.sort_unstable();
         for native in places.iter().rev() {
-            let lost = match missing.get(native) {
-                Some(lost) => *lost,
-                None => {
-                    let schema = member.capabilities.schema;
-                    let base = pass.frame.store.base_item(member.row.id, native, schema)?;
-                    base.is_some_and(|base| base.held.availability == Availability::Missing)
-                }
+            let lost = if let Some(lost) = missing.get(native) {
+                *lost
+            } else {
+                let schema = member.capabilities.schema;
+                let base = pass.frame.store.base_item(member.row.id, native, schema)?;
+                base.is_some_and(|base| base.held.availability == Availability::Missing)
             };
             if !lost {
                 known.natives.insert(item, native.clone());
