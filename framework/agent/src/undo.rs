@@ -180,18 +180,19 @@ fn restore(
                 }
                 out.push(outcome(&known.app, LibraryState::Written, count, None));
             }
-            Err(error) => {
-                let state = match error.kind {
-                    segue_translator::ErrorKind::Busy | segue_translator::ErrorKind::Stale => {
-                        LibraryState::Waiting
-                    }
-                    _ => LibraryState::Failed,
-                };
-                out.push(outcome(&known.app, state, 0, Some(error.to_string())));
-            }
+            Err(error) => out.push(not_taken_back(&known.app, &error)),
         }
     }
     Ok(out)
+}
+
+fn not_taken_back(app: &str, error: &segue_translator::Error) -> Found {
+    use segue_translator::ErrorKind;
+    let state = match error.kind {
+        ErrorKind::Busy | ErrorKind::Stale => LibraryState::Waiting,
+        _ => LibraryState::Failed,
+    };
+    outcome(app, state, 0, Some(error.to_string()))
 }
 
 /// Takes back, edit by edit, what was written after the backup in `folder`. Returns the new state,

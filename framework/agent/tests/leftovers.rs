@@ -46,7 +46,7 @@ impl Desk {
                 }
             }),
             host: Arc::new(Runs("memory-stars", running.clone())),
-            place: Place::new(folder.path(), Default::default()),
+            place: Place::new(folder.path(), std::collections::BTreeMap::new()),
             translators: APPS.iter().map(|(kind, _)| Arc::new(Memory(*kind)) as _).collect(),
             device: "desk".into(),
         };

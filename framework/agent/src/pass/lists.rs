@@ -517,14 +517,25 @@ fn known(
             std::ops::ControlFlow::Continue(())
         })?;
     }
-    // Of several places of one item, lists name the first whose file is there.
+    settle_rivals(pass, member, &mut known, rivals, &missing)?;
+    Ok(known)
+}
+
+/// Of several places of one item, lists name the first whose file is there.
+fn settle_rivals(
+    pass: &Pass<'_>,
+    member: &Member,
+    known: &mut Known,
+    rivals: BTreeMap<ItemId, Vec<NativeId>>,
+    missing: &HashMap<NativeId, bool>,
+) -> Result<(), Failure> {
+    let schema = member.capabilities.schema;
     for (item, mut places) in rivals {
         places.sort_unstable();
         for native in places.iter().rev() {
             let lost = if let Some(lost) = missing.get(native) {
                 *lost
             } else {
-                let schema = member.capabilities.schema;
                 let base = pass.frame.store.base_item(member.row.id, native, schema)?;
                 base.is_some_and(|base| base.held.availability == Availability::Missing)
             };
@@ -533,7 +544,7 @@ fn known(
             }
         }
     }
-    Ok(known)
+    Ok(())
 }
 
 /// A collection's id: random, yet the same when the plan is made again.
