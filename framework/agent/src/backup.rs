@@ -36,7 +36,9 @@ pub(crate) fn prune(home: &Home) -> Result<(), Failure> {
     }
     for name in superfluous(&backups) {
         // What cannot be removed now is tried again after the next operation.
-        let _ = fs::remove_dir_all(home.backup_folder(name));
+        let folder = home.backup_folder(name);
+        crate::inverse::forget(&folder);
+        let _ = fs::remove_dir_all(folder);
     }
     Ok(())
 }

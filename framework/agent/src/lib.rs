@@ -15,6 +15,7 @@ mod document_library;
 mod failure;
 mod home;
 pub mod host;
+mod inverse;
 mod libraries;
 mod links;
 mod lists_after;

@@ -275,8 +275,9 @@ fn lower(
         _ => crate::backup::make(&folder, &*member.library),
     };
     let before_first = first.and_then(|first| first.before);
-    let made =
-        backed_up.and_then(|copies| Ok((copies, member.library.write(&before, &plan.edits)?)));
+    let made = backed_up
+        .and_then(|copies| crate::inverse::keep(&folder, &plan.edits).map(|()| copies))
+        .and_then(|copies| Ok((copies, member.library.write(&before, &plan.edits)?)));
     let (copies, written) = match made {
         Ok(made) => made,
         Err(error) => {

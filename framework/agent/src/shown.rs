@@ -60,7 +60,10 @@ struct Titles<'a> {
 impl<'a> Titles<'a> {
     fn of(store: &'a Reader, member: &'a Member, draft: &'a MemberDraft) -> Self {
         let read = draft.work.values().flatten().filter_map(|work| match &work.sight {
-            Sight::New(item) | Sight::Changed(_, item) | Sight::Again(_, item) => Some(item),
+            Sight::New(item)
+            | Sight::Changed(_, item)
+            | Sight::Again(_, item)
+            | Sight::Beside(_, item) => Some(item),
             Sight::Dropped(_) | Sight::Gone(_) => None,
         });
         let based = member.base_collections.iter().map(|base| &base.held);

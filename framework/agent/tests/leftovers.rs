@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use segue_agent::command::{LibrarySpec, LibraryState, PassReport, Request, Response};
 use segue_agent::{Agent, Quiet, World};
 use segue_memory::{Kind, Memory, Store};
-use segue_translator::model::{Catalog, Collection, Item, Value, music};
+use segue_translator::model::{Availability, Catalog, Collection, Item, Value, music};
 use segue_translator::{Host, Place, Probe};
 
 /// A host on which the apps run whose library's path has this part.
@@ -150,4 +150,75 @@ fn f19_what_waits_at_first_contact_is_written_when_the_app_has_quit() {
     assert_eq!(desk.rated(Kind::Stars), 30);
     assert_eq!(desk.edit(Kind::Stars, |_| ()).collections.len(), 1);
     assert_eq!(desk.sync(false).operation, None);
+}
+
+#[test]
+fn f39_undoing_first_contact_takes_back_what_still_stands_in_a_changed_app() {
+    let mut desk = Desk::new(30);
+    desk.edit(Kind::Exact, |catalog| {
+        rate(catalog, Some(80));
+        let entries = catalog.items.iter().map(|item| item.id.clone()).collect();
+        let (id, name) = ("list".into(), "List".into());
+        let kind = &music::PLAYLIST;
+        catalog.collections.push(Collection { id, kind, name, parent: None, entries, rule: None });
+    });
+    desk.link();
+    let rating = |value| Some(Value::Int(value));
+    desk.edit(Kind::Stars, |catalog| catalog.items[7].fields.set(&music::RATING, rating(20)));
+    let report = desk.pass(Request::Undo { operation: None });
+    assert_eq!(report.kept.len(), 1, "{:?}", report.kept);
+    let after = desk.edit(Kind::Stars, |_| ());
+    for (index, item) in after.items.iter().enumerate() {
+        let expected = if index == 7 { rating(20) } else { None };
+        assert_eq!(item.fields.value(&music::RATING), expected.as_ref());
+    }
+    assert_eq!(after.collections, []);
+    assert_eq!(desk.rated(Kind::Exact), 30);
+}
+
+#[test]
+fn f11_a_moved_file_whose_old_place_is_still_listed_keeps_all() {
+    let mut desk = Desk::new(12);
+    let entries = |catalog: &Catalog| -> Vec<String> {
+        let list = catalog.collections.first().map(|list| &list.entries);
+        list.into_iter().flatten().map(ToString::to_string).collect()
+    };
+    desk.edit(Kind::Exact, |catalog| {
+        rate(catalog, Some(80));
+        let entries = catalog.items[..3].iter().map(|item| item.id.clone()).collect();
+        let (id, name) = ("list".into(), "List".into());
+        let kind = &music::PLAYLIST;
+        catalog.collections.push(Collection { id, kind, name, parent: None, entries, rule: None });
+    });
+    desk.link();
+    // What players do: the old row stays, missing; the new one knows the tags and nothing else.
+    let moved = |catalog: &mut Catalog| {
+        catalog.items.sort_by(|a, b| a.id.cmp(&b.id));
+        let old = catalog.items.iter_mut().find(|item| item.id == "/music/1.mp3".into()).unwrap();
+        old.availability = Availability::Missing;
+        let mut new = song(1);
+        new.id = "/music/moved/one.mp3".into();
+        new.location = Some("/music/moved/one.mp3".into());
+        new.fields.set(&music::PLAY_COUNT, None);
+        catalog.items.push(new);
+    };
+    for kind in [Kind::Exact, Kind::Stars] {
+        desk.edit(kind, moved);
+    }
+    desk.sync(false);
+    let before = entries(&desk.edit(Kind::Exact, |_| ()));
+    assert_eq!(before, ["/music/0.mp3", "/music/moved/one.mp3", "/music/10.mp3"]);
+    for kind in [Kind::Exact, Kind::Stars] {
+        let catalog = desk.edit(kind, |_| ());
+        let new = catalog.item(&"/music/moved/one.mp3".into()).unwrap();
+        assert_eq!(new.fields.value(&music::RATING), Some(&Value::Int(80)));
+        assert_eq!(new.fields.value(&music::PLAY_COUNT), Some(&Value::Int(3)));
+        assert_eq!(entries(&catalog), before);
+    }
+    assert_eq!(desk.sync(false).operation, None);
+    // The app forgets the old place: nothing follows.
+    desk.edit(Kind::Exact, |catalog| catalog.items.retain(|item| item.id != "/music/1.mp3".into()));
+    desk.sync(false);
+    assert_eq!(desk.rated(Kind::Stars), 13);
+    assert_eq!(entries(&desk.edit(Kind::Stars, |_| ())), before);
 }

@@ -20,6 +20,8 @@ pub(crate) enum Sight {
     Changed(BaseItem, Item),
     /// It moved, or came back, or the app rebuilt its library: what it lost on the way is no edit.
     Again(BaseItem, Item),
+    /// It moved, and the app still lists the old place too, as missing.
+    Beside(BaseItem, Item),
     /// A person removed it from the app.
     Dropped(BaseItem),
     /// The app no longer lists it and its file is missing.
@@ -42,7 +44,7 @@ impl Work {
             Some(BaseItem { item: self.item, held, shown: self.shown.clone(), gone })
         };
         match &self.sight {
-            Sight::New(now) => (None, row(now.clone(), false)),
+            Sight::New(now) | Sight::Beside(_, now) => (None, row(now.clone(), false)),
             Sight::Changed(base, now) | Sight::Again(base, now) => {
                 let moved = base.held.id != now.id;
                 let held = super::items::restore_frozen(draft, &base.held, now);

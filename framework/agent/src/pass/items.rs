@@ -86,6 +86,7 @@ fn seen_at(sight: &Sight, shown: Option<&Heads>) -> Option<Heads> {
         Sight::New(_) => None,
         Sight::Changed(base, _)
         | Sight::Again(base, _)
+        | Sight::Beside(base, _)
         | Sight::Dropped(base)
         | Sight::Gone(base) => base.shown.as_ref().or(shown).cloned(),
     }
@@ -112,7 +113,7 @@ fn writes_of(
             let seen = lift::Seen::Changed { base: &base.held, now: &now };
             lift::item(&view, record, seen, &[], operation)
         }
-        Sight::Again(base, now) => {
+        Sight::Again(base, now) | Sight::Beside(base, now) => {
             let now = frozen(&base.held, now);
             let seen = lift::Seen::Again { base: &base.held, now: &now };
             lift::item(&view, record, seen, &[], operation)
@@ -339,7 +340,7 @@ fn rows_of_shard(
     let mut replaced: BTreeSet<&[u8]> = BTreeSet::new();
     for work in work {
         match &work.sight {
-            Sight::New(now) => {
+            Sight::New(now) | Sight::Beside(_, now) => {
                 rows.push(Row { item: work.item, held: now.clone(), shown: work.shown.clone() });
             }
             Sight::Changed(base, now) | Sight::Again(base, now) => {

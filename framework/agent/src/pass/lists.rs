@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use segue_document::{Origin, Record, Weight, Write, resolve};
 use segue_model::{
-    BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId, Location,
-    NativeId, Value,
+    Availability, BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId,
+    Location, NativeId, Value,
 };
 use segue_reconcile::guard::{Batch, Tally};
 use segue_reconcile::identify::Question;
@@ -525,6 +525,7 @@ fn known(
         now.chain(held).flat_map(|collection| &collection.entries).collect();
     let moved = draft.moved.values().cloned().collect();
     let mut known = Known { moved, ..Known::default() };
+    let mut rivals: BTreeMap<ItemId, Vec<NativeId>> = BTreeMap::new();
     let mut learn = |native: &NativeId, item: ItemId| {
         let component = pass.same.component(&item);
         let any_wanted =
@@ -534,14 +535,23 @@ fn known(
             return;
         }
         known.items.insert(native.clone(), item);
-        known.natives.insert(item, native.clone());
+        if let Some(other) = known.natives.insert(item, native.clone())
+            && other != *native
+        {
+            rivals.entry(item).or_default().extend([other, native.clone()]);
+        }
         for other in component.into_iter().flatten() {
             known.natives.entry(*other).or_insert_with(|| native.clone());
         }
     };
+    let mut missing: HashMap<NativeId, bool> = HashMap::new();
     for work in draft.work.values().flatten() {
         match &work.sight {
-            Sight::New(now) | Sight::Changed(_, now) | Sight::Again(_, now) => {
+            Sight::New(now)
+            | Sight::Changed(_, now)
+            | Sight::Again(_, now)
+            | Sight::Beside(_, now) => {
+                missing.insert(now.id.clone(), now.availability == Availability::Missing);
                 learn(&now.id, work.item);
             }
             Sight::Dropped(_) | Sight::Gone(_) => {}
@@ -557,5 +567,32 @@ fn known(
             std::ops::ControlFlow::Continue(())
         })?;
     }
+    settle_rivals(pass, member, &mut known, rivals, &missing)?;
     Ok(known)
+}
+
+/// Of several places of one item, lists name the first whose file is there.
+fn settle_rivals(
+    pass: &Pass<'_>,
+    member: &Member,
+    known: &mut Known,
+    rivals: BTreeMap<ItemId, Vec<NativeId>>,
+    missing: &HashMap<NativeId, bool>,
+) -> Result<(), Failure> {
+    let schema = member.capabilities.schema;
+    for (item, mut places) in rivals {
+        places.sort_unstable();
+        for native in places.iter().rev() {
+            let lost = if let Some(lost) = missing.get(native) {
+                *lost
+            } else {
+                let base = pass.frame.store.base_item(member.row.id, native, schema)?;
+                base.is_some_and(|base| base.held.availability == Availability::Missing)
+            };
+            if !lost {
+                known.natives.insert(item, native.clone());
+            }
+        }
+    }
+    Ok(())
 }
