@@ -93,7 +93,7 @@ fn commit(
     }
     crate::conflicts::note(&tx, draft)?;
     for (member, plan) in members.iter().zip(&draft.members) {
-        put_link(&tx, member, operation)?;
+        put_link(&tx, member, plan, operation)?;
         put_base(&tx, member, plan)?;
         put_heads(&tx, &draft.changed.heads(), member, plan)?;
         spend(&tx, member.row.id, plan, operation.confirmed)?;
@@ -119,14 +119,20 @@ pub(crate) fn row(operation: &Operation, number: i64, state: &str) -> OperationR
     }
 }
 
-fn put_link(tx: &Tx<'_>, member: &Member, operation: &Operation) -> Result<(), Failure> {
+fn put_link(
+    tx: &Tx<'_>,
+    member: &Member,
+    plan: &MemberDraft,
+    operation: &Operation,
+) -> Result<(), Failure> {
     let mut row = member.row.clone();
     row.active = true;
     let revision = match &member.difference {
         Some(difference) => difference.reading.revision.0.clone(),
         None => member.revision.0.clone(),
     };
-    row.revision = Some(revision);
+    // What is held is not in the base: only reading again finds it, when a person lets it pass.
+    row.revision = plan.held.is_empty().then_some(revision);
     if operation.confirmed {
         row.confirmed_at = operation.time;
     }
@@ -304,13 +310,21 @@ fn settle(
     let refused: HashSet<&NativeId> = written.refused.iter().map(|refusal| &refusal.id).collect();
     let mut unexpected = !difference.arrived.is_empty() || !difference.vanished.is_empty();
     let edited = edited_fields(plan);
+    // At the state that the write left, what differs from what was asked is how the app holds it;
+    // at a later one it may be a person's edit, which the next pass has to find.
+    let ours = difference.reading.revision == written.revision;
     let heads = home.store.heads(&member.row.document)?;
     let tx = home.store.transaction()?;
     for (base, now) in &difference.changed {
         let fields = edited.get(&now.id).map_or(&[][..], Vec::as_slice);
         let mut held = base.held.clone();
-        for field in fields {
-            held.fields.set(field, now.fields.value(field).cloned());
+        for (field, new) in fields {
+            let support = member.capabilities.field(field).filter(|_| !ours);
+            let value = match support {
+                Some(support) => new.as_ref().and_then(|new| (support.hold)(new)),
+                None => now.fields.value(field).cloned(),
+            };
+            held.fields.set(field, value);
         }
         unexpected |= held != *now;
         let shard = segue_document::shard_of(&base.item.0);
@@ -355,10 +369,13 @@ fn settle(
     Ok(tx.commit()?)
 }
 
-fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Vec<&'static segue_model::Field>> {
-    let mut edited: HashMap<NativeId, Vec<_>> = HashMap::new();
+/// Fields with the values that were asked for.
+type Edited = Vec<(&'static segue_model::Field, Option<segue_model::Value>)>;
+
+fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Edited> {
+    let mut edited: HashMap<NativeId, Edited> = HashMap::new();
     for edit in &plan.edits.fields {
-        edited.entry(edit.item.clone()).or_default().push(edit.field);
+        edited.entry(edit.item.clone()).or_default().push((edit.field, edit.new.clone()));
     }
     edited
 }
