@@ -324,13 +324,21 @@ fn settle(
     let refused: HashSet<&NativeId> = written.refused.iter().map(|refusal| &refusal.id).collect();
     let mut unexpected = !difference.arrived.is_empty() || !difference.vanished.is_empty();
     let edited = edited_fields(plan);
+    // At the state that the write left, what differs from what was asked is how the app holds it;
+    // at a later one it may be a person's edit, which the next pass has to find.
+    let ours = difference.reading.revision == written.revision;
     let heads = home.store.heads(&member.row.document)?;
     let tx = home.store.transaction()?;
     for (base, now) in &difference.changed {
         let fields = edited.get(&now.id).map_or(&[][..], Vec::as_slice);
         let mut held = base.held.clone();
-        for field in fields {
-            held.fields.set(field, now.fields.value(field).cloned());
+        for (field, new) in fields {
+            let support = member.capabilities.field(field).filter(|_| !ours);
+            let value = match support {
+                Some(support) => new.as_ref().and_then(|new| (support.hold)(new)),
+                None => now.fields.value(field).cloned(),
+            };
+            held.fields.set(field, value);
         }
         unexpected |= held != *now;
         let shard = segue_document::shard_of(&base.item.0);
@@ -394,10 +402,13 @@ fn note_kept(
     Ok(())
 }
 
-fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Vec<&'static segue_model::Field>> {
-    let mut edited: HashMap<NativeId, Vec<_>> = HashMap::new();
+/// Fields with the values that were asked for.
+type Edited = Vec<(&'static segue_model::Field, Option<segue_model::Value>)>;
+
+fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Edited> {
+    let mut edited: HashMap<NativeId, Edited> = HashMap::new();
     for edit in &plan.edits.fields {
-        edited.entry(edit.item.clone()).or_default().push(edit.field);
+        edited.entry(edit.item.clone()).or_default().push((edit.field, edit.new.clone()));
     }
     edited
 }

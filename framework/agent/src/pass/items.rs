@@ -55,7 +55,8 @@ fn lift_work(
                 None if scan => Record { id: item.item.0, ..Record::default() },
                 None => pass.shards.record(&item.item.0, at.as_ref())?,
             };
-            let made = writes_of(pass, members, index, shard, item, &record);
+            let others = others(pass, member, item)?;
+            let made = writes_of(pass, members, index, shard, item, &record, others);
             let own = writes.entry(item.item.0).or_default();
             let edits = made.iter().filter(|write| is_edit(write)).count() as u64;
             if !matches!(item.sight, Sight::New(_)) {
@@ -92,6 +93,16 @@ fn seen_at(sight: &Sight, shown: Option<&Heads>) -> Option<Heads> {
     }
 }
 
+/// Whether anybody else still has an item that the app dropped: now, not when the app was shown it,
+/// because two apps may drop it in one pass.
+fn others(pass: &mut Pass<'_>, member: &Member, work: &Work) -> Result<bool, Failure> {
+    if !matches!(work.sight, Sight::Dropped(_)) {
+        return Ok(true);
+    }
+    let links = pass.shards.record(&work.item.0, None)?.member_links();
+    Ok(links.into_iter().any(|link| link != member.row.id))
+}
+
 fn writes_of(
     pass: &Pass<'_>,
     members: &[Member],
@@ -99,6 +110,7 @@ fn writes_of(
     shard: u8,
     work: &Work,
     record: &Record,
+    others: bool,
 ) -> Vec<Write> {
     let view = members[index].view();
     let operation = pass.frame.operation;
@@ -120,7 +132,6 @@ fn writes_of(
         }
         Sight::Dropped(_) => {
             let mut writes = lift::item(&view, record, lift::Seen::Dropped, &[], operation);
-            let others = record.member_links().into_iter().any(|link| link != view.link);
             if !others {
                 writes.push(Write::Delete);
             }

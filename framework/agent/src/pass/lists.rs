@@ -246,7 +246,9 @@ fn commit(
     member: &Member,
     lifted: Lifted,
 ) -> Result<(), Failure> {
-    if lifted.removed > 0 && pass.drafts[index].holds(&Batch::ListRemovals) {
+    // A library that seems to have lost most of its items did not lose its lists on purpose.
+    let held = [Batch::ListRemovals, Batch::Removals];
+    if lifted.removed > 0 && held.iter().any(|batch| pass.drafts[index].holds(batch)) {
         // Neither lifted nor written; the base stays, so that it is found again.
         let id = CollectionId(lifted.id);
         for base in member.base_collections.iter().filter(|base| base.collection == id) {
@@ -503,6 +505,11 @@ fn shown_name(
             && other.origins.contains_key(&member.row.id)
             && name_of(other).as_ref() == Some(&name)
     });
+    // Who takes part in this pass must not decide: a library that is away renames nothing.
+    let marked = |held: &&str| held.starts_with(&format!("{name} (")) && held.ends_with(')');
+    if let Some(held) = held.filter(marked).filter(|_| at_home) {
+        return held.to_owned();
+    }
     let from = members.iter().find(|other| record.origins.contains_key(&other.row.id));
     match (at_home, from) {
         (true, Some(from)) => format!("{name} ({})", from.capabilities.app),
