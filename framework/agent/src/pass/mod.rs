@@ -7,6 +7,7 @@
 //! Invariant: the same libraries, the same store and the same operation id make the same draft.
 
 mod bind;
+mod bindings;
 mod draft;
 mod ids;
 mod items;

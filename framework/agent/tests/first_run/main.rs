@@ -8,6 +8,7 @@ mod desk;
 mod keys;
 mod together;
 
+use std::fmt::Write as _;
 use std::fs;
 
 use desk::{Desk, Ran};
@@ -31,7 +32,7 @@ impl Transcript<'_> {
             self.text.extend(["| ", line, "\n"]);
         }
         if ran.code != 0 {
-            self.text += &format!("[exit {}]\n", ran.code);
+            _ = writeln!(self.text, "[exit {}]", ran.code);
         }
         self.text.push('\n');
         self.raw.push((line, ran));
