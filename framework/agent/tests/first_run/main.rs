@@ -31,7 +31,7 @@ impl Transcript<'_> {
             self.text.extend(["| ", line, "\n"]);
         }
         if ran.code != 0 {
-            self.text += &format!("[exit {}]\n", ran.code);
+            self.text.extend(["[exit ", &ran.code.to_string(), "]\n"]);
         }
         self.text.push('\n');
         self.raw.push((line, ran));
