@@ -126,8 +126,8 @@ fn redact_line(line: &str) -> String {
 }
 
 fn redact_word(word: &str, next: &str) -> String {
-    let bare = word.trim_end_matches([':', '.', ',']);
-    let end = &word[bare.len()..];
+    let bare = word.trim_matches([':', '.', ',', '`']);
+    let (start, end) = word.split_once(bare).unwrap_or_default();
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = bare.split('-').collect();
     let bytes = bare.as_bytes();
@@ -142,7 +142,7 @@ fn redact_word(word: &str, next: &str) -> String {
         [b'a'..=b'z', b'2'..=b'9', b'a'..=b'z'] => "PLAN",
         _ => bare,
     };
-    format!("{redacted}{end}")
+    format!("{start}{redacted}{end}")
 }
 
 /// How a command ended and what it printed.
