@@ -139,12 +139,13 @@ pub(crate) fn draft(
         }
     }
     let (document, root) = document_for(agent, schema, operation)?;
-    let mut members = Vec::new();
-    for row in rows(agent, specs, write_tags, operation, document)? {
-        progress.step(&format!("Reading {}", row.1), None);
-        let library = libraries::open(agent, &row.0.app, &row.0.path)?;
-        members.push(Member::open(row.0, row.1, library, &agent.home.store)?);
+    let mut opened = Vec::new();
+    for (row, label) in rows(agent, specs, write_tags, operation, document)? {
+        let library = libraries::open(agent, &row.app, &row.path)?;
+        opened.push((row, label, library));
     }
+    let members = Member::open_all(opened, &agent.home.store, progress);
+    let mut members = members.into_iter().collect::<Result<Vec<_>, _>>()?;
     let draft = draft_members(agent, &mut members, document, operation, confirmed, progress)?;
     Ok(Drafted { members, draft, document, root })
 }
