@@ -109,6 +109,23 @@ impl<'s> Shards<'s> {
         Ok(committed)
     }
 
+    /// Commits writes of somebody who has seen `records`, which are all that the shard has now.
+    pub(crate) fn commit_seen(
+        &mut self,
+        index: u8,
+        records: &Records,
+        operation: OperationId,
+        time: i64,
+        writes: &BTreeMap<[u8; 16], Vec<Write>>,
+    ) -> Result<Option<Committed>, Failure> {
+        let loaded = self.load(index)?;
+        let committed = loaded.shard.commit_seen(records, operation, time, writes)?;
+        if let Some(committed) = &committed {
+            loaded.changes.push(committed.change.clone());
+        }
+        Ok(committed)
+    }
+
     /// Forgets a shard that was only read, to keep memory small.
     pub(crate) fn release(&mut self, index: u8) {
         if self.loaded.get(&index).is_some_and(|loaded| loaded.changes.is_empty()) {
