@@ -530,7 +530,7 @@ fn known(
         let component = pass.same.component(&item);
         let any_wanted =
             || component.is_some_and(|all| all.iter().any(|item| wanted.contains(item)));
-        let named = natives.contains(native) || draft.moved.values().any(|new| new == native);
+        let named = natives.contains(native) || known.moved.contains(native);
         if !named && !wanted.contains(&item) && !any_wanted() {
             return;
         }
