@@ -142,19 +142,27 @@ pub(crate) fn draft(
         }
     }
     let (document, root) = document_for(agent, schema, operation)?;
-    let mut members = Vec::new();
-    for row in rows(agent, specs, write_tags, operation, document)? {
-        progress.step(&format!("Reading {}", row.1), None);
-        let named = specs.iter().any(|spec| {
-            spec.app == row.0.app && spec.path.as_ref().is_none_or(|path| *path == row.0.path)
+    let mut opened = Vec::new();
+    let mut named = Vec::new();
+    for (row, label) in rows(agent, specs, write_tags, operation, document)? {
+        let is_named = specs.iter().any(|spec| {
+            spec.app == row.app && spec.path.as_ref().is_none_or(|path| *path == row.path)
         });
-        let opened = libraries::open(agent, &row.0.app, &row.0.path)
-            .and_then(|library| Member::open(row.0, row.1, library, &agent.home.store));
-        match opened {
-            Ok(member) => members.push(member),
+        match libraries::open(agent, &row.app, &row.path) {
+            Ok(library) => opened.push((row, label, library)),
             // A linked library that nobody named may be away; it gets its part when it is back.
-            Err(Failure::Library(_)) if !named => {}
+            Err(Failure::Library(_)) if !is_named => continue,
             Err(error) => return Err(error),
+        }
+        named.push(is_named);
+    }
+    let mut members = Vec::new();
+    for (member, is_named) in
+        Member::open_all(opened, &agent.home.store, progress).into_iter().zip(named)
+    {
+        match member {
+            Err(Failure::Library(_)) if !is_named => {}
+            member => members.push(member?),
         }
     }
     let draft = draft_members(agent, &mut members, document, operation, confirmed, progress)?;

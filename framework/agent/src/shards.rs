@@ -23,7 +23,8 @@ pub(crate) struct Shards<'s> {
     actor: [u8; 16],
     known: BTreeMap<u8, Heads>,
     loaded: BTreeMap<u8, Loaded>,
-    genesis: Heads,
+    /// A shard in which nothing was written yet: copying it is cheaper than making another.
+    empty: Shard,
 }
 
 struct Loaded {
@@ -48,15 +49,15 @@ impl<'s> Shards<'s> {
         actor: [u8; 16],
     ) -> Result<Self, Failure> {
         let known = reader.heads(&document)?;
-        let genesis = Shard::genesis_heads()?;
-        Ok(Self { reader, document, actor, known, loaded: BTreeMap::new(), genesis })
+        let empty = Shard::create(actor)?;
+        Ok(Self { reader, document, actor, known, loaded: BTreeMap::new(), empty })
     }
 
     /// The state of a shard, without loading it.
     pub(crate) fn heads(&self, index: u8) -> Heads {
         match self.loaded.get(&index) {
             Some(loaded) => loaded.shard.heads(),
-            None => self.known.get(&index).unwrap_or(&self.genesis).clone(),
+            None => self.known.get(&index).cloned().unwrap_or_else(|| self.empty.heads()),
         }
     }
 
@@ -109,6 +110,23 @@ impl<'s> Shards<'s> {
         Ok(committed)
     }
 
+    /// Commits writes of somebody who has seen `records`, which are all that the shard has now.
+    pub(crate) fn commit_seen(
+        &mut self,
+        index: u8,
+        records: &Records,
+        operation: OperationId,
+        time: i64,
+        writes: &BTreeMap<[u8; 16], Vec<Write>>,
+    ) -> Result<Option<Committed>, Failure> {
+        let loaded = self.load(index)?;
+        let committed = loaded.shard.commit_seen(records, operation, time, writes)?;
+        if let Some(committed) = &committed {
+            loaded.changes.push(committed.change.clone());
+        }
+        Ok(committed)
+    }
+
     /// Forgets a shard that was only read, to keep memory small.
     pub(crate) fn release(&mut self, index: u8) {
         if self.loaded.get(&index).is_some_and(|loaded| loaded.changes.is_empty()) {
@@ -124,7 +142,7 @@ impl<'s> Shards<'s> {
 
     fn load(&mut self, index: u8) -> Result<&mut Loaded, Failure> {
         if !self.loaded.contains_key(&index) {
-            let loaded = open(self.reader, &self.document, index, self.actor)?;
+            let loaded = open(self.reader, &self.document, index, self.actor, &self.empty)?;
             self.loaded.insert(index, loaded);
         }
         self.loaded.get_mut(&index).ok_or_else(|| {
@@ -180,6 +198,7 @@ fn open(
     document: &DocumentId,
     index: u8,
     actor: [u8; 16],
+    empty: &Shard,
 ) -> Result<Loaded, Failure> {
     if let Some(saved) = reader.shard(document, index)?
         && let Ok(mut shard) = Shard::open(&saved.saved, actor)
@@ -192,8 +211,10 @@ fn open(
     }
     let log = reader.log(document, index)?;
     let log_len = log.len() as u64;
-    let mut shard = Shard::create(actor)?;
-    shard.apply(&raw(log))?;
+    let mut shard = empty.clone();
+    if !log.is_empty() {
+        shard.apply(&raw(log))?;
+    }
     Ok(Loaded { shard, log_len, cached_len: 0, changes: Vec::new() })
 }
 

@@ -125,13 +125,23 @@ fn draft(
         return Err(Failure::refused("nothing is linked yet", "link two libraries: segue plan"));
     };
     let all: Vec<_> = rows.iter().map(|row| (row.app.clone(), row.path.clone())).collect();
+    let (mut opened, mut labels) = (Vec::new(), Vec::new());
     let (mut members, mut failed) = (Vec::new(), Vec::new());
     for row in rows {
         let label = libraries::label(&row.app, &row.path, &all);
-        progress.step(&format!("Reading {label}"), None);
-        let opened = libraries::open(agent, &row.app, &row.path)
-            .and_then(|library| Member::open(row, label.clone(), library, &agent.home.store));
-        match opened {
+        match libraries::open(agent, &row.app, &row.path) {
+            Ok(library) => {
+                labels.push(label.clone());
+                opened.push((row, label, library));
+            }
+            Err(Failure::Library(error)) => failed.push(failure(label, &error)),
+            Err(other) => return Err(other),
+        }
+    }
+    for (label, member) in
+        labels.into_iter().zip(Member::open_all(opened, &agent.home.store, progress))
+    {
+        match member {
             Ok(member) => members.push(member),
             Err(Failure::Library(error)) => failed.push(failure(label, &error)),
             Err(other) => return Err(other),

@@ -11,7 +11,7 @@ use automerge::hydrate;
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{
     ActorId, Automerge, Change, ChangeHash as Hash, LoadOptions, ObjId, ObjType, PatchAction,
-    PatchLog, Prop, ROOT, ReadDoc, ScalarValue, Value, VerificationMode,
+    PatchLog, Prop, ROOT, ReadDoc, ScalarValue, Value, ValueRef, VerificationMode,
 };
 use segue_model::{ChangeHash, Heads, OperationId};
 
@@ -324,15 +324,12 @@ impl Shard {
 
     fn find_maps(&mut self) -> Result<(), DocumentError> {
         let (mut buckets, mut batches) = (Vec::with_capacity(256), Vec::new());
-        let keys: Vec<String> = self.doc.keys(ROOT).collect();
-        for key in keys {
-            let Some((Value::Object(ObjType::Map), id)) = self.doc.get(ROOT, key.as_str())? else {
-                continue;
-            };
-            if key.len() == 2 {
-                buckets.push(id);
-            } else {
-                batches.push(id);
+        // One walk: looking each key up costs as much as a small import.
+        for item in self.doc.map_range(ROOT, ..) {
+            match item.value {
+                ValueRef::Object(ObjType::Map) if item.key.len() == 2 => buckets.push(item.id()),
+                ValueRef::Object(ObjType::Map) => batches.push(item.id()),
+                _ => {}
             }
         }
         if buckets.len() != 256 {

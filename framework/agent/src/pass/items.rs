@@ -1,17 +1,21 @@
 //! Items, both ways: edits of apps are committed at what each app had been shown, then every
 //! library that is behind is compared with what the document says.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use segue_document::{Record, Write, resolve};
-use segue_model::{BaseItem, Heads, Item, ItemId};
+use segue_model::{BaseItem, Heads, Item, ItemId, OperationId};
 use segue_reconcile::{lift, project};
 use segue_translator::Capabilities;
 
 use super::draft::{Sight, Work};
 use super::{Member, MemberDraft, Pass};
 use crate::failure::Failure;
-use crate::shards::Records;
+use crate::shards::{Records, Shards};
+
+/// For more items than this, a whole shard is decoded instead of searched for each.
+const SCAN_MIN: usize = 16;
 
 /// Lifts the work of all members, shard by shard.
 pub(super) fn lift(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
@@ -46,28 +50,34 @@ fn lift_work(
     }
     for (at, places) in states {
         let mut writes: BTreeMap<[u8; 16], Vec<Write>> = BTreeMap::new();
-        let scan = at.is_none() && places.len() > 16;
-        let records = if scan { pass.shards.records(shard)? } else { Records::new() };
+        let scan = at.is_none() && places.len() > SCAN_MIN;
+        let seen = if scan { Some(pass.shards.records(shard)?) } else { None };
+        let twins = twins(&pass.drafts, members, index, shard);
+        let mut lifts = 0;
         for place in &places {
             let item = &work[*place];
-            let record = match records.get(&item.item.0) {
-                Some(record) => record.clone(),
-                None if scan => Record { id: item.item.0, ..Record::default() },
-                None => pass.shards.record(&item.item.0, at.as_ref())?,
+            let record = match &seen {
+                Some(records) => records.get(&item.item.0).map(Cow::Borrowed),
+                None => Some(Cow::Owned(pass.shards.record(&item.item.0, at.as_ref())?)),
             };
-            let others = others(pass, member, item)?;
-            let made = writes_of(pass, members, index, shard, item, &record, others);
-            let own = writes.entry(item.item.0).or_default();
-            let edits = made.iter().filter(|write| is_edit(write)).count() as u64;
+            let empty = || Cow::Owned(Record { id: item.item.0, ..Record::default() });
+            let record = record.unwrap_or_else(empty);
+            let others = others(&mut pass.shards, member, item)?;
+            let (operation, draft) = (pass.frame.operation, &pass.drafts[index]);
+            let made = writes_of(operation, member, draft, item, &record, &twins, others);
             if !matches!(item.sight, Sight::New(_)) {
-                pass.drafts[index].lifts += edits;
+                lifts += made.iter().filter(|write| is_edit(write)).count() as u64;
             }
-            own.extend(made);
+            writes.entry(item.item.0).or_default().extend(made);
         }
+        pass.drafts[index].lifts += lifts;
         spread_over_components(pass, &mut writes)?;
         let (mine, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
             writes.into_iter().partition(|(id, _)| segue_document::shard_of(id) == shard);
-        let branch = commit(pass, shard, at.as_ref(), &mine)?;
+        let branch = match &seen {
+            Some(records) => commit_seen(pass, shard, records, &mine)?,
+            None => commit(pass, shard, at.as_ref(), &mine)?,
+        };
         commit_elsewhere(pass, member, others)?;
         let Some(branch) = branch.or_else(|| at.clone()) else { continue };
         if at == shown || shown.is_none() {
@@ -95,30 +105,29 @@ fn seen_at(sight: &Sight, shown: Option<&Heads>) -> Option<Heads> {
 
 /// Whether anybody else still has an item that the app dropped: now, not when the app was shown it,
 /// because two apps may drop it in one pass.
-fn others(pass: &mut Pass<'_>, member: &Member, work: &Work) -> Result<bool, Failure> {
+fn others(shards: &mut Shards<'_>, member: &Member, work: &Work) -> Result<bool, Failure> {
     if !matches!(work.sight, Sight::Dropped(_)) {
         return Ok(true);
     }
-    let links = pass.shards.record(&work.item.0, None)?.member_links();
+    let links = shards.record(&work.item.0, None)?.member_links();
     Ok(links.into_iter().any(|link| link != member.row.id))
 }
 
 fn writes_of(
-    pass: &Pass<'_>,
-    members: &[Member],
-    index: usize,
-    shard: u8,
+    operation: OperationId,
+    member: &Member,
+    draft: &MemberDraft,
     work: &Work,
     record: &Record,
+    twins: &HashMap<ItemId, Vec<Twin<'_>>>,
     others: bool,
 ) -> Vec<Write> {
-    let view = members[index].view();
-    let operation = pass.frame.operation;
-    let frozen = |base: &Item, now: &Item| restore_frozen(&pass.drafts[index], base, now);
+    let view = member.view();
+    let frozen = |base: &Item, now: &Item| restore_frozen(draft, base, now);
     match &work.sight {
         Sight::New(now) => {
-            let twins = twins(pass, members, index, shard, work.item);
-            lift::item(&view, record, lift::Seen::New(now), &twins, operation)
+            let twins = twins.get(&work.item).map_or(&[][..], Vec::as_slice);
+            lift::item(&view, record, lift::Seen::New(now), twins, operation)
         }
         Sight::Changed(base, now) => {
             let now = frozen(&base.held, now);
@@ -141,20 +150,21 @@ fn writes_of(
     }
 }
 
-/// The same item in other members of this pass, also new there.
-fn twins<'m>(
-    pass: &'m Pass<'_>,
+/// An item as another member of this pass sees it for the first time.
+type Twin<'a> = (&'static Capabilities, &'a Item);
+
+/// Everything in a shard that is new to other members of this pass.
+fn twins<'d>(
+    drafts: &'d [MemberDraft],
     members: &[Member],
     index: usize,
     shard: u8,
-    item: ItemId,
-) -> Vec<(&'static Capabilities, &'m Item)> {
-    let mut twins = Vec::new();
-    for (other, draft) in pass.drafts.iter().enumerate().filter(|(other, _)| *other != index) {
-        let work = draft.work.get(&shard).map_or(&[][..], Vec::as_slice);
-        for work in work.iter().filter(|work| work.item == item) {
+) -> HashMap<ItemId, Vec<Twin<'d>>> {
+    let mut twins: HashMap<ItemId, Vec<Twin<'_>>> = HashMap::new();
+    for (other, draft) in drafts.iter().enumerate().filter(|(other, _)| *other != index) {
+        for work in draft.work.get(&shard).into_iter().flatten() {
             if let Sight::New(now) = &work.sight {
-                twins.push((members[other].capabilities, now));
+                twins.entry(work.item).or_default().push((members[other].capabilities, now));
             }
         }
     }
@@ -222,6 +232,17 @@ fn commit(
     }
     let (operation, time) = (pass.frame.operation, pass.frame.time);
     let committed = pass.shards.commit(shard, at, operation, time, writes)?;
+    Ok(committed.map(|committed| committed.branch))
+}
+
+fn commit_seen(
+    pass: &mut Pass<'_>,
+    shard: u8,
+    records: &Records,
+    writes: &BTreeMap<[u8; 16], Vec<Write>>,
+) -> Result<Option<Heads>, Failure> {
+    let (operation, time) = (pass.frame.operation, pass.frame.time);
+    let committed = pass.shards.commit_seen(shard, records, operation, time, writes)?;
     Ok(committed.map(|committed| committed.branch))
 }
 
@@ -300,63 +321,69 @@ fn project_shard(
     records: &Records,
     joined: &HashMap<[u8; 16], Record>,
 ) -> Result<(), Failure> {
-    let rows = rows_of_shard(pass, index, member, shard)?;
     let policy = pass.frame.policy;
-    let draft = &mut pass.drafts[index];
-    draft.projected.insert(shard);
-    for row in rows {
+    let draft = &pass.drafts[index];
+    let (mut edits, mut overridden, mut is_pending) = (Vec::new(), Vec::new(), false);
+    for row in rows_of_shard(pass, index, member, shard)? {
         let record = joined.get(&row.item.0).or_else(|| records.get(&row.item.0));
         let Some(record) = record.filter(|record| record.live.is_some()) else { continue };
         if policy.restricts() && !policy.may_hold(member.row.id, record) {
             continue;
         }
-        let held = &row.held;
-        let names = draft.frozen.get(&held.id);
+        let names = draft.frozen.get(&row.held.id);
         let frozen = |name: &str| names.is_some_and(|names| names.contains(name));
-        let edits = project::item(&member.view(), record, held, &frozen);
-        if !edits.is_empty() || names.is_some() {
-            draft.pending.insert(shard);
-        }
-        draft.edits.fields.extend(edits);
+        let made = project::item(&member.view(), record, &row.held, &frozen);
+        is_pending |= !made.is_empty() || names.is_some();
+        edits.extend(made);
         if row.shown.is_some() && names.is_none() {
-            draft.overridden.push(row.into_base());
+            overridden.push(row.into_base());
         }
     }
+    let draft = &mut pass.drafts[index];
+    draft.projected.insert(shard);
+    if is_pending {
+        draft.pending.insert(shard);
+    }
+    draft.edits.fields.extend(edits);
+    draft.overridden.extend(overridden);
     Ok(())
 }
 
 /// One item as the library holds it now.
-struct Row {
+struct Row<'a> {
     item: ItemId,
-    held: Item,
+    held: Cow<'a, Item>,
     shown: Option<Heads>,
 }
 
-impl Row {
+impl Row<'_> {
     fn into_base(self) -> BaseItem {
-        BaseItem { item: self.item, held: self.held, shown: None, gone: false }
+        BaseItem { item: self.item, held: self.held.into_owned(), shown: None, gone: false }
     }
 }
 
 /// What the library holds of a shard: its base, overlaid with what was read.
-fn rows_of_shard(
-    pass: &Pass<'_>,
+fn rows_of_shard<'p>(
+    pass: &'p Pass<'_>,
     index: usize,
     member: &Member,
     shard: u8,
-) -> Result<Vec<Row>, Failure> {
+) -> Result<Vec<Row<'p>>, Failure> {
     let draft = &pass.drafts[index];
     let work = draft.work.get(&shard).map_or(&[][..], Vec::as_slice);
     let mut rows = Vec::with_capacity(work.len());
+    let row = |work: &Work, now: &'p Item| Row {
+        item: work.item,
+        held: Cow::Borrowed(now),
+        shown: work.shown.clone(),
+    };
     let mut replaced: BTreeSet<&[u8]> = BTreeSet::new();
     for work in work {
         match &work.sight {
-            Sight::New(now) | Sight::Beside(_, now) => {
-                rows.push(Row { item: work.item, held: now.clone(), shown: work.shown.clone() });
-            }
+            Sight::New(now) | Sight::Beside(_, now) => rows.push(row(work, now)),
             Sight::Changed(base, now) | Sight::Again(base, now) => {
                 replaced.insert(base.held.id.as_bytes());
-                rows.push(Row { item: work.item, held: now.clone(), shown: work.shown.clone() });
+                rows.push(row(work, now));
             }
             Sight::Dropped(base) | Sight::Gone(base) => {
                 replaced.insert(base.held.id.as_bytes());
@@ -369,7 +396,8 @@ fn rows_of_shard(
             let native = base.held.id.as_bytes();
             let absent = base.gone || draft.absent.contains(&base.held.id);
             if !absent && !replaced.contains(native) {
-                rows.push(Row { item: base.item, held: base.held, shown: base.shown });
+                let held = Cow::Owned(base.held);
+                rows.push(Row { item: base.item, held, shown: base.shown });
             }
         }
     }

@@ -1,13 +1,15 @@
 //! One library that takes part in a pass.
 
 use std::collections::BTreeMap;
+use std::thread::ScopedJoinHandle;
 
 use segue_model::{BaseCollection, Heads, Item, Location};
 use segue_reconcile::{LinkView, Writing};
-use segue_store::{LinkRow, Reader};
+use segue_store::{LinkRow, Reader, Store};
 use segue_translator::{Capabilities, Library, Revision};
 
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::reading::Difference;
 
 /// A library, its link, and what was read of it.
@@ -31,9 +33,37 @@ pub(crate) struct Member {
     pub(crate) heads: BTreeMap<u8, Heads>,
 }
 
+/// A link, what people call its library, and the library.
+pub(crate) type Opened = (LinkRow, String, Box<dyn Library>);
+
 impl Member {
+    /// Looks at several linked libraries at once: each but the first on a thread of its own.
+    pub(crate) fn open_all(
+        opened: Vec<Opened>,
+        store: &Store,
+        progress: &dyn Progress,
+    ) -> Vec<Result<Self, Failure>> {
+        let labels: Vec<&str> = opened.iter().map(|(_, label, _)| label.as_str()).collect();
+        progress.step(&format!("Reading {}", labels.join(", ")), None);
+        let mut opened = opened.into_iter();
+        let Some((row, label, library)) = opened.next() else { return Vec::new() };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = opened
+                .map(|(row, label, library)| {
+                    let reader = store.reader();
+                    scope.spawn(move || Self::open(row, label, library, &reader?))
+                })
+                .collect();
+            let first = Self::open(row, label, library, store);
+            let join = |other: ScopedJoinHandle<'_, Result<Self, Failure>>| {
+                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            std::iter::once(first).chain(others.into_iter().map(join)).collect()
+        })
+    }
+
     /// Looks at a linked library, and reads it if it may have changed.
-    pub(crate) fn open(
+    fn open(
         row: LinkRow,
         label: String,
         library: Box<dyn Library>,

@@ -81,15 +81,12 @@ fn song(name: &str, rating: i64) -> Item {
 
 fn draft(agent: &Agent, policy: &dyn Policy) -> Draft {
     let store = &agent.home.store;
-    let mut members: Vec<Member> = store
-        .links()
-        .unwrap()
-        .into_iter()
-        .map(|row| {
-            let library = crate::libraries::open(agent, &row.app, &row.path).unwrap();
-            Member::open(row.clone(), row.app, library, store).unwrap()
-        })
-        .collect();
+    let opened = store.links().unwrap().into_iter().map(|row| {
+        let library = crate::libraries::open(agent, &row.app, &row.path).unwrap();
+        (row.clone(), row.app, library)
+    });
+    let members = Member::open_all(opened.collect(), store, &Quiet);
+    let mut members: Vec<Member> = members.into_iter().map(Result::unwrap).collect();
     let frame = Frame {
         store,
         document: store.documents().unwrap()[0].id,

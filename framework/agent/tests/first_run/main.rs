@@ -205,8 +205,8 @@ fn undo_takes_back_what_still_stands_in_a_library_that_was_changed_since() {
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let library = fs::read_to_string(desk.rhythmdb()).unwrap();
     // What the app's user did since stands; what Segue wrote beside it is gone.
-    let saltworks = entry(&library, "<title>Saltworks</title>");
-    assert!(saltworks.contains("<rating>"), "{saltworks}");
+    let rated = entry(&library, "<title>Lantern Row</title>");
+    assert!(rated.contains("<rating>"), "{rated}");
     let delta = entry(&library, "<title>Delta</title>");
     assert!(!delta.contains("<rating>"), "{delta}");
 }
