@@ -260,6 +260,7 @@ fn registers(
         if libraries.is_empty() {
             libraries.push("you".into());
         }
+        libraries.sort();
         out.push(TraceValue {
             field: name.to_owned(),
             value: report::json(candidate.value.as_ref()),

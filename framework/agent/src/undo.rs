@@ -86,6 +86,7 @@ fn take_back(
         }
     }
     report.libraries.extend(restored);
+    report.libraries.sort_by(|a, b| a.library.cmp(&b.library));
     report.kept = kept;
     Ok(report)
 }
