@@ -330,22 +330,14 @@ fn settle(
     let refused: HashSet<&NativeId> = written.refused.iter().map(|refusal| &refusal.id).collect();
     let mut unexpected = !difference.arrived.is_empty() || !difference.vanished.is_empty();
     let edited = edited_fields(plan);
-    // At the state that the write left, what differs from what was asked is how the app holds it;
-    // at a later one it may be a person's edit, which the next pass has to find.
-    let ours = difference.reading.revision == written.revision;
+    let same = difference.reading.revision == written.revision;
+    let left = if same { Left::Alone } else { Left::Touched };
     let heads = home.store.heads(&member.row.document)?;
     let tx = home.store.transaction()?;
     for (base, now) in &difference.changed {
         let fields = edited.get(&now.id).map_or(&[][..], Vec::as_slice);
-        let mut held = base.held.clone();
-        for (field, new) in fields {
-            let support = member.capabilities.field(field).filter(|_| !ours);
-            let value = match support {
-                Some(support) => new.as_ref().and_then(|new| (support.hold)(new)),
-                None => now.fields.value(field).cloned(),
-            };
-            held.fields.set(field, value);
-        }
+        let left = if refused.contains(&now.id) { Left::Partly } else { left };
+        let held = as_left(member, &base.held, now, fields, left);
         unexpected |= held != *now;
         let shard = segue_document::shard_of(&base.item.0);
         let kept = refused.contains(&now.id).then(|| plan.shown(member, shard).cloned()).flatten();
@@ -408,11 +400,39 @@ fn note_kept(
     Ok(())
 }
 
-/// Fields with the values that were asked for.
-type Edited = Vec<(&'static segue_model::Field, Option<segue_model::Value>)>;
+/// How an item was found after our write.
+#[derive(Clone, Copy)]
+enum Left {
+    /// At the state that the write left: what differs from what was asked is how the app holds it.
+    Alone,
+    /// At a later state: what differs may be a person's edit, which the next pass has to find.
+    Touched,
+    /// Some of its edits were refused: those changed nothing.
+    Partly,
+}
 
-fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Edited> {
-    let mut edited: HashMap<NativeId, Edited> = HashMap::new();
+/// What the base says of an item after our write.
+fn as_left(member: &Member, base: &Item, now: &Item, fields: &[Asked], left: Left) -> Item {
+    let mut held = base.clone();
+    for (field, new) in fields {
+        let support = member.capabilities.field(field);
+        let asked = support.and_then(|support| (support.hold)(new.as_ref()?));
+        let is = now.fields.value(field).cloned();
+        match left {
+            Left::Alone => held.fields.set(field, is),
+            Left::Touched => held.fields.set(field, asked),
+            Left::Partly if is == asked => held.fields.set(field, is),
+            Left::Partly => {}
+        }
+    }
+    held
+}
+
+/// A field with the value that was asked for.
+type Asked = (&'static segue_model::Field, Option<segue_model::Value>);
+
+fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Vec<Asked>> {
+    let mut edited: HashMap<NativeId, Vec<Asked>> = HashMap::new();
     for edit in &plan.edits.fields {
         edited.entry(edit.item.clone()).or_default().push((edit.field, edit.new.clone()));
     }

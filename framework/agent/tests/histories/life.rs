@@ -203,6 +203,7 @@ impl Life {
         let (kind, song) = (self.kind(), self.song());
         self.say(format!("remove {kind:?} {song}"));
         self.model.unsure.insert(song);
+        self.model.leaves(kind, song);
         self.model.counts_unsure |= !self.linked.contains(&kind);
         self.bench.edit(kind, |catalog| {
             let Some(id) = song_ref(catalog, song).map(|item| item.id.clone()) else { return };
@@ -303,7 +304,8 @@ impl Life {
             self.linked.clone_from(&self.bench.kinds);
             self.before_pass();
             self.bench.link();
-            for kind in fresh {
+            // What joins brings its lists again: a first contact deletes nothing.
+            for kind in self.bench.kinds.clone() {
                 self.model.lists_of(kind);
             }
         }

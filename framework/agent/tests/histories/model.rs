@@ -117,6 +117,13 @@ impl Model {
         self.counts_unsure = true;
     }
 
+    /// A person removed a song from an app, perhaps before any pass saw how they had rated it there.
+    pub(crate) fn leaves(&mut self, kind: Kind, song: usize) {
+        if let Some(ratings) = self.ratings.get_mut(&song) {
+            ratings.retain(|(of, _)| *of != kind);
+        }
+    }
+
     /// A link ended or begins anew: what was known of the app's lists is not certain.
     pub(crate) fn lists_of(&mut self, kind: Kind) {
         self.lists.retain(|_, (of, _)| *of != kind);
