@@ -136,7 +136,7 @@ fn no_word_is_out_of_place() {
 /// A foreign crate and the folders that may name it.
 const HOMES: &[(&str, &[&str])] = &[
     ("automerge", &["framework/document/"]),
-    // The generator makes databases as apps do.
+    // The examples make and change databases as apps do.
     ("rusqlite", &["framework/store/", "translators/", "examples/"]),
     ("clap", &["framework/agent/"]),
     ("axum", &["framework/agent/"]),

@@ -75,7 +75,7 @@ impl Agent {
                 plan::show(self, &plan, &what, progress).map(Response::Shown)
             }
             writing => {
-                let _lock = self.lock()?;
+                let _lock = lock(&self.home.folder)?;
                 self.write(writing, progress)
             }
         }
@@ -104,14 +104,14 @@ impl Agent {
             other => Err(Failure::refused(format!("{other:?} writes nothing"), "")),
         }
     }
+}
 
-    /// One process at a time works in the folder.
-    fn lock(&self) -> Result<HomeLock, Failure> {
-        let mut tries = 0;
-        Ok(Store::lock(&self.home.folder, |_| {
-            tries += 1;
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            tries < LOCK_TRIES
-        })?)
-    }
+/// One process at a time works in the folder.
+pub(crate) fn lock(folder: &Path) -> Result<HomeLock, Failure> {
+    let mut tries = 0;
+    Ok(Store::lock(folder, |_| {
+        tries += 1;
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        tries < LOCK_TRIES
+    })?)
 }

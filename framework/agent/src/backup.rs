@@ -1,5 +1,5 @@
-//! Backups of an app's files: made before the first write of an operation, never of our own making
-//! only, and never all rotated out.
+//! Backups of an app's files: made before the first write of an operation, and never all rotated
+//! out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,9 @@ pub(crate) fn prune(home: &Home) -> Result<(), Failure> {
     }
     for name in superfluous(&backups) {
         // What cannot be removed now is tried again after the next operation.
-        let _ = fs::remove_dir_all(home.backup_folder(name));
+        let folder = home.backup_folder(name);
+        crate::inverse::forget(&folder);
+        let _ = fs::remove_dir_all(folder);
     }
     Ok(())
 }

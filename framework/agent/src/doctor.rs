@@ -52,7 +52,8 @@ fn members(agent: &Agent, row: &DocumentRow) -> Result<String, Failure> {
     if !members.may_write(&agent.home.device.id()) {
         return Err(Failure::refused("this device has no right to write", "join again"));
     }
-    Ok(format!("{} devices", members.devices().count()))
+    let devices = members.devices().count();
+    Ok(if devices == 1 { "1 device".into() } else { format!("{devices} devices") })
 }
 
 fn admitted(agent: &Agent, document: &DocumentId) -> Result<Members, Failure> {

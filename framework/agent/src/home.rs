@@ -29,6 +29,9 @@ impl Home {
     /// Opens the folder, and makes it and its keys if they do not exist.
     pub(crate) fn open(folder: &Path, world: &World) -> Result<Self, Failure> {
         let path = folder.join("segue.db");
+        // Several first commands at once must not each make a store and keys; keys come last.
+        let first = !folder.join("device.key").exists() || !folder.join("person.key").exists();
+        let _lock = first.then(|| crate::agent::lock(folder)).transpose()?;
         let mut store = Store::open(&path)?;
         let device = DeviceKey::from_seed(key(folder, "device.key", world)?);
         let person = PersonKey::from_seed(key(folder, "person.key", world)?);

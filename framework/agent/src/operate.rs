@@ -93,7 +93,7 @@ fn commit(
     }
     crate::conflicts::note(&tx, draft)?;
     for (member, plan) in members.iter().zip(&draft.members) {
-        put_link(&tx, member, operation)?;
+        put_link(&tx, member, plan, operation)?;
         put_base(&tx, member, plan)?;
         put_heads(&tx, &draft.changed.heads(), member, plan)?;
         spend(&tx, member.row.id, plan, operation.confirmed)?;
@@ -119,14 +119,20 @@ pub(crate) fn row(operation: &Operation, number: i64, state: &str) -> OperationR
     }
 }
 
-fn put_link(tx: &Tx<'_>, member: &Member, operation: &Operation) -> Result<(), Failure> {
+fn put_link(
+    tx: &Tx<'_>,
+    member: &Member,
+    plan: &MemberDraft,
+    operation: &Operation,
+) -> Result<(), Failure> {
     let mut row = member.row.clone();
     row.active = true;
     let revision = match &member.difference {
         Some(difference) => difference.reading.revision.0.clone(),
         None => member.revision.0.clone(),
     };
-    row.revision = Some(revision);
+    // What is held is not in the base: only reading again finds it for the person who lets it pass.
+    row.revision = plan.held.is_empty().then_some(revision);
     if operation.confirmed {
         row.confirmed_at = operation.time;
     }
@@ -169,7 +175,11 @@ fn put_heads(
 ) -> Result<(), Failure> {
     let known = tx.heads(&member.row.document)?;
     for (shard, heads) in &plan.lifted {
-        tx.put_link_heads(member.row.id, *shard, heads)?;
+        // A first sight is committed at the present state, of which the app was shown nothing yet:
+        // until it is written, the link has no heads here, or a crash would forget what is left.
+        if member.heads.contains_key(shard) || !plan.pending.contains(shard) {
+            tx.put_link_heads(member.row.id, *shard, heads)?;
+        }
     }
     for shard in plan.projected.difference(&plan.pending) {
         if let Some(heads) = changed.get(shard).or_else(|| known.get(shard)) {
@@ -257,7 +267,16 @@ fn lower(
         Some(difference) => difference.reading.revision.clone(),
         None => member.revision.clone(),
     };
-    let made = crate::backup::make(&folder, &*member.library)
+    // An operation may write a library twice, restoring and then editing: what counts is the state
+    // before the first.
+    let first = home.store.operation_links(number)?.into_iter().find(|l| l.link == member.row.id);
+    let backed_up = match &first {
+        Some(_) if folder.exists() => Ok(Vec::new()),
+        _ => crate::backup::make(&folder, &*member.library),
+    };
+    let before_first = first.and_then(|first| first.before);
+    let made = backed_up
+        .and_then(|copies| crate::inverse::keep(&folder, &plan.edits).map(|()| copies))
         .and_then(|copies| Ok((copies, member.library.write(&before, &plan.edits)?)));
     let (copies, written) = match made {
         Ok(made) => made,
@@ -271,7 +290,8 @@ fn lower(
         }
     };
     let refused = written.refused.len();
-    settle(home, number, member, plan, &written, &before.0, &name)?;
+    let before = before_first.as_ref().unwrap_or(&before.0);
+    settle(home, number, member, plan, &written, before, &name)?;
     let count = (plan.edits.len() - refused.min(plan.edits.len())) as u64;
     let held =
         plan.held.first().map(|held| held.batch.sentence(held.count.changed, held.count.total));
@@ -304,13 +324,21 @@ fn settle(
     let refused: HashSet<&NativeId> = written.refused.iter().map(|refusal| &refusal.id).collect();
     let mut unexpected = !difference.arrived.is_empty() || !difference.vanished.is_empty();
     let edited = edited_fields(plan);
+    // At the state that the write left, what differs from what was asked is how the app holds it;
+    // at a later one it may be a person's edit, which the next pass has to find.
+    let ours = difference.reading.revision == written.revision;
     let heads = home.store.heads(&member.row.document)?;
     let tx = home.store.transaction()?;
     for (base, now) in &difference.changed {
         let fields = edited.get(&now.id).map_or(&[][..], Vec::as_slice);
         let mut held = base.held.clone();
-        for field in fields {
-            held.fields.set(field, now.fields.value(field).cloned());
+        for (field, new) in fields {
+            let support = member.capabilities.field(field).filter(|_| !ours);
+            let value = match support {
+                Some(support) => new.as_ref().and_then(|new| (support.hold)(new)),
+                None => now.fields.value(field).cloned(),
+            };
+            held.fields.set(field, value);
         }
         unexpected |= held != *now;
         let shard = segue_document::shard_of(&base.item.0);
@@ -332,13 +360,7 @@ fn settle(
             tx.put_base_item(link, base)?;
         }
     }
-    let read: HashMap<&NativeId, &Item> =
-        difference.changed.iter().map(|(_, now)| (&now.id, now)).collect();
-    for edit in &plan.edits.fields {
-        let now = read.get(&edit.item).copied();
-        let kept = now.is_some_and(|now| now.fields.value(edit.field) == edit.new.as_ref());
-        crate::contested::note(&tx, link, edit, kept)?;
-    }
+    note_kept(&tx, link, plan, &difference)?;
     unexpected |= settle_lists(&tx, member, plan, written, &difference)?;
     if plan.held.is_empty() {
         for shard in &plan.projected {
@@ -348,7 +370,8 @@ fn settle(
         }
     }
     let mut row = tx.link(link)?.unwrap_or_else(|| member.row.clone());
-    row.revision = (!unexpected).then(|| difference.reading.revision.0.clone());
+    let settled = !unexpected && plan.held.is_empty();
+    row.revision = settled.then(|| difference.reading.revision.0.clone());
     tx.put_link(&row)?;
     tx.put_operation_link(&OperationLink {
         operation: number,
@@ -362,10 +385,30 @@ fn settle(
     Ok(tx.commit()?)
 }
 
-fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Vec<&'static segue_model::Field>> {
-    let mut edited: HashMap<NativeId, Vec<_>> = HashMap::new();
+/// Remembers which values the app did not keep.
+fn note_kept(
+    tx: &Tx<'_>,
+    link: LinkId,
+    plan: &MemberDraft,
+    difference: &Difference,
+) -> Result<(), Failure> {
+    let read: HashMap<&NativeId, &Item> =
+        difference.changed.iter().map(|(_, now)| (&now.id, now)).collect();
     for edit in &plan.edits.fields {
-        edited.entry(edit.item.clone()).or_default().push(edit.field);
+        let now = read.get(&edit.item).copied();
+        let kept = now.is_some_and(|now| now.fields.value(edit.field) == edit.new.as_ref());
+        crate::contested::note(tx, link, edit, kept)?;
+    }
+    Ok(())
+}
+
+/// Fields with the values that were asked for.
+type Edited = Vec<(&'static segue_model::Field, Option<segue_model::Value>)>;
+
+fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Edited> {
+    let mut edited: HashMap<NativeId, Edited> = HashMap::new();
+    for edit in &plan.edits.fields {
+        edited.entry(edit.item.clone()).or_default().push((edit.field, edit.new.clone()));
     }
     edited
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use segue_access::{Role, Statement, document_id};
 use segue_model::{DocumentId, Location, OperationId};
+use segue_reconcile::guard::Budgets;
+use segue_reconcile::policy::Unrestricted;
 use segue_store::{DocumentRow, LinkRow, StatementRow, pack_changes};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -19,6 +21,7 @@ use crate::operate::{self, Operation};
 use crate::pass::{self, Draft, Frame, Member};
 use crate::progress::Progress;
 use crate::report::{self, Names};
+use crate::shown;
 
 /// A plan is good for a week.
 const PLAN_SECONDS_MAX: i64 = 7 * 86_400;
@@ -70,7 +73,7 @@ pub(crate) fn show(
     let kept = load(agent, plan)?;
     let operation = kept.operation;
     let drafted = draft(agent, &kept.libraries, kept.write_tags, operation, false, progress)?;
-    Ok(report::edits(&drafted.draft, &drafted.members, what))
+    Ok(shown::edits(&agent.home.store, &drafted.draft, &drafted.members, what)?)
 }
 
 /// Executes a kept plan, if it is still what was shown.
@@ -140,12 +143,28 @@ pub(crate) fn draft(
     }
     let (document, root) = document_for(agent, schema, operation)?;
     let mut opened = Vec::new();
+    let mut named = Vec::new();
     for (row, label) in rows(agent, specs, write_tags, operation, document)? {
-        let library = libraries::open(agent, &row.app, &row.path)?;
-        opened.push((row, label, library));
+        let is_named = specs.iter().any(|spec| {
+            spec.app == row.app && spec.path.as_ref().is_none_or(|path| *path == row.path)
+        });
+        match libraries::open(agent, &row.app, &row.path) {
+            Ok(library) => opened.push((row, label, library)),
+            // A linked library that nobody named may be away; it gets its part when it is back.
+            Err(Failure::Library(_)) if !is_named => continue,
+            Err(error) => return Err(error),
+        }
+        named.push(is_named);
     }
-    let members = Member::open_all(opened, &agent.home.store, progress);
-    let mut members = members.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut members = Vec::new();
+    for (member, is_named) in
+        Member::open_all(opened, &agent.home.store, progress).into_iter().zip(named)
+    {
+        match member {
+            Err(Failure::Library(_)) if !is_named => {}
+            member => members.push(member?),
+        }
+    }
     let draft = draft_members(agent, &mut members, document, operation, confirmed, progress)?;
     Ok(Drafted { members, draft, document, root })
 }
@@ -165,6 +184,8 @@ pub(crate) fn draft_members(
         actor: agent.home.actor,
         operation,
         time: (agent.world.now)(),
+        budgets: Budgets::default(),
+        policy: &Unrestricted,
         confirmed,
         present: &is_present,
         progress,
@@ -353,6 +374,7 @@ fn changed(plan: &str, kept: &Kept, drafted: &Drafted) -> Failure {
     let now = counts(&drafted.members, &drafted.draft);
     let words: Vec<String> = now
         .iter()
+        .filter(|count| !kept.counts.contains(count))
         .map(|(library, count)| {
             let before = kept.counts.iter().find(|(name, _)| name == library).map_or(0, |c| c.1);
             format!("{library} would now get {count} edits (planned: {before})")
@@ -360,7 +382,12 @@ fn changed(plan: &str, kept: &Kept, drafted: &Drafted) -> Failure {
         .collect();
     let names: Vec<&str> = kept.libraries.iter().map(|spec| spec.app.as_str()).collect();
     Failure::refused(
-        format!("plan {plan} no longer fits, a library changed since: {}", words.join("; ")),
+        match words.as_slice() {
+            [] => format!("plan {plan} no longer fits, a library changed since"),
+            _ => {
+                format!("plan {plan} no longer fits, a library changed since: {}", words.join("; "))
+            }
+        },
         format!("nothing was written; look again: segue plan {}", names.join(" ")),
     )
 }

@@ -256,6 +256,7 @@ fn registers(
         let operation = agent.home.store.operation_by_id(candidate.operation)?;
         let mut libraries: Vec<String> =
             candidate.links.iter().map(|link| names.link(*link)).collect();
+        libraries.sort();
         if libraries.is_empty() {
             libraries.push("you".into());
         }

@@ -26,6 +26,8 @@ pub(crate) struct Difference {
     pub(crate) collections: Vec<Collection>,
     /// How many items the library lists.
     pub(crate) items: u64,
+    /// How many items people did something with: everything but tags.
+    pub(crate) used: u64,
     /// How many items have each field.
     pub(crate) present: HashMap<&'static str, u64>,
 }
@@ -60,6 +62,11 @@ pub(crate) fn read(
     }
     merge.out.reading = reading;
     Ok(merge.out)
+}
+
+/// Whether people did something with an item: rated it, played it.
+pub(crate) fn has_use(item: &Item) -> bool {
+    item.fields.iter().any(|(field, _)| !field.descriptive && field.name != "added_at")
 }
 
 struct Merge<'s> {
@@ -124,6 +131,7 @@ impl Sink for Merge<'_> {
         }
         self.last = Some(item.id.clone());
         self.out.items += 1;
+        self.out.used += u64::from(has_use(&item));
         for (field, _) in item.fields.iter() {
             *self.out.present.entry(field.name).or_default() += 1;
         }

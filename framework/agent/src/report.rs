@@ -9,7 +9,7 @@ use segue_store::Reader;
 use serde_json::Value as Json;
 
 use crate::command::{
-    ConflictRow, ConflictValue, Found, HeldBatch, LibraryPlan, LibraryState, PlanReport, ShownEdit,
+    ConflictRow, ConflictValue, Found, HeldBatch, LibraryPlan, LibraryState, PlanReport,
 };
 use crate::failure::Failure;
 use crate::operate::Operation;
@@ -164,6 +164,7 @@ pub(crate) fn plan(
             conflict_examples.push(conflict(store, record, field, names)?);
         }
     }
+    conflict_examples.sort_by(|a, b| (&a.title, &a.item).cmp(&(&b.title, &b.item)));
     let listed: u64 = members.iter().map(Member::items).sum();
     Ok(PlanReport {
         plan: id,
@@ -231,48 +232,4 @@ fn library(member: &Member, draft: &MemberDraft) -> LibraryPlan {
         lifts: draft.lifts,
         cannot_hold: member.capabilities.cannot_hold.iter().map(|&s| s.to_owned()).collect(),
     }
-}
-
-/// The edits of a plan, one by one. `what` is `ratings`, `plays`, `playlists`, `all` or a field.
-pub(crate) fn edits(draft: &Draft, members: &[Member], what: &str) -> Vec<ShownEdit> {
-    let field = match what {
-        "ratings" => "rating",
-        "plays" => "play_count",
-        other => other,
-    };
-    let mut out = Vec::new();
-    for (member, draft) in members.iter().zip(&draft.members) {
-        let wanted = |name: &str| field == "all" || field == name;
-        for edit in draft.edits.fields.iter().filter(|edit| wanted(edit.field.name)) {
-            out.push(ShownEdit {
-                library: member.label.clone(),
-                what: edit.item.to_string(),
-                field: edit.field.name.to_owned(),
-                old: json(edit.old.as_ref()),
-                new: json(edit.new.as_ref()),
-            });
-        }
-        if wanted("playlists") {
-            let lists = draft.edits.collections.iter();
-            out.extend(lists.map(|edit| shown_list(&member.label, edit)));
-        }
-    }
-    out
-}
-
-fn shown_list(library: &str, edit: &CollectionEdit) -> ShownEdit {
-    let natives = |entries: &[segue_model::NativeId]| -> Json {
-        entries.iter().map(|native| Json::from(native.to_string())).collect()
-    };
-    let (what, old, new) = match edit {
-        CollectionEdit::Create { name, entries, .. } => {
-            (name.to_string(), Json::Null, natives(entries))
-        }
-        CollectionEdit::Rename { old, new, .. } => {
-            (old.to_string(), Json::from(&**old), Json::from(&**new))
-        }
-        CollectionEdit::Reorder { id, old, new } => (id.to_string(), natives(old), natives(new)),
-        CollectionEdit::Remove { id, old } => (id.to_string(), natives(old), Json::Null),
-    };
-    ShownEdit { library: library.to_owned(), what, field: "playlist".into(), old, new }
 }

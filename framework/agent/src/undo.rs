@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use segue_document::revert;
+use segue_document::{Record, Write, resolve, revert};
 use segue_model::{BaseCollection, BaseItem, DocumentId, LinkId, OperationId};
 use segue_store::{OperationLink, OperationRow};
 use segue_translator::Revision;
@@ -74,7 +74,7 @@ fn take_back(
         let changed = inverse(agent, document.id, row.id, &operation, &mut kept)?;
         crate::settle::persist(agent, &operation, &changed)?;
     }
-    let mut restored = restore(agent, row, number, &operation)?;
+    let mut restored = restore(agent, row, number, &operation, &mut kept)?;
     turn_links(agent, row.n, number, &operation)?;
     let mut report = bring_in_step(agent, &operation, progress)?;
     for found in &mut report.libraries {
@@ -104,7 +104,8 @@ fn inverse(
         let Some(step) = shards.step(entry.shard, &entry.hash)? else { continue };
         let many = step.touched.len() > 16;
         let now = if many { shards.records(entry.shard)? } else { BTreeMap::new() };
-        let mut writes = Writes::new();
+        let heads = shards.heads(entry.shard);
+        let (mut writes, mut sides) = (Writes::new(), Vec::new());
         for id in step.touched {
             let before = shards.record_or_empty(&id, &step.before)?;
             let after = shards.record(&id, Some(&step.after))?;
@@ -112,7 +113,8 @@ fn inverse(
                 Some(record) => record.clone(),
                 None => shards.record(&id, None)?,
             };
-            let (made, left) = revert(&before, &after, &now, operation.id);
+            let (mut made, left) = revert(&before, &after, &now, operation.id);
+            made.retain(|write| !reopens(&mut sides, &before, write));
             let title = crate::report::title(&now);
             kept.extend(left.into_iter().map(|what| format!("{title}: {what}")));
             if !made.is_empty() {
@@ -120,8 +122,28 @@ fn inverse(
             }
         }
         shards.commit(entry.shard, None, operation.id, operation.time, &writes)?;
+        // As if nobody had seen the other: so they compete again.
+        for side in sides {
+            shards.commit(entry.shard, Some(&heads), operation.id, operation.time, &side)?;
+        }
     }
     Ok(shards.into_changed())
+}
+
+/// Whether `write` goes back to values that competed; each becomes a write on a side of its own.
+fn reopens(sides: &mut Vec<Writes>, before: &Record, write: &Write) -> bool {
+    let Write::Register { name, .. } = write else { return false };
+    let candidates = resolve::register(before, name);
+    if !candidates.is_conflict() {
+        return false;
+    }
+    sides.resize_with(sides.len().max(candidates.0.len()), Writes::new);
+    for (side, candidate) in sides.iter_mut().zip(candidates.0) {
+        let link = candidate.links.first().copied();
+        let value = Write::Compete { name: name.clone(), value: candidate.value, link };
+        side.entry(before.id).or_default().push(value);
+    }
+    true
 }
 
 /// Brings back the files that are still as the operation left them.
@@ -130,6 +152,7 @@ fn restore(
     row: &OperationRow,
     number: i64,
     operation: &Operation,
+    kept: &mut Vec<String>,
 ) -> Result<Vec<Found>, Failure> {
     let mut out = Vec::new();
     let mut turned = links::turned(&agent.home.store, row.n, Turn::Linked)?;
@@ -146,17 +169,23 @@ fn restore(
         };
         let revision = library.revision()?;
         let folder = agent.home.backup_folder(backup);
-        if link.after.as_ref() != Some(&revision.0) || !folder.exists() {
+        // The base of a link that ends or begins here is kept for the way back.
+        let keep = turned.contains(&link.link);
+        let untouched = link.after.as_ref() == Some(&revision.0) && folder.exists();
+        if !untouched && !keep {
             continue;
         }
         let name = format!("{number}/{}", link.link);
-        let made = crate::backup::make(&agent.home.backup_folder(&name), &*library)
-            .and_then(|_| library.restore(&Revision(revision.0.clone()), &folder));
+        let backup = agent.home.backup_folder(&name);
+        let made = if untouched {
+            crate::backup::make(&backup, &*library)
+                .and_then(|_| library.restore(&Revision(revision.0.clone()), &folder))
+                .map(|restored| (restored, link.written, 0))
+        } else {
+            write_back(&*library, &folder, &backup)
+        };
         match made {
-            Ok(restored) => {
-                let count = link.written;
-                // The base of a link that ends or begins here is kept for the way back.
-                let keep = turned.contains(&link.link);
+            Ok((restored, count, left)) => {
                 rebase(agent, &known, &*library, &restored, keep, |tx| {
                     tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
                     Ok(tx.put_operation_link(&OperationLink {
@@ -168,20 +197,45 @@ fn restore(
                         written: count,
                     })?)
                 })?;
+                if left > 0 {
+                    kept.push(format!("{}: {left} values that were changed since", known.app));
+                }
                 out.push(outcome(&known.app, LibraryState::Written, count, None));
             }
-            Err(error) => {
-                let state = match error.kind {
-                    segue_translator::ErrorKind::Busy | segue_translator::ErrorKind::Stale => {
-                        LibraryState::Waiting
-                    }
-                    _ => LibraryState::Failed,
-                };
-                out.push(outcome(&known.app, state, 0, Some(error.to_string())));
-            }
+            Err(error) => out.push(not_taken_back(&known.app, &error)),
         }
     }
     Ok(out)
+}
+
+fn not_taken_back(app: &str, error: &segue_translator::Error) -> Found {
+    use segue_translator::ErrorKind;
+    let state = match error.kind {
+        ErrorKind::Busy | ErrorKind::Stale => LibraryState::Waiting,
+        _ => LibraryState::Failed,
+    };
+    outcome(app, state, 0, Some(error.to_string()))
+}
+
+/// Takes back, edit by edit, what was written after the backup in `folder`. Returns the new state,
+/// how many edits that were, and how many values were changed since and stay.
+fn write_back(
+    library: &dyn segue_translator::Library,
+    folder: &std::path::Path,
+    backup: &std::path::Path,
+) -> Result<(Revision, u64, usize), segue_translator::Error> {
+    let (catalog, reading) = segue_translator::Collector::collect(library)?;
+    let written = crate::inverse::kept(folder, library.capabilities().schema)?;
+    let (back, left) = crate::inverse::inverse(&written.unwrap_or_default(), &catalog);
+    crate::backup::make(backup, library)?;
+    crate::inverse::keep(backup, &back)?;
+    if back.is_empty() {
+        return Ok((reading.revision, 0, left));
+    }
+    let written = library.write(&reading.revision, &back)?;
+    let refused = written.refused.len();
+    let made = back.len().saturating_sub(refused) as u64;
+    Ok((written.revision, made, left + refused))
 }
 
 fn outcome(library: &str, state: LibraryState, written: u64, reason: Option<String>) -> Found {

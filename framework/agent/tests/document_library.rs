@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use segue_agent::command::{LibrarySpec, LibraryState, PassReport, Request, Response};
-use segue_agent::{Agent, Quiet, Segue, World, registry};
+use segue_agent::{Agent, Quiet, Segue, World};
+use segue_memory::{Kind, Memory, Store};
+use segue_model::{Collection, Item, Value, music};
 use segue_translator::{Idle, Place};
 
 /// A world without apps running, whose clock and randomness count up.
@@ -23,7 +25,7 @@ fn world(home: &Path, seed: u64) -> World {
         }),
         host: Arc::new(Idle),
         place: Place::new(home, std::collections::BTreeMap::new()),
-        translators: registry::translators(),
+        translators: vec![Arc::new(Memory(Kind::Exact))],
         device: "test".into(),
     };
     let documents = Segue::new(world.clone());
@@ -57,54 +59,80 @@ fn sync(agent: &mut Agent) -> PassReport {
     pass(agent, Request::Sync { libraries: Vec::new(), dry_run: false, yes: false })
 }
 
-fn strawberry(folder: &Path) -> PathBuf {
-    let fixture = "../../translators/strawberry/fixtures/1.0.14/strawberry.db";
-    let path = folder.join("strawberry.db");
-    std::fs::create_dir_all(folder).expect("a folder");
-    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture), &path).expect("a copy");
-    let mut mode = std::fs::metadata(&path).expect("a file").permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o644);
-    std::fs::set_permissions(&path, mode).expect("a mode");
+/// A library of three songs, as its app made it.
+fn library(folder: &Path) -> PathBuf {
+    Store::create(Kind::Exact, folder).expect("a library");
+    Store::edit(Kind::Exact, folder, |catalog| {
+        catalog.items = ["a", "b", "c"].map(song).into();
+        catalog.collections.push(Collection {
+            id: "list".into(),
+            kind: &music::PLAYLIST,
+            name: "List".into(),
+            parent: None,
+            entries: vec!["/m/a".into(), "/m/b".into(), "/m/a".into()],
+            rule: None,
+        });
+    })
+    .expect("an edit");
     folder.to_owned()
 }
 
-/// Rates a song by its title, as the app would.
-fn rate(folder: &Path, rating: f64) {
-    let database = rusqlite::Connection::open(folder.join("strawberry.db")).expect("a database");
-    let sql = "UPDATE songs SET rating = ?1 WHERE title = 'Lantern Row'";
-    assert_eq!(database.execute(sql, [rating]).expect("an update"), 1);
+fn song(name: &str) -> Item {
+    let path = format!("/m/{name}");
+    let mut item = Item::new(path.as_str());
+    item.location = Some(path.as_str().into());
+    item.fields.set(&music::TITLE, Value::text(name));
+    item.fields.set(&music::DURATION, Value::Int(60_000));
+    item.fields.set(&music::PLAY_COUNT, Value::Int(3));
+    item
 }
 
-fn rating(folder: &Path) -> f64 {
-    let database = rusqlite::Connection::open(folder.join("strawberry.db")).expect("a database");
-    let sql = "SELECT rating FROM songs WHERE title = 'Lantern Row'";
-    database.query_row(sql, [], |row| row.get(0)).expect("a song")
+/// What a person does in the app.
+fn rate(folder: &Path, rating: i64) {
+    Store::edit(Kind::Exact, folder, |catalog| {
+        catalog.items[0].fields.set(&music::RATING, Value::Int(rating));
+        catalog.items[1].fields.set(&music::PLAY_COUNT, Value::Int(5));
+        catalog.collections[0].entries.push("/m/c".into());
+    })
+    .expect("an edit");
+}
+
+/// Rating of the first song, plays of the second, length of the list.
+fn shown(folder: &Path) -> (Option<i64>, Option<i64>, usize) {
+    let catalog = Store::open(Kind::Exact, folder).expect("a library").catalog();
+    let number = |index: usize, field| catalog.items[index].fields.value(field)?.as_int();
+    let list = catalog.collections[0].entries.len();
+    (number(0, &music::RATING), number(1, &music::PLAY_COUNT), list)
 }
 
 #[test]
 fn a_document_is_linked_to_another_as_a_library() {
     let temp = tempfile::tempdir().expect("a folder");
-    let (here, there) = (strawberry(&temp.path().join("a")), strawberry(&temp.path().join("b")));
+    let (here, there) = (library(&temp.path().join("a")), library(&temp.path().join("b")));
     let first_home = temp.path().join("first");
     let mut first = Agent::open_in(&first_home, world(temp.path(), 1)).expect("an agent");
-    link(&mut first, vec![spec("strawberry", &here)]);
+    link(&mut first, vec![spec("memory-exact", &here)]);
     let mut second =
         Agent::open_in(&temp.path().join("second"), world(temp.path(), 2)).expect("an agent");
-    let report = link(&mut second, vec![spec("segue", &first_home), spec("strawberry", &there)]);
+    let report = link(&mut second, vec![spec("segue", &first_home), spec("memory-exact", &there)]);
     assert!(report.libraries.iter().all(|found| found.state == LibraryState::Unchanged));
     assert_eq!(sync(&mut second).operation, None, "equal libraries are quiet at once");
 
-    rate(&there, 0.9);
+    rate(&there, 90);
     let report = sync(&mut second);
     assert_eq!(report.conflicts, 0);
     sync(&mut first);
-    assert!((rating(&here) - 0.9).abs() < 1e-9, "through two documents into the other library");
+    assert_eq!(
+        shown(&here),
+        (Some(90), Some(5), 4),
+        "through two documents into the other library"
+    );
     assert_eq!(sync(&mut second).operation, None);
 
     pass(&mut second, Request::Undo { operation: None });
     sync(&mut first);
-    assert!(rating(&here) < 0.0, "unrated again, in both");
-    assert!(rating(&there) < 0.0);
+    assert_eq!(shown(&here), (None, Some(3), 3), "taken back, in both");
+    assert_eq!(shown(&there), (None, Some(3), 3));
     assert_eq!(sync(&mut second).operation, None);
     assert_eq!(sync(&mut first).operation, None);
 }

@@ -1,8 +1,9 @@
 //! The replicated document: automerge shards, and what their values mean.
 //!
 //! A document is 256 automerge documents, chosen by the first byte of an id. A shard is a flat set
-//! of keys (see [`key`]); a [`Record`] is all keys of one id, decoded; [`resolve`] says what value a
-//! field has. Writing goes through [`Shard::commit`], which returns raw changes for the signed log.
+//! of keys (`<id>/<what>[/<element>]`); a [`Record`] is all keys of one id, decoded; [`resolve`] says
+//! what value a field has. Writing goes through [`Shard::commit`], which returns raw changes for the
+//! signed log.
 //! This crate does no IO, reads no clock and draws no random number, and knows nothing of apps.
 //!
 //! Invariants: this is the only crate that names automerge. Merging is automerge's; what competing

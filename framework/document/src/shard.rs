@@ -391,7 +391,7 @@ fn decode(record: &mut Record, key: &Key, value: Option<&ScalarValue>) {
         }
         (Key::Counter(name, link), _) => {
             if let Some(parts) = text().and_then(encode::text_counter) {
-                // Only its link writes it, and only upwards: of two states the larger is later.
+                // Only its own link counts here: of two concurrent states the larger knows more.
                 let links = record.counters.entry(name.clone()).or_default();
                 let is = links.entry(*link).or_insert(parts);
                 *is = (is.0.max(parts.0), is.1.max(parts.1));

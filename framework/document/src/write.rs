@@ -28,6 +28,15 @@ pub enum Write {
         /// The link whose app set it, or `None` for a person.
         link: Option<LinkId>,
     },
+    /// Writes a register also if that is what it shows: several, each at the same state, compete.
+    Compete {
+        /// The field.
+        name: String,
+        /// The value; `None` clears.
+        value: Option<Value>,
+        /// The link whose app set it, or `None` for a person.
+        link: Option<LinkId>,
+    },
     /// Raises a maximum.
     Raise(String, i64),
     /// Sets a maximum, also downwards or (`None`) away: only to settle or undo.
@@ -120,7 +129,10 @@ fn effect(record: &Record, write: &Write, op: OperationId) -> Option<(Key, Optio
             });
             (Key::Member(*link), Some(value))
         }
-        Write::Register { name, value, link } => register(record, name, value.as_ref(), *link, op)?,
+        Write::Register { name, value, .. } if shows(record, name, value.as_ref()) => return None,
+        Write::Register { name, value, link } | Write::Compete { name, value, link } => {
+            register(record, name, value.as_ref(), *link, op)
+        }
         Write::Raise(name, to) if record.maxima.get(name).is_none_or(|is| is < to) => {
             (Key::Field(Rule::Max, name.clone()), Some(ScalarValue::Int(*to)))
         }
@@ -180,11 +192,7 @@ fn register(
     value: Option<&Value>,
     link: Option<LinkId>,
     operation: OperationId,
-) -> Option<(Key, Option<ScalarValue>)> {
-    let is = resolve::register(record, name);
-    if !is.is_conflict() && is.winner() == value {
-        return None;
-    }
+) -> (Key, Option<ScalarValue>) {
     let named = record
         .origins
         .iter()
@@ -193,5 +201,11 @@ fn register(
         .collect();
     let register = Register { value: value.cloned(), named, link, operation };
     let text = ScalarValue::Str(encode::register_text(&register).into());
-    Some((Key::Field(Rule::Register, name.to_owned()), Some(text)))
+    (Key::Field(Rule::Register, name.to_owned()), Some(text))
+}
+
+/// Whether a register has this value and no other.
+fn shows(record: &Record, name: &str, value: Option<&Value>) -> bool {
+    let is = resolve::register(record, name);
+    !is.is_conflict() && is.winner() == value
 }

@@ -21,6 +21,7 @@ pub fn pair(vanished: &[&Item], arrived: &[&Item]) -> Vec<(usize, usize)> {
             .filter_map(|(key, from)| Some((((*from)?), ((*right.get(key)?)?))))
             .collect();
         found.sort_unstable();
+        found.retain(|(from, to)| !other_song(vanished[*from], arrived[*to]));
         for (from, to) in found {
             (taken.0[from], taken.1[to]) = (true, true);
             pairs.push((from, to));
@@ -64,6 +65,17 @@ fn tags(item: &Item) -> Option<String> {
     Some(fields.iter().map(|field| text_key(value(field))).collect::<Vec<_>>().join("\u{1f}"))
 }
 
+/// Whether the tags say that a file of the same name is another song: `01.mp3` of another album. A
+/// title alone, or all but the title, may have been corrected on the way.
+fn other_song(from: &Item, to: &Item) -> bool {
+    let differs = |field| match (from.fields.value(field), to.fields.value(field)) {
+        (Some(old), Some(new)) => text_key(Some(old)) != text_key(Some(new)),
+        _ => false,
+    };
+    differs(&music::MB_RECORDING)
+        || (differs(&music::TITLE) && (differs(&music::ARTIST) || differs(&music::ALBUM)))
+}
+
 /// The file's own name and its length.
 fn file_name(item: &Item) -> Option<String> {
     let path = item.location.as_ref()?.as_bytes();
@@ -95,5 +107,29 @@ mod tests {
         assert_eq!(pair(&gone, &new), [(0, 0), (2, 2), (1, 1)]);
         gone.push(&twin);
         assert_eq!(pair(&gone, &new), [(0, 0), (1, 1)], "two candidates are none");
+    }
+
+    #[test]
+    fn f10_another_song_in_a_file_of_the_same_name_inherits_nothing() {
+        let on = |path, title, album: &str| {
+            let mut item = song(path, title, 180_000);
+            item.fields.set(&music::ALBUM, Value::text(album));
+            item
+        };
+        let old = on("/a/01.mp3", "one", "first");
+        assert_eq!(pair(&[&old], &[&on("/b/01.mp3", "two", "second")]), []);
+        assert_eq!(pair(&[&old], &[&on("/b/01.mp3", "One", "first")]), [(0, 0)]);
+        assert_eq!(pair(&[&old], &[&on("/b/01.mp3", "one", "second")]), [(0, 0)]);
+        let mut artist = on("/b/01.mp3", "two", "first");
+        assert_eq!(pair(&[&old], &[&artist]), [(0, 0)]);
+        artist.fields.set(&music::ARTIST, Value::list(["y"]));
+        assert_eq!(pair(&[&old], &[&artist]), []);
+        let recording = |item: &Item, id: &str| {
+            let mut item = item.clone();
+            item.fields.set(&music::MB_RECORDING, Value::text(id));
+            item
+        };
+        let (old, new) = (recording(&old, "x"), recording(&on("/b/01.mp3", "one", "second"), "y"));
+        assert_eq!(pair(&[&old], &[&new]), []);
     }
 }

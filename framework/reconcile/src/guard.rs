@@ -81,24 +81,53 @@ impl Tally {
         self.0.iter().filter(|(_, count)| count.changed > 0).map(|(batch, count)| (batch, *count))
     }
 
-    /// The batches over budget. `spent` says how many of a kind already passed since a person last
+    /// The batches over budget, by the given limits. `spent` says how many of a kind already passed since a person last
     /// confirmed: many small accidents are one large one.
-    pub fn over_budget(&self, spent: &dyn Fn(&Batch) -> u64) -> Vec<(Batch, Count)> {
+    pub fn over_budget(
+        &self,
+        budgets: &Budgets,
+        spent: &dyn Fn(&Batch) -> u64,
+    ) -> Vec<(Batch, Count)> {
         self.iter()
-            .filter(|(batch, count)| exceeds(batch, count.changed, count.total, spent(batch)))
+            .filter(|(batch, count)| budgets.exceeded(batch, *count, spent(batch)))
             .map(|(batch, count)| (batch.clone(), count))
             .collect()
     }
 }
 
-/// Never a ratio alone: a library of three may lose one, one of 100,000 may not lose 5 %.
-fn exceeds(batch: &Batch, changed: u64, total: u64, spent: u64) -> bool {
-    let sum = changed.saturating_add(spent);
-    // What was there when the person last confirmed.
-    let whole = total.saturating_add(spent);
-    match batch {
-        Batch::Additions => sum > 1_000 && sum.saturating_mul(2) > whole,
-        _ => (sum > 20 && sum.saturating_mul(20) > whole) || (changed >= 10 && changed >= total),
+/// How much may change before a person is asked. Never a ratio alone: a library of three may lose
+/// one, one of 100,000 may not lose 5 %.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budgets {
+    /// Losses above this share, in percent, and above `losses`, are held.
+    pub loss_percent: u64,
+    /// See `loss_percent`.
+    pub losses: u64,
+    /// Losing everything is held from this many on.
+    pub everything: u64,
+    /// Additions above this share, in percent, and above `additions`, are held.
+    pub addition_percent: u64,
+    /// See `addition_percent`.
+    pub additions: u64,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self { loss_percent: 5, losses: 20, everything: 10, addition_percent: 50, additions: 1_000 }
+    }
+}
+
+impl Budgets {
+    fn exceeded(&self, batch: &Batch, count: Count, spent: u64) -> bool {
+        let sum = count.changed.saturating_add(spent);
+        // What was there when the person last confirmed.
+        let whole = count.total.saturating_add(spent);
+        let share = |percent: u64| u128::from(sum) * 100 > u128::from(whole) * u128::from(percent);
+        if *batch == Batch::Additions {
+            return sum > self.additions && share(self.addition_percent);
+        }
+        let everything = count.changed >= self.everything && count.changed >= count.total;
+        (sum > self.losses && share(self.loss_percent)) || everything
     }
 }
 
@@ -116,7 +145,7 @@ mod tests {
         let mut tally = Tally::default();
         tally.add(batch.clone(), changed);
         tally.total(batch, total);
-        !tally.over_budget(&|_| spent).is_empty()
+        !tally.over_budget(&Budgets::default(), &|_| spent).is_empty()
     }
 
     #[test]

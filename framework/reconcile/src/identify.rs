@@ -17,7 +17,7 @@ use crate::LinkView;
 /// Lengths of the same recording as two apps state them differ by at most this.
 const DURATION_MS_MAX: u64 = 2_000;
 
-/// Lengths of the same file that is stated in whole seconds by one of them differ by less.
+/// Lengths of the same file, stated in whole seconds by one of them, differ by at most this.
 const SECOND_MS: u64 = 1_000;
 
 /// More questions than this help nobody.

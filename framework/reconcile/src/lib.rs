@@ -3,7 +3,7 @@
 //! The agent reads libraries and loads shards; this crate decides. [`identify`] binds native ids to
 //! items, [`arrival`] recognises what moved, [`lift`] turns an app's edits into writes of the
 //! document, [`project`] turns a record into edits of an app, [`list`] does both for collections,
-//! and [`guard`] stops what looks like an accident.
+//! [`guard`] stops what looks like an accident, and a [`policy`] withholds.
 //!
 //! Invariants: nothing here does IO, reads a clock or draws a random number, so every plan can be
 //! made again from the same inputs. Nothing here merges values: edits are committed at what the app
@@ -14,6 +14,7 @@ pub mod guard;
 pub mod identify;
 pub mod lift;
 pub mod list;
+pub mod policy;
 pub mod project;
 mod view;
 

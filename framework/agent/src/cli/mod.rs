@@ -20,7 +20,7 @@ mod waiting;
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -51,6 +51,22 @@ pub fn main(apps: &[&str], run: &mut Run<'_>) -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
     let output = Output { out: &mut out, err: &mut err, form: Form::default() };
     Session { world, apps, output, run }.main(&words).into()
+}
+
+/// Where a command line prints.
+pub struct Streams<'a> {
+    /// What was asked for.
+    pub out: &'a mut dyn Write,
+    /// Everything else.
+    pub err: &'a mut dyn Write,
+}
+
+/// Runs one command line as if no terminal watched and no variable were set; returns its exit
+/// code. `words` begin with the program's name.
+pub fn run(words: &[OsString], apps: &[&str], streams: Streams<'_>, run: &mut Run<'_>) -> u8 {
+    let Streams { out, err } = streams;
+    let output = Output { out, err, form: Form::default() };
+    Session { world: World::default(), apps, output, run }.main(words) as u8
 }
 
 /// What the environment says.

@@ -194,7 +194,7 @@ fn log(summary: &str) -> Vec<LogRow> {
         state: "done".into(),
     };
     vec![
-        LogRow { undoes: Some(9), ..row(10, "undo", "took back 1 edit") },
+        LogRow { undoes: Some(9), ..row(10, "undo", "took back op 9") },
         LogRow { undone_by: Some(10), ..row(9, "resolve", "settled 1 value") },
         LogRow { state: "partly".into(), ..row(8, "sync", summary) },
         LogRow { plan: Some("k7q".into()), ..row(1, "apply", "linked rhythmbox, strawberry") },

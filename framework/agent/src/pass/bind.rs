@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use segue_document::shard_of;
-use segue_model::{BaseItem, Item, ItemId, LinkId, Location, NativeId, OperationId};
+use segue_model::{Availability, BaseItem, Item, ItemId, LinkId, Location, NativeId, OperationId};
 use segue_reconcile::arrival;
 use segue_reconcile::guard::{Batch, Tally, looks_rebuilt};
 use segue_reconcile::identify::{self, Evidence, Known, Party, Question, Rung};
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::draft::Sight;
 use super::{Member, MemberDraft, Pass};
 use crate::failure::Failure;
+use crate::reading::has_use;
 
 /// What binding found out beside the bindings.
 pub(super) struct Bound {
@@ -23,7 +24,8 @@ pub(super) struct Bound {
 pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound, Failure> {
     let mut arrived: Vec<Vec<Item>> = Vec::new();
     for (index, member) in members.iter_mut().enumerate() {
-        arrived.push(sort_differences(pass, index, member));
+        let moved = moved_from_missing(pass, member)?;
+        arrived.push(sort_differences(pass, index, member, moved));
     }
     if arrived.iter().all(Vec::is_empty) {
         return Ok(Bound { questions: Vec::new(), matched: Vec::new() });
@@ -63,17 +65,26 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
 }
 
 /// Sorts out what changed, moved, vanished; returns what is left to identify.
-fn sort_differences(pass: &mut Pass<'_>, index: usize, member: &mut Member) -> Vec<Item> {
+fn sort_differences(
+    pass: &mut Pass<'_>,
+    index: usize,
+    member: &mut Member,
+    moved: Vec<(BaseItem, Item)>,
+) -> Vec<Item> {
     let Some(difference) = member.difference.as_mut() else { return Vec::new() };
+    let used = difference.used;
     let mut changed = std::mem::take(&mut difference.changed);
     let mut vanished = std::mem::take(&mut difference.vanished);
     let mut arrived = std::mem::take(&mut difference.arrived);
     let draft = &mut pass.drafts[index];
+    for (from, to) in moved {
+        draft.add(from.item, Sight::Beside(from, to));
+    }
     for (from, to) in moves(&mut vanished, &mut arrived) {
         draft.moved.insert(from.held.id.clone(), to.id.clone());
         draft.add(from.item, Sight::Again(from, to));
     }
-    draft.rebuilt = rebuilt(&changed);
+    draft.rebuilt = rebuilt(used, &changed);
     let frame = pass.frame;
     let mut tally = Tally::default();
     count_blanks(member, draft, &changed, &mut tally);
@@ -98,7 +109,6 @@ fn sort_differences(pass: &mut Pass<'_>, index: usize, member: &mut Member) -> V
         }
     }
     if draft.holds(&Batch::Additions) {
-        draft.refused_additions = true;
         arrived.clear();
     }
     for (base, now) in changed.drain(..) {
@@ -112,6 +122,41 @@ fn sort_differences(pass: &mut Pass<'_>, index: usize, member: &mut Member) -> V
         draft.add(item, sight);
     }
     arrived
+}
+
+/// Takes what an app lists anew, while it still lists it as missing in its old place, out of what
+/// arrived. Both places then belong to one item.
+fn moved_from_missing(
+    pass: &Pass<'_>,
+    member: &mut Member,
+) -> Result<Vec<(BaseItem, Item)>, Failure> {
+    let schema = member.capabilities.schema;
+    let Some(difference) = member.difference.as_mut() else { return Ok(Vec::new()) };
+    if member.pairing || difference.arrived.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now: HashMap<&NativeId, Availability> =
+        difference.changed.iter().map(|(_, now)| (&now.id, now.availability)).collect();
+    let (mut missing, mut there) = (Vec::new(), HashSet::new());
+    let mut cursor = pass.frame.store.base_cursor(member.row.id)?;
+    while let Some(raw) = cursor.next()? {
+        let base = raw.decode(schema)?;
+        let held = now.get(&base.held.id).copied().unwrap_or(base.held.availability);
+        if base.gone {
+        } else if held == Availability::Missing {
+            missing.push(base);
+        } else {
+            there.insert(base.item);
+        }
+    }
+    missing.retain(|base| !there.contains(&base.item));
+    let (mut arrived, ghosts): (Vec<Item>, Vec<Item>) = std::mem::take(&mut difference.arrived)
+        .into_iter()
+        .partition(|item| item.availability == Availability::Present);
+    let moved = moves(&mut missing, &mut arrived);
+    arrived.extend(ghosts);
+    difference.arrived = arrived;
+    Ok(moved)
 }
 
 /// Takes the pairs of one thing that moved out of both lists.
@@ -140,15 +185,17 @@ fn moves(vanished: &mut Vec<BaseItem>, arrived: &mut Vec<Item>) -> Vec<(BaseItem
     moved
 }
 
-/// What people did with items: everything but tags.
-fn has_use(item: &Item) -> bool {
-    item.fields.iter().any(|(field, _)| !field.descriptive && field.name != "added_at")
-}
-
-fn rebuilt(changed: &[(BaseItem, Item)]) -> bool {
-    let had = changed.iter().filter(|(base, _)| !base.gone && has_use(&base.held));
-    let lost = had.clone().filter(|(_, now)| !has_use(now)).count();
-    looks_rebuilt(had.count() as u64, lost as u64)
+/// Whether nearly everything that people did with the library is gone at once: the app made it anew
+/// from the files.
+fn rebuilt(used: u64, changed: &[(BaseItem, Item)]) -> bool {
+    let known = changed.iter().filter(|(base, _)| !base.gone);
+    let count = |lost: bool| {
+        let turned =
+            |(base, now): &&(BaseItem, Item)| has_use(&base.held) == lost && has_use(now) != lost;
+        known.clone().filter(turned).count() as u64
+    };
+    let (lost, gained) = (count(true), count(false));
+    looks_rebuilt(used.saturating_sub(gained).saturating_add(lost), lost)
 }
 
 fn count_blanks(

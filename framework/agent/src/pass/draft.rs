@@ -20,6 +20,8 @@ pub(crate) enum Sight {
     Changed(BaseItem, Item),
     /// It moved, or came back, or the app rebuilt its library: what it lost on the way is no edit.
     Again(BaseItem, Item),
+    /// It moved, and the app still lists the old place too, as missing.
+    Beside(BaseItem, Item),
     /// A person removed it from the app.
     Dropped(BaseItem),
     /// The app no longer lists it and its file is missing.
@@ -42,7 +44,7 @@ impl Work {
             Some(BaseItem { item: self.item, held, shown: self.shown.clone(), gone })
         };
         match &self.sight {
-            Sight::New(now) => (None, row(now.clone(), false)),
+            Sight::New(now) | Sight::Beside(_, now) => (None, row(now.clone(), false)),
             Sight::Changed(base, now) | Sight::Again(base, now) => {
                 let moved = base.held.id != now.id;
                 let held = super::items::restore_frozen(draft, &base.held, now);
@@ -84,8 +86,6 @@ pub(crate) struct MemberDraft {
     pub(crate) moved: HashMap<NativeId, NativeId>,
     /// Native ids that the library no longer lists.
     pub(crate) absent: HashSet<NativeId>,
-    /// Items that came and are not let in.
-    pub(crate) refused_additions: bool,
     /// Fields whose loss is held, by item: neither lifted nor written.
     pub(crate) frozen: HashMap<NativeId, BTreeSet<&'static str>>,
     /// What the library had been shown after its lift.
@@ -141,7 +141,8 @@ impl MemberDraft {
     /// Compares a tally with the budgets; what is over budget is held, the rest will be spent.
     pub(crate) fn judge(&mut self, frame: &Frame<'_>, member: &Member, tally: &Tally) {
         let spent = |batch: &Batch| super::spent(frame, member.row.id, batch);
-        let over = if frame.confirmed { Vec::new() } else { tally.over_budget(&spent) };
+        let over =
+            if frame.confirmed { Vec::new() } else { tally.over_budget(&frame.budgets, &spent) };
         for (batch, count) in tally.iter() {
             if over.iter().all(|(held, _)| held != batch) {
                 self.tally.add(batch.clone(), count.changed);

@@ -12,7 +12,7 @@ use segue_translator::Capabilities;
 use super::draft::{Sight, Work};
 use super::{Member, MemberDraft, Pass};
 use crate::failure::Failure;
-use crate::shards::Records;
+use crate::shards::{Records, Shards};
 
 /// For more items than this, a whole shard is decoded instead of searched for each.
 const SCAN_MIN: usize = 16;
@@ -62,8 +62,9 @@ fn lift_work(
             };
             let empty = || Cow::Owned(Record { id: item.item.0, ..Record::default() });
             let record = record.unwrap_or_else(empty);
+            let others = others(&mut pass.shards, member, item)?;
             let (operation, draft) = (pass.frame.operation, &pass.drafts[index]);
-            let made = writes_of(operation, member, draft, item, &record, &twins);
+            let made = writes_of(operation, member, draft, item, &record, &twins, others);
             if !matches!(item.sight, Sight::New(_)) {
                 lifts += made.iter().filter(|write| is_edit(write)).count() as u64;
             }
@@ -96,9 +97,20 @@ fn seen_at(sight: &Sight, shown: Option<&Heads>) -> Option<Heads> {
         Sight::New(_) => None,
         Sight::Changed(base, _)
         | Sight::Again(base, _)
+        | Sight::Beside(base, _)
         | Sight::Dropped(base)
         | Sight::Gone(base) => base.shown.as_ref().or(shown).cloned(),
     }
+}
+
+/// Whether anybody else still has an item that the app dropped: now, not when the app was shown it,
+/// because two apps may drop it in one pass.
+fn others(shards: &mut Shards<'_>, member: &Member, work: &Work) -> Result<bool, Failure> {
+    if !matches!(work.sight, Sight::Dropped(_)) {
+        return Ok(true);
+    }
+    let links = shards.record(&work.item.0, None)?.member_links();
+    Ok(links.into_iter().any(|link| link != member.row.id))
 }
 
 fn writes_of(
@@ -108,6 +120,7 @@ fn writes_of(
     work: &Work,
     record: &Record,
     twins: &HashMap<ItemId, Vec<Twin<'_>>>,
+    others: bool,
 ) -> Vec<Write> {
     let view = member.view();
     let frozen = |base: &Item, now: &Item| restore_frozen(draft, base, now);
@@ -121,14 +134,13 @@ fn writes_of(
             let seen = lift::Seen::Changed { base: &base.held, now: &now };
             lift::item(&view, record, seen, &[], operation)
         }
-        Sight::Again(base, now) => {
+        Sight::Again(base, now) | Sight::Beside(base, now) => {
             let now = frozen(&base.held, now);
             let seen = lift::Seen::Again { base: &base.held, now: &now };
             lift::item(&view, record, seen, &[], operation)
         }
         Sight::Dropped(_) => {
             let mut writes = lift::item(&view, record, lift::Seen::Dropped, &[], operation);
-            let others = record.member_links().into_iter().any(|link| link != view.link);
             if !others {
                 writes.push(Write::Delete);
             }
@@ -309,11 +321,15 @@ fn project_shard(
     records: &Records,
     joined: &HashMap<[u8; 16], Record>,
 ) -> Result<(), Failure> {
+    let policy = pass.frame.policy;
     let draft = &pass.drafts[index];
     let (mut edits, mut overridden, mut is_pending) = (Vec::new(), Vec::new(), false);
     for row in rows_of_shard(pass, index, member, shard)? {
         let record = joined.get(&row.item.0).or_else(|| records.get(&row.item.0));
         let Some(record) = record.filter(|record| record.live.is_some()) else { continue };
+        if policy.restricts() && !policy.may_hold(member.row.id, record) {
+            continue;
+        }
         let names = draft.frozen.get(&row.held.id);
         let frozen = |name: &str| names.is_some_and(|names| names.contains(name));
         let made = project::item(&member.view(), record, &row.held, &frozen);
@@ -364,7 +380,7 @@ fn rows_of_shard<'p>(
     let mut replaced: BTreeSet<&[u8]> = BTreeSet::new();
     for work in work {
         match &work.sight {
-            Sight::New(now) => rows.push(row(work, now)),
+            Sight::New(now) | Sight::Beside(_, now) => rows.push(row(work, now)),
             Sight::Changed(base, now) | Sight::Again(base, now) => {
                 replaced.insert(base.held.id.as_bytes());
                 rows.push(row(work, now));

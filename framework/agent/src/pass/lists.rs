@@ -6,48 +6,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use segue_document::{Origin, Record, Weight, Write, resolve};
 use segue_model::{
     BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId, Location,
-    NativeId, OperationId, Value,
+    NativeId, Value,
 };
 use segue_reconcile::guard::{Batch, Tally};
 use segue_reconcile::identify::Question;
 use segue_reconcile::list::{self, Bindings};
 use segue_translator::{Access, CollectionSupport};
-use sha2::{Digest, Sha256};
 
-use super::draft::{ListPlan, Sight};
+use super::bindings::{Known, Settled, known};
+use super::draft::ListPlan;
+use super::ids::{entry_ids, fresh_id};
 use super::{LISTS, Member, Pass};
 use crate::failure::Failure;
 use crate::shards::Records;
-
-/// The bindings of one member that its collections need.
-#[derive(Default)]
-struct Known {
-    items: HashMap<NativeId, ItemId>,
-    natives: HashMap<ItemId, NativeId>,
-    /// Natives whose item moved in this pass: their absence from a list is no removal.
-    moved: HashSet<NativeId>,
-}
-
-impl Bindings for Known {
-    fn native(&self, item: ItemId) -> Option<NativeId> {
-        self.natives.get(&item).filter(|native| !self.moved.contains(*native)).cloned()
-    }
-    fn item(&self, native: &NativeId) -> Option<ItemId> {
-        self.items.get(native).copied()
-    }
-}
-
-/// The same bindings with what moved in its new place: for writing.
-struct Settled<'a>(&'a Known);
-
-impl Bindings for Settled<'_> {
-    fn native(&self, item: ItemId) -> Option<NativeId> {
-        self.0.natives.get(&item).cloned()
-    }
-    fn item(&self, native: &NativeId) -> Option<ItemId> {
-        self.0.item(native)
-    }
-}
 
 /// One collection's lift, before the guards judge.
 struct Lifted {
@@ -191,10 +162,6 @@ fn changed(
         let value = now.rule.clone().map(Value::Text);
         lifted.writes.push(Write::Register { name: "rule".into(), value, link });
     }
-    if base.held.parent != now.parent {
-        let value = now.parent.as_ref().map(|parent| Value::text(parent.to_string()));
-        lifted.writes.push(Write::Register { name: "parent".into(), value, link });
-    }
     let replaces = (base.held.id != now.id).then(|| base.held.id.clone());
     Ok(assemble(id, at, now, lifted, replaces))
 }
@@ -250,7 +217,9 @@ fn commit(
     member: &Member,
     lifted: Lifted,
 ) -> Result<(), Failure> {
-    if lifted.removed > 0 && pass.drafts[index].holds(&Batch::ListRemovals) {
+    // A library that seems to have lost most of its items did not lose its lists on purpose.
+    let held = [Batch::ListRemovals, Batch::Removals];
+    if lifted.removed > 0 && held.iter().any(|batch| pass.drafts[index].holds(batch)) {
         // Neither lifted nor written; the base stays, so that it is found again.
         let id = CollectionId(lifted.id);
         for base in member.base_collections.iter().filter(|base| base.collection == id) {
@@ -401,7 +370,10 @@ pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Fai
     let records = pass.shards.records(LISTS)?;
     let wanted = listed_items(&records);
     for (index, member) in members.iter().enumerate().filter(|(index, _)| due[*index]) {
-        let known = known(pass, index, member, &wanted)?;
+        let mut known = known(pass, index, member, &wanted)?;
+        for item in super::withheld(pass, member, &wanted)? {
+            known.natives.remove(&item);
+        }
         project_member(pass, index, member, members, &records, &Settled(&known));
     }
     Ok(())
@@ -504,101 +476,15 @@ fn shown_name(
             && other.origins.contains_key(&member.row.id)
             && name_of(other).as_ref() == Some(&name)
     });
+    // Who takes part in this pass must not decide: a library that is away renames nothing.
+    let marked = |held: &&str| held.starts_with(&format!("{name} (")) && held.ends_with(')');
+    if let Some(held) = held.filter(marked).filter(|_| at_home) {
+        return held.to_owned();
+    }
     let from = members.iter().find(|other| record.origins.contains_key(&other.row.id));
     match (at_home, from) {
         (true, Some(from)) => format!("{name} ({})", from.capabilities.app),
         (true, None) => format!("{name} (2)"),
         (false, _) => name,
     }
-}
-
-/// The bindings that the member's collections, and the items in `wanted`, need.
-fn known(
-    pass: &Pass<'_>,
-    index: usize,
-    member: &Member,
-    wanted: &BTreeSet<ItemId>,
-) -> Result<Known, Failure> {
-    let draft = &pass.drafts[index];
-    let now = member.difference.iter().flat_map(|difference| &difference.collections);
-    let held = member.base_collections.iter().map(|base| &base.held);
-    let natives: HashSet<&NativeId> =
-        now.chain(held).flat_map(|collection| &collection.entries).collect();
-    let moved = draft.moved.values().cloned().collect();
-    let mut known = Known { moved, ..Known::default() };
-    let mut learn = |native: &NativeId, item: ItemId| {
-        let component = pass.same.component(&item);
-        let any_wanted =
-            || component.is_some_and(|all| all.iter().any(|item| wanted.contains(item)));
-        let named = natives.contains(native) || known.moved.contains(native);
-        if !named && !wanted.contains(&item) && !any_wanted() {
-            return;
-        }
-        known.items.insert(native.clone(), item);
-        known.natives.insert(item, native.clone());
-        for other in component.into_iter().flatten() {
-            known.natives.entry(*other).or_insert_with(|| native.clone());
-        }
-    };
-    for work in draft.work.values().flatten() {
-        match &work.sight {
-            Sight::New(now) | Sight::Changed(_, now) | Sight::Again(_, now) => {
-                learn(&now.id, work.item);
-            }
-            Sight::Dropped(_) | Sight::Gone(_) => {}
-        }
-    }
-    if !member.pairing {
-        pass.frame.store.bindings(member.row.id, |native, item, gone| {
-            let native = NativeId::new(native);
-            let left = draft.absent.contains(&native) || draft.moved.contains_key(&native);
-            if !gone && !left {
-                learn(&native, item);
-            }
-            std::ops::ControlFlow::Continue(())
-        })?;
-    }
-    Ok(known)
-}
-
-/// A collection's id: random, yet the same when the plan is made again.
-fn fresh_id(operation: OperationId, member: &Member, now: &Collection) -> CollectionId {
-    let mut id = [0; 16];
-    id.copy_from_slice(&digest(b"segue collection v1\0", operation, member, &now.id, 0)[..16]);
-    id[0] = LISTS;
-    // The document's own record is all zeros.
-    id[15] |= 1;
-    CollectionId(id)
-}
-
-/// Ids for new entries of one collection.
-fn entry_ids<'a>(
-    operation: OperationId,
-    native: &'a NativeId,
-    member: &'a Member,
-) -> impl FnMut() -> EntryId + 'a {
-    let mut count = 0;
-    move || {
-        count += 1;
-        let mut id = [0; 8];
-        let digest = digest(b"segue entry v1\0", operation, member, native, count);
-        id.copy_from_slice(&digest[..8]);
-        EntryId(id)
-    }
-}
-
-fn digest(
-    tag: &[u8],
-    operation: OperationId,
-    member: &Member,
-    native: &NativeId,
-    count: u64,
-) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update(tag);
-    hasher.update(operation.0);
-    hasher.update(member.row.id.0);
-    hasher.update(count.to_le_bytes());
-    hasher.update(native.as_bytes());
-    hasher.finalize().into()
 }

@@ -7,24 +7,29 @@
 //! Invariant: the same libraries, the same store and the same operation id make the same draft.
 
 mod bind;
+mod bindings;
 mod draft;
+mod ids;
 mod items;
 mod lists;
 mod member;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_document::{COLLECTION_SHARD, DOCUMENT_RECORD, SAME_AS};
 use segue_model::{DocumentId, ItemId, LinkId, OperationId};
-use segue_reconcile::guard::Batch;
+use segue_reconcile::guard::{Batch, Budgets};
 use segue_reconcile::identify::{Question, Rung};
+use segue_reconcile::policy::Policy;
 use segue_store::Reader;
 
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::shards::{Changed, Shards};
 
-pub(crate) use draft::{ListPlan, MemberDraft};
+pub(crate) use draft::{ListPlan, MemberDraft, Sight};
 pub(crate) use member::Member;
 
 /// What a pass needs beside its members.
@@ -34,6 +39,10 @@ pub(crate) struct Frame<'a> {
     pub(crate) actor: [u8; 16],
     pub(crate) operation: OperationId,
     pub(crate) time: i64,
+    /// How much may change before a person is asked.
+    pub(crate) budgets: Budgets,
+    /// What libraries may be given.
+    pub(crate) policy: &'a dyn Policy,
     /// A person confirmed: guards let everything pass.
     pub(crate) confirmed: bool,
     /// Whether a file is there; asked only for items that an app no longer lists.
@@ -152,6 +161,24 @@ impl SameAs {
 pub(crate) fn edge(a: ItemId, b: ItemId) -> String {
     let (small, large) = if a < b { (a, b) } else { (b, a) };
     format!("{small}.{large}")
+}
+
+/// What the policy withholds of a set of items, from one library.
+fn withheld(
+    pass: &mut Pass<'_>,
+    member: &Member,
+    items: &BTreeSet<ItemId>,
+) -> Result<BTreeSet<ItemId>, Failure> {
+    let mut withheld = BTreeSet::new();
+    if pass.frame.policy.restricts() {
+        for item in items {
+            let record = pass.shards.record(&item.0, None)?;
+            if !pass.frame.policy.may_hold(member.row.id, &record) {
+                withheld.insert(*item);
+            }
+        }
+    }
+    Ok(withheld)
 }
 
 /// Whether a link's base says that a person let a batch pass.

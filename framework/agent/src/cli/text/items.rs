@@ -43,7 +43,8 @@ pub(super) fn trace(trace: &Trace) -> Page {
     }
     let heading = format!("  {}   {}\n", title(&trace.title), short_id(&trace.item));
     let page = Page::of(heading + &table.lines(4));
-    match trace.fields.iter().find(|row| !row.shown) {
+    // The parts of a sum are no opinions: what nobody wrote in one operation cannot be settled.
+    match trace.fields.iter().find(|row| !row.shown && row.operation.is_some()) {
         Some(other) => {
             let (item, field) = (short_id(&trace.item), shell_word(&other.field));
             let keep = trace.fields.iter().filter(|row| row.field == other.field);
@@ -54,7 +55,7 @@ pub(super) fn trace(trace: &Trace) -> Page {
             };
             page.then("Settle it:", format!("segue resolve {item} {field} {choice}"))
         }
-        None => page,
+        None => page.then("What was done:", "segue log"),
     }
 }
 

@@ -54,7 +54,6 @@ pub(super) fn log(rows: &[LogRow]) -> Page {
 fn remarks(row: &LogRow) -> String {
     let parts = [
         row.plan.as_ref().map(|plan| format!("plan {plan}")),
-        row.undoes.map(|operation| format!("took back op {operation}")),
         row.undone_by.map(|operation| format!("taken back by op {operation}")),
         Some(&row.state).filter(|state| *state != "done").cloned(),
     ];

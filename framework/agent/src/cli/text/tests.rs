@@ -257,7 +257,7 @@ fn status() {
 #[test]
 fn log() {
     assert_snapshot!(sample_of("log"), @r"
-      op 10   2026-11-21 18:41 UTC   took back 1 edit               took back op 9
+      op 10   2026-11-21 18:41 UTC   took back op 9
       op 9    2026-11-21 18:40 UTC   settled 1 value                taken back by op 10
       op 8    2026-11-21 18:39 UTC   Blue in Green — Miles Davis    partly
       op 1    2026-11-21 18:32 UTC   linked rhythmbox, strawberry   plan k7q
