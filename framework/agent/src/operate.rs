@@ -131,8 +131,10 @@ fn put_link(
         Some(difference) => difference.reading.revision.0.clone(),
         None => member.revision.0.clone(),
     };
-    // What is held is not in the base: only reading again finds it for the person who lets it pass.
-    row.revision = plan.held.is_empty().then_some(revision);
+    // What is held is not in the base: only reading again finds it, when a person lets it pass.
+    // What waits may be behind although nobody wrote since: an app that reset its own count.
+    let waits = member.waits().is_some() && !plan.edits.is_empty();
+    row.revision = (plan.held.is_empty() && !waits).then_some(revision);
     if operation.confirmed {
         row.confirmed_at = operation.time;
     }
@@ -281,7 +283,7 @@ fn lower(
     let (copies, written) = match made {
         Ok(made) => made,
         Err(error) => {
-            clear_intent(home, number, member.row.id)?;
+            give_up(home, number, member.row.id)?;
             let (state, reason) = match error.kind {
                 ErrorKind::Busy | ErrorKind::Stale => (LibraryState::Waiting, error.to_string()),
                 _ => (LibraryState::Failed, format!("{error}; {}", error.kind.hint())),
@@ -303,9 +305,13 @@ fn lower(
     Ok(Found { backup: copies, ..found(member, plan, state, count, reason) })
 }
 
-fn clear_intent(home: &mut Home, number: i64, link: LinkId) -> Result<(), Failure> {
+/// Nothing was written: the next pass compares the whole library again.
+fn give_up(home: &mut Home, number: i64, link: LinkId) -> Result<(), Failure> {
     let tx = home.store.transaction()?;
     tx.clear_intent(number, link)?;
+    if let Some(row) = tx.link(link)? {
+        tx.put_link(&segue_store::LinkRow { revision: None, ..row })?;
+    }
     Ok(tx.commit()?)
 }
 

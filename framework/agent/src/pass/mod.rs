@@ -111,11 +111,15 @@ impl<'a> Pass<'a> {
         Ok(Self { frame, shards, drafts, same, conflicts, questions })
     }
 
-    /// Shards that changed since the member was shown them, or in which the member has work.
+    /// Shards that changed since the member was shown them, or in which the member has work; all of
+    /// them where the last pass left something unwritten, which it says by forgetting the revision.
     fn due(&self, index: usize, member: &Member) -> BTreeSet<u8> {
         let draft = &self.drafts[index];
         let behind = self.shards.written().into_iter().filter(|shard| {
-            draft.shown(member, *shard).is_none_or(|heads| *heads != self.shards.heads(*shard))
+            member.row.revision.is_none()
+                || draft
+                    .shown(member, *shard)
+                    .is_none_or(|heads| *heads != self.shards.heads(*shard))
         });
         behind.chain(draft.work.keys().copied()).collect()
     }
