@@ -162,6 +162,12 @@ fn changed(
         let value = now.rule.clone().map(Value::Text);
         lifted.writes.push(Write::Register { name: "rule".into(), value, link });
     }
+    if !lifted.writes.is_empty() && name_of(&pass.shards.record(&id, None)?).is_none() {
+        // What was taken back meanwhile comes back whole: an edit tells its kind and name again.
+        let value = Some(Value::text(now.name.clone()));
+        lifted.writes.push(Write::Kind(now.kind.name.to_owned()));
+        lifted.writes.push(Write::Register { name: "name".into(), value, link });
+    }
     let replaces = (base.held.id != now.id).then(|| base.held.id.clone());
     Ok(assemble(id, at, now, lifted, replaces))
 }
