@@ -310,6 +310,11 @@ fn rebase_lists(
             .position(|now| now.id == base.held.id)
             .or_else(|| free.iter().position(|now| now.entries == base.held.entries));
         let Some(found) = found.map(|index| free.remove(index)) else { continue };
+        if found.entries == base.held.entries {
+            // As it was: the way back did not touch it, and what it shows is known.
+            out.push(BaseCollection { held: found.clone(), ..base.clone() });
+            continue;
+        }
         let Some(record) = records.get(&base.collection.0) else { continue };
         let mut entries = Vec::new();
         let mut natives = Vec::new();
