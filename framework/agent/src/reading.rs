@@ -26,6 +26,8 @@ pub(crate) struct Difference {
     pub(crate) collections: Vec<Collection>,
     /// How many items the library lists.
     pub(crate) items: u64,
+    /// How many items the base has.
+    pub(crate) base: u64,
     /// How many items people did something with: everything but tags.
     pub(crate) used: u64,
     /// How many items have each field.
@@ -80,7 +82,9 @@ struct Merge<'s> {
 impl Merge<'_> {
     fn next_base(&mut self) -> Result<Option<BaseItem>, StoreError> {
         let Some(base) = &mut self.base else { return Ok(None) };
-        base.next()?.map(|raw| raw.decode(self.schema)).transpose()
+        let next = base.next()?.map(|raw| raw.decode(self.schema)).transpose()?;
+        self.out.base += u64::from(next.is_some());
+        Ok(next)
     }
 
     fn take(&mut self, mut item: Item) -> Result<(), StoreError> {
@@ -92,6 +96,7 @@ impl Merge<'_> {
                     Some(raw) if raw.native == item.id.as_bytes() => {
                         if !raw.gone && raw.packed == pack(&item) {
                             base.next()?;
+                            self.out.base += 1;
                             return Ok(());
                         }
                         Some(std::cmp::Ordering::Equal)

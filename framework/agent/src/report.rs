@@ -153,8 +153,11 @@ pub(crate) fn plan(
     names: &Names,
     id: String,
 ) -> Result<PlanReport, Failure> {
-    let libraries: Vec<LibraryPlan> =
-        members.iter().zip(&draft.members).map(|(member, plan)| library(member, plan)).collect();
+    let libraries: Vec<LibraryPlan> = members
+        .iter()
+        .zip(&draft.members)
+        .map(|(member, plan)| library(store, member, plan))
+        .collect::<Result<_, _>>()?;
     let held = members.iter().zip(&draft.members).flat_map(|(m, d)| held(&m.label, d)).collect();
     let matched: u64 = draft.matched.iter().map(|(_, count)| count).sum();
     let examples = draft.conflicts.values().flat_map(|found| &found.examples).take(3);
@@ -165,7 +168,7 @@ pub(crate) fn plan(
         }
     }
     conflict_examples.sort_by(|a, b| (&a.title, &a.item).cmp(&(&b.title, &b.item)));
-    let listed: u64 = members.iter().map(Member::items).sum();
+    let listed: u64 = libraries.iter().map(|library| library.items).sum();
     Ok(PlanReport {
         plan: id,
         libraries,
@@ -201,7 +204,7 @@ pub(crate) fn held(library: &str, draft: &MemberDraft) -> Vec<HeldBatch> {
         .collect()
 }
 
-fn library(member: &Member, draft: &MemberDraft) -> LibraryPlan {
+fn library(store: &Reader, member: &Member, draft: &MemberDraft) -> Result<LibraryPlan, Failure> {
     let mut growth: BTreeMap<&str, i64> = BTreeMap::new();
     for edit in draft.edits.fields.iter().filter(|edit| edit.field.rule == Rule::Counter) {
         let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_int).unwrap_or(0);
@@ -214,7 +217,7 @@ fn library(member: &Member, draft: &MemberDraft) -> LibraryPlan {
     let made: Vec<u64> = made.collect();
     let mut fields = counts(&draft.edits);
     fields.retain(|(name, _)| name != "playlists");
-    LibraryPlan {
+    Ok(LibraryPlan {
         library: member.label.clone(),
         running: member.running.is_some(),
         waits: member.waits(),
@@ -222,7 +225,7 @@ fn library(member: &Member, draft: &MemberDraft) -> LibraryPlan {
         adds: 0,
         removes: 0,
         collections: draft.edits.collections.len() as u64,
-        items: member.items(),
+        items: member.items(store)?,
         only_here: draft.only_here.len() as u64,
         fields,
         growth: growth.into_iter().map(|(name, by)| (name.to_owned(), by)).collect(),
@@ -231,5 +234,5 @@ fn library(member: &Member, draft: &MemberDraft) -> LibraryPlan {
         lacking_entries: draft.lacking,
         lifts: draft.lifts,
         cannot_hold: member.capabilities.cannot_hold.iter().map(|&s| s.to_owned()).collect(),
-    }
+    })
 }

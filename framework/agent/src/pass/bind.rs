@@ -72,7 +72,7 @@ fn sort_differences(
     moved: Vec<(BaseItem, Item)>,
 ) -> Vec<Item> {
     let Some(difference) = member.difference.as_mut() else { return Vec::new() };
-    let used = difference.used;
+    let (used, base_len) = (difference.used, difference.base);
     let mut changed = std::mem::take(&mut difference.changed);
     let mut vanished = std::mem::take(&mut difference.vanished);
     let mut arrived = std::mem::take(&mut difference.arrived);
@@ -92,10 +92,10 @@ fn sort_differences(
         .into_iter()
         .partition(|base| base.gone || !base.held.location.as_ref().is_some_and(frame.present));
     tally.add(Batch::Removals, dropped.len() as u64);
-    tally.total(Batch::Removals, member.base_len);
+    tally.total(Batch::Removals, base_len);
     if !member.pairing {
         tally.add(Batch::Additions, arrived.len() as u64);
-        tally.total(Batch::Additions, member.base_len);
+        tally.total(Batch::Additions, base_len);
     }
     draft.judge(frame, member, &tally);
     draft.absent.extend(gone.iter().chain(&dropped).map(|base| base.held.id.clone()));

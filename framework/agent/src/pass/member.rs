@@ -28,7 +28,6 @@ pub(crate) struct Member {
     /// How it differs from the base; `None` if it is as it was when it was read last.
     pub(crate) difference: Option<Difference>,
     pub(crate) base_collections: Vec<BaseCollection>,
-    pub(crate) base_len: u64,
     /// What the library was shown, by shard.
     pub(crate) heads: BTreeMap<u8, Heads>,
 }
@@ -71,9 +70,8 @@ impl Member {
     ) -> Result<Self, Failure> {
         let capabilities = library.capabilities();
         let revision = library.revision().map_err(Failure::Library)?;
-        let base_len = store.base_len(row.id)?;
         let base_collections = store.base_collections(row.id, capabilities.schema)?;
-        let pairing = base_len == 0 && base_collections.is_empty();
+        let pairing = base_collections.is_empty() && store.base_cursor(row.id)?.peek()?.is_none();
         let mut member = Self {
             heads: store.link_heads(row.id)?,
             running: library.running(),
@@ -82,7 +80,6 @@ impl Member {
             pairing,
             difference: None,
             base_collections,
-            base_len,
             library,
             revision,
             row,
@@ -127,8 +124,11 @@ impl Member {
     }
 
     /// How many items the library lists.
-    pub(crate) fn items(&self) -> u64 {
-        self.difference.as_ref().map_or(self.base_len, |difference| difference.items)
+    pub(crate) fn items(&self, store: &Reader) -> Result<u64, Failure> {
+        match &self.difference {
+            Some(difference) => Ok(difference.items),
+            None => Ok(store.base_len(self.row.id)?),
+        }
     }
 }
 
