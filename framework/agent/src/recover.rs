@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use segue_model::{
-    BaseCollection, Catalog, ChangeSet, Collection, CollectionEdit, CollectionId, EntryId, LinkId,
-    NativeId,
+    BaseCollection, Catalog, ChangeSet, Collection, CollectionEdit, CollectionId, EntryId,
+    FieldEdit, LinkId, NativeId, Rule, Value,
 };
 use segue_store::{Intent, LinkRow, Tx};
 use segue_translator::Collector;
@@ -49,14 +49,17 @@ fn settle_fields(
     changes: &ChangeSet,
     catalog: &Catalog,
 ) -> Result<(), Failure> {
-    let now = |edit: &segue_model::FieldEdit| {
-        catalog.item(&edit.item).map(|item| item.fields.value(edit.field).cloned())
+    let now = |edit: &FieldEdit| catalog.item(&edit.item).map(|item| item.fields.value(edit.field));
+    // Counts and dates of play only grow: one beyond ours was ours before the user played on.
+    let reached = |is: Option<&Value>, edit: &FieldEdit| match edit.field.rule {
+        Rule::Counter | Rule::Max => is.is_some() && is >= edit.new.as_ref(),
+        Rule::Register | Rule::Set => is == edit.new.as_ref(),
     };
-    let count = |wanted: &dyn Fn(&segue_model::FieldEdit) -> bool| {
+    let count = |wanted: &dyn Fn(&FieldEdit) -> bool| {
         changes.fields.iter().filter(|edit| wanted(edit)).count()
     };
-    let new = count(&|edit| now(edit).as_ref() == Some(&edit.new));
-    let old = count(&|edit| now(edit).as_ref() == Some(&edit.old));
+    let new = count(&|edit| now(edit).is_some_and(|is| reached(is, edit)));
+    let old = count(&|edit| now(edit).is_some_and(|is| is == edit.old.as_ref()));
     if new <= old {
         return Ok(());
     }

@@ -25,7 +25,7 @@ pub(crate) fn undo(
     progress: &dyn Progress,
 ) -> Result<PassReport, Failure> {
     let operations = agent.home.store.operations()?;
-    let open = |row: &&OperationRow| row.undone_by.is_none() && row.undoes.is_none();
+    let open = |row: &&OperationRow| row.undone_by.is_none() && row.kind != "undo";
     let row = match number {
         Some(number) => operations.iter().find(|row| row.n == number),
         None => operations.iter().rev().find(open),

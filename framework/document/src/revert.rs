@@ -83,6 +83,11 @@ impl Reverted {
             .collect();
         for link in links {
             match (before.origins.get(&link), after.origins.get(&link)) {
+                // A collection keeps its name: an edit that nobody had seen may bring it back.
+                (None, Some(_)) if after.kind.is_some() => {
+                    self.writes.push(Write::Member(link, None));
+                    continue;
+                }
                 (None, Some(_)) => {
                     self.writes.push(Write::Forget(link));
                     continue;

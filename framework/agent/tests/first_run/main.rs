@@ -215,3 +215,26 @@ fn undo_takes_back_what_still_stands_in_a_library_that_was_changed_since() {
 fn entry<'a>(library: &'a str, text: &str) -> &'a str {
     library.split("</entry>").find(|entry| entry.contains(text)).unwrap()
 }
+
+#[test]
+fn undo_and_redo_go_back_and_forth() {
+    let desk = Desk::new();
+    let original = desk.contents();
+    desk.link();
+    let linked = desk.contents();
+    for _ in 0..2 {
+        assert_eq!(desk.run(&["undo"]).code, 0);
+        assert!(rhythmbox(desk.contents()) == rhythmbox(original.clone()), "undone");
+        assert_eq!(desk.run(&["redo"]).code, 0);
+        assert!(rhythmbox(desk.contents()) == rhythmbox(linked.clone()), "redone");
+        assert!(desk.run(&["sync"]).err.contains("nothing to do"));
+    }
+}
+
+/// Rhythmbox's files.
+fn rhythmbox(
+    mut files: std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>,
+) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
+    files.retain(|path, _| path.to_string_lossy().contains("rhythmbox/"));
+    files
+}
