@@ -87,7 +87,7 @@ impl Library for Songs {
                 sink.item(item)?;
             }
         }
-        Ok(Reading { revision, roots: Vec::new(), read_only: read_only(&root), losses })
+        Ok(Reading { revision, read_only: read_only(&root), losses, ..Reading::default() })
     }
 
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {

@@ -65,6 +65,8 @@ pub struct Reading {
     pub roots: Vec<Location>,
     /// Why the library must not be written, such as an unknown schema version.
     pub read_only: Option<String>,
+    /// The file that holds the collections is not there: what is missing was not removed.
+    pub collections_missing: bool,
     /// What could not be carried.
     pub losses: Vec<Loss>,
 }

@@ -69,7 +69,8 @@ impl Library for Open {
             catalog.items.into_iter().try_for_each(|item| sink.item(item))?;
         }
         catalog.collections.into_iter().try_for_each(|one| sink.collection(one))?;
-        Ok(Reading { revision, roots: document.roots(), read_only: document.read_only(), losses })
+        let (roots, read_only) = (document.roots(), document.read_only());
+        Ok(Reading { revision, roots, read_only, losses, ..Reading::default() })
     }
 
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {

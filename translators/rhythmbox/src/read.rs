@@ -31,6 +31,7 @@ pub(crate) fn read(files: &Files, bounds: Bounds, sink: &mut dyn Sink) -> Result
     let mut reading = Reading { revision: contents.revision.clone(), ..Reading::default() };
     let body = text(&files.library, &contents.library)?;
     let items = items(files, bounds, body, &mut reading)?;
+    reading.collections_missing = contents.playlists.is_none();
     let collections = match &contents.playlists {
         Some(bytes) => collections(files, bounds, bytes, &items, &mut reading.losses)?,
         None => Vec::new(),

@@ -88,6 +88,7 @@ impl Library for Database {
             roots: contents.roots,
             read_only: contents.read_only.or_else(|| unfinished.map(Into::into)),
             losses: contents.losses,
+            ..Reading::default()
         })
     }
 

@@ -84,7 +84,8 @@ fn lift_member(
         bound.insert(base.collection);
         out.push(changed(pass, index, member, base, now, known)?);
     }
-    let forgive = member.pairing || pass.drafts[index].rebuilt;
+    let missing = member.difference.as_ref().is_some_and(|d| d.reading.collections_missing);
+    let forgive = member.pairing || missing || pass.drafts[index].rebuilt;
     for base in pairs.vanished {
         let writes = if forgive {
             Vec::new()

@@ -217,6 +217,24 @@ fn entry<'a>(library: &'a str, text: &str) -> &'a str {
 }
 
 #[test]
+fn f01_a_missing_playlist_file_removes_no_playlist() {
+    let desk = Desk::new();
+    desk.link();
+    let before = desk.contents();
+    let playlists = desk.rhythmdb().with_file_name("playlists.xml");
+    fs::remove_file(&playlists).unwrap();
+    let ran = desk.run(&["sync"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let strawberry = |files: &std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>| {
+        files.iter().find(|(path, _)| path.ends_with("strawberry.db")).unwrap().1.clone()
+    };
+    assert!(strawberry(&desk.contents()) == strawberry(&before), "Strawberry lost a list");
+    let text = fs::read_to_string(&playlists).unwrap();
+    assert!(text.contains("Road Trip"), "{text}");
+    assert!(desk.run(&["sync"]).err.contains("nothing to do"));
+}
+
+#[test]
 fn undo_and_redo_go_back_and_forth() {
     let desk = Desk::new();
     let original = desk.contents();
