@@ -51,9 +51,9 @@ fn settle_fields(
 ) -> Result<(), Failure> {
     let now = |edit: &FieldEdit| catalog.item(&edit.item).map(|item| item.fields.value(edit.field));
     // Counts and dates of play only grow: one beyond ours was ours before the user played on.
-    let reached = |is: Option<&Value>, edit: &FieldEdit| match edit.field.rule {
-        Rule::Counter | Rule::Max => is.is_some() && is >= edit.new.as_ref(),
-        Rule::Register | Rule::Set => is == edit.new.as_ref(),
+    let reached = |is: Option<&Value>, edit: &FieldEdit| {
+        let grew = matches!(edit.field.rule, Rule::Counter | Rule::Max) && edit.new > edit.old;
+        is == edit.new.as_ref() || (grew && is > edit.new.as_ref())
     };
     let count = |wanted: &dyn Fn(&FieldEdit) -> bool| {
         changes.fields.iter().filter(|edit| wanted(edit)).count()
