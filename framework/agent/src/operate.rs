@@ -143,14 +143,18 @@ fn put_link(
 
 fn put_base(tx: &Tx<'_>, member: &Member, plan: &MemberDraft) -> Result<(), Failure> {
     let link = member.row.id;
-    for work in plan.work.values().flatten() {
-        let (old, new) = work.outcome(plan);
+    // What goes first: a place that one song left may be another's. And in the order of the table,
+    // which then grows at its end.
+    let mut rows = Vec::new();
+    for (old, new) in plan.work.values().flatten().map(|work| work.outcome(plan)) {
         if let Some(old) = old {
             tx.remove_base_item(link, old)?;
         }
-        if let Some(new) = new {
-            tx.put_base_item(link, &new)?;
-        }
+        rows.extend(new);
+    }
+    rows.sort_unstable_by(|a, b| a.held.id.cmp(&b.held.id));
+    for row in &rows {
+        tx.put_base_item(link, row)?;
     }
     for base in &plan.overridden {
         if !plan.pending.contains(&segue_document::shard_of(&base.item.0)) {

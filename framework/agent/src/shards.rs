@@ -23,6 +23,8 @@ pub(crate) struct Shards<'s> {
     actor: [u8; 16],
     known: BTreeMap<u8, Heads>,
     loaded: BTreeMap<u8, Loaded>,
+    /// Shards that are done with.
+    released: BTreeMap<u8, Released>,
     /// A shard in which nothing was written yet: copying it is cheaper than making another.
     empty: Shard,
 }
@@ -36,10 +38,20 @@ struct Loaded {
     changes: Vec<RawChange>,
 }
 
+/// What is left of a changed shard that is done with: an automerge document takes many times its
+/// changes' memory.
+struct Released {
+    heads: Heads,
+    log_len: u64,
+    changes: Vec<RawChange>,
+    /// The shard as its cache, if that is due.
+    saved: Option<Vec<u8>>,
+}
+
 /// What became of the shards: to be persisted, or dropped if it was only a plan.
 pub(crate) struct Changed {
     document: DocumentId,
-    shards: Vec<(u8, Loaded)>,
+    shards: BTreeMap<u8, Released>,
 }
 
 impl<'s> Shards<'s> {
@@ -50,24 +62,34 @@ impl<'s> Shards<'s> {
     ) -> Result<Self, Failure> {
         let known = reader.heads(&document)?;
         let empty = Shard::create(actor)?;
-        Ok(Self { reader, document, actor, known, loaded: BTreeMap::new(), empty })
+        let (loaded, released) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { reader, document, actor, known, loaded, released, empty })
     }
 
     /// The state of a shard, without loading it.
     pub(crate) fn heads(&self, index: u8) -> Heads {
-        match self.loaded.get(&index) {
-            Some(loaded) => loaded.shard.heads(),
-            None => self.known.get(&index).cloned().unwrap_or_else(|| self.empty.heads()),
+        if let Some(loaded) = self.loaded.get(&index) {
+            return loaded.shard.heads();
         }
+        let released = self.released.get(&index).map(|released| &released.heads);
+        released.or_else(|| self.known.get(&index)).cloned().unwrap_or_else(|| self.empty.heads())
     }
 
     /// Shards in which anything was ever written.
     pub(crate) fn written(&self) -> Vec<u8> {
         let changed = self.loaded.iter().filter(|(_, loaded)| !loaded.changes.is_empty());
-        let mut all: Vec<u8> = self.known.keys().copied().chain(changed.map(|(i, _)| *i)).collect();
+        let changed = changed.map(|(index, _)| index).chain(self.released.keys());
+        let mut all: Vec<u8> = self.known.keys().chain(changed).copied().collect();
         all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// Whether anything was ever written in a shard.
+    pub(crate) fn is_written(&self, index: u8) -> bool {
+        self.known.contains_key(&index)
+            || self.released.contains_key(&index)
+            || self.loaded.get(&index).is_some_and(|loaded| !loaded.changes.is_empty())
     }
 
     /// All records of a shard.
@@ -110,14 +132,15 @@ impl<'s> Shards<'s> {
         Ok(committed)
     }
 
-    /// Commits writes of somebody who has seen `records`, which are all that the shard has now.
+    /// Commits writes of somebody who has seen `records`, which are all that the shard has now, and
+    /// all that it has afterwards.
     pub(crate) fn commit_seen(
         &mut self,
         index: u8,
-        records: &Records,
+        records: &mut Records,
         operation: OperationId,
         time: i64,
-        writes: &BTreeMap<[u8; 16], Vec<Write>>,
+        writes: BTreeMap<[u8; 16], Vec<Write>>,
     ) -> Result<Option<Committed>, Failure> {
         let loaded = self.load(index)?;
         let committed = loaded.shard.commit_seen(records, operation, time, writes)?;
@@ -127,27 +150,50 @@ impl<'s> Shards<'s> {
         Ok(committed)
     }
 
-    /// Forgets a shard that was only read, to keep memory small.
+    /// Forgets a shard, to keep memory small; if it is needed again it is made again.
     pub(crate) fn release(&mut self, index: u8) {
-        if self.loaded.get(&index).is_some_and(|loaded| loaded.changes.is_empty()) {
-            self.loaded.remove(&index);
+        if let Some(loaded) = self.loaded.remove(&index)
+            && !loaded.changes.is_empty()
+        {
+            self.released.insert(index, loaded.release());
         }
     }
 
     /// What was changed.
-    pub(crate) fn into_changed(self) -> Changed {
-        let shards = self.loaded.into_iter().filter(|(_, loaded)| !loaded.changes.is_empty());
-        Changed { document: self.document, shards: shards.collect() }
+    pub(crate) fn into_changed(mut self) -> Changed {
+        let loaded: Vec<u8> = self.loaded.keys().copied().collect();
+        for index in loaded {
+            self.release(index);
+        }
+        Changed { document: self.document, shards: self.released }
     }
 
     fn load(&mut self, index: u8) -> Result<&mut Loaded, Failure> {
         if !self.loaded.contains_key(&index) {
-            let loaded = open(self.reader, &self.document, index, self.actor, &self.empty)?;
+            let mut loaded = open(self.reader, &self.document, index, self.actor, &self.empty)?;
+            if let Some(released) = self.released.remove(&index) {
+                let changes: Vec<_> = released.changes.iter().map(|c| c.bytes.clone()).collect();
+                loaded.shard.apply(&changes)?;
+                loaded.changes = released.changes;
+            }
             self.loaded.insert(index, loaded);
         }
         self.loaded.get_mut(&index).ok_or_else(|| {
             Failure::refused("a shard was lost while it was loaded", "run the command again")
         })
+    }
+}
+
+impl Loaded {
+    fn release(self) -> Released {
+        let log_len = self.log_len + self.changes.len() as u64;
+        let is_due = log_len - self.cached_len >= CACHE_LAG_MAX;
+        Released {
+            heads: self.shard.heads(),
+            log_len,
+            saved: is_due.then(|| self.shard.save()),
+            changes: self.changes,
+        }
     }
 }
 
@@ -159,7 +205,7 @@ impl Changed {
 
     /// The state of each changed shard.
     pub(crate) fn heads(&self) -> BTreeMap<u8, Heads> {
-        self.shards.iter().map(|(index, loaded)| (*index, loaded.shard.heads())).collect()
+        self.shards.iter().map(|(index, shard)| (*index, shard.heads.clone())).collect()
     }
 
     /// Appends the changes, signed, and brings the caches up to date.
@@ -169,8 +215,8 @@ impl Changed {
         key: &DeviceKey,
         operation: OperationId,
     ) -> Result<(), StoreError> {
-        for (index, loaded) in &self.shards {
-            for change in &loaded.changes {
+        for (index, shard) in &self.shards {
+            for change in &shard.changes {
                 tx.append(&LogEntry {
                     document: self.document,
                     shard: *index,
@@ -181,12 +227,10 @@ impl Changed {
                     raw: change.bytes.clone(),
                 })?;
             }
-            let heads = loaded.shard.heads();
-            let log_len = loaded.log_len + loaded.changes.len() as u64;
-            if log_len - loaded.cached_len >= CACHE_LAG_MAX {
-                tx.put_shard(&self.document, *index, &heads, &loaded.shard.save(), log_len)?;
+            if let Some(saved) = &shard.saved {
+                tx.put_shard(&self.document, *index, &shard.heads, saved, shard.log_len)?;
             }
-            tx.put_heads(&self.document, *index, &heads)?;
+            tx.put_heads(&self.document, *index, &shard.heads)?;
         }
         Ok(())
     }

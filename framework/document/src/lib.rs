@@ -13,6 +13,7 @@ mod encode;
 mod error;
 mod export;
 mod key;
+mod learn;
 mod position;
 mod record;
 pub mod resolve;

@@ -11,11 +11,10 @@ use automerge::hydrate;
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{
     ActorId, Automerge, Change, ChangeHash as Hash, LoadOptions, ObjId, ObjType, PatchAction,
-    PatchLog, Prop, ROOT, ReadDoc, ScalarValue, Value, ValueRef, VerificationMode,
+    PatchLog, Prop, ROOT, ReadDoc, Value, ValueRef, VerificationMode,
 };
 use segue_model::{ChangeHash, Heads, OperationId};
 
-use crate::encode;
 use crate::error::DocumentError;
 use crate::key::{self, Key};
 use crate::record::Record;
@@ -141,11 +140,11 @@ impl Shard {
                 record.id = id;
                 if item.conflict {
                     for (value, _) in self.doc.get_all(map, item.key.as_ref())? {
-                        decode(record, &key, value.as_scalar());
+                        record.learn(&key, value.as_scalar());
                     }
                 } else {
                     let value: Value<'_> = item.value.into();
-                    decode(record, &key, value.as_scalar());
+                    record.learn(&key, value.as_scalar());
                 }
             }
         }
@@ -170,7 +169,7 @@ impl Shard {
                     None => self.doc.get_all(map, text.as_str())?,
                 };
                 for (value, _) in values {
-                    decode(&mut record, &key, value.as_scalar());
+                    record.learn(&key, value.as_scalar());
                 }
             }
         }
@@ -197,34 +196,38 @@ impl Shard {
             }
         }
         if at.is_none() && writes.len() >= SCAN_MIN {
-            let records = self.records()?;
-            return self.commit_seen(&records, operation, time, writes);
+            let mut records = self.records()?;
+            return self.commit_seen(&mut records, operation, time, writes.clone());
         }
         let (mut puts, mut fresh) = (Puts::new(), Puts::new());
         for (id, writes) in writes {
-            write::apply(&self.record(id, at)?, writes, operation, &mut puts, &mut fresh);
+            let mut record = self.record(id, at)?;
+            write::apply(&mut record, writes.clone(), operation, &mut puts, &mut fresh);
         }
         puts.append(&mut fresh);
         self.commit_puts(at, operation, time, &puts, &Puts::new())
     }
 
     /// Writes into records as [`Shard::commit`] does, as somebody who has seen all of the shard:
-    /// `records` is what [`Shard::records`] returns now.
+    /// `records` is what [`Shard::records`] returns now, and then what it returns afterwards.
     ///
     /// # Errors
     /// If automerge refuses a write.
     pub fn commit_seen(
         &mut self,
-        records: &BTreeMap<[u8; 16], Record>,
+        records: &mut BTreeMap<[u8; 16], Record>,
         operation: OperationId,
         time: i64,
-        writes: &BTreeMap<[u8; 16], Vec<Write>>,
+        writes: BTreeMap<[u8; 16], Vec<Write>>,
     ) -> Result<Option<Committed>, DocumentError> {
         let (mut puts, mut fresh) = (Puts::new(), Puts::new());
         for (id, writes) in writes {
-            let empty = Record { id: *id, ..Record::default() };
-            let record = records.get(id).unwrap_or(&empty);
+            let record = records.entry(id).or_default();
+            record.id = id;
             write::apply(record, writes, operation, &mut puts, &mut fresh);
+            if record.is_empty() {
+                records.remove(&id);
+            }
         }
         if fresh.len() < BATCH_KEYS_MIN {
             puts.append(&mut fresh);
@@ -261,7 +264,7 @@ impl Shard {
         puts: &Puts,
         batch: &Puts,
     ) -> Result<Hash, DocumentError> {
-        let targets: Vec<ObjId> = puts.keys().map(|key| self.home_of(key, at)).collect();
+        let targets: Vec<Vec<ObjId>> = puts.keys().map(|key| self.homes_of(key, at)).collect();
         let batch_name = self.batch_name(operation)?;
         let at = at.map(hashes);
         let mut transaction = match &at {
@@ -271,10 +274,12 @@ impl Shard {
                 .map_err(|error| DocumentError::Automerge(error.to_string()))?,
             None => self.doc.transaction(),
         };
-        for ((key, value), map) in puts.iter().zip(&targets) {
-            match value {
-                Some(value) => transaction.put(map, key.as_str(), value.clone())?,
-                None => transaction.delete(map, key.as_str())?,
+        for ((key, value), maps) in puts.iter().zip(&targets) {
+            for (index, map) in maps.iter().enumerate() {
+                match value.as_ref().filter(|_| index == 0) {
+                    Some(value) => transaction.put(map, key.as_str(), value.clone())?,
+                    None => transaction.delete(map, key.as_str())?,
+                }
             }
         }
         if !batch.is_empty() {
@@ -289,8 +294,8 @@ impl Shard {
         transaction.commit_with(options).0.ok_or(DocumentError::UnknownHeads)
     }
 
-    /// The map in which a key stands, else its bucket.
-    fn home_of(&self, key: &str, at: Option<&Heads>) -> ObjId {
+    /// The maps in which a key stands: several, if devices made it on their own; else its bucket.
+    fn homes_of(&self, key: &str, at: Option<&Heads>) -> Vec<ObjId> {
         let at = at.map(hashes);
         let stands = |map: &&ObjId| {
             let value = match &at {
@@ -303,7 +308,9 @@ impl Shard {
             Some((id, _)) => self.bucket(&id),
             None => &self.buckets[0],
         };
-        self.batches.iter().find(stands).unwrap_or(bucket).clone()
+        let all = std::iter::once(bucket).chain(&self.batches);
+        let homes: Vec<ObjId> = all.filter(stands).cloned().collect();
+        if homes.is_empty() { vec![bucket.clone()] } else { homes }
     }
 
     /// A name for a map of new keys. An operation may need several, one for each library.
@@ -354,57 +361,4 @@ fn heads(hashes: &[Hash]) -> Heads {
 
 fn hashes(heads: &Heads) -> Vec<Hash> {
     heads.hashes().iter().map(|hash| Hash(hash.0)).collect()
-}
-
-/// Adds one key's value to a record; what does not decode is no opinion.
-fn decode(record: &mut Record, key: &Key, value: Option<&ScalarValue>) {
-    let text = || match value {
-        Some(ScalarValue::Str(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    match (key, value) {
-        (Key::Live, Some(ScalarValue::Bytes(bytes))) => {
-            record.live = record.live.max(OperationId::from_slice(bytes));
-        }
-        (Key::Kind, _) => record.kind = text().map(str::to_owned),
-        (Key::Origin(link), _) => {
-            if let Some(origin) = text().and_then(encode::text_origin) {
-                record.origins.insert(*link, origin);
-            }
-        }
-        (Key::Member(link), Some(ScalarValue::Null)) => {
-            record.members.insert(*link, None);
-        }
-        (Key::Member(link), _) => {
-            if let Some(location) = text().and_then(encode::text_location) {
-                record.members.insert(*link, Some(location));
-            }
-        }
-        (Key::Field(_, name), Some(ScalarValue::Int(number))) => {
-            let is = record.maxima.entry(name.clone()).or_insert(*number);
-            *is = (*is).max(*number);
-        }
-        (Key::Field(_, name), _) => {
-            if let Some(register) = text().and_then(encode::text_register) {
-                record.registers.entry(name.clone()).or_default().push(register);
-            }
-        }
-        (Key::Counter(name, link), _) => {
-            if let Some(parts) = text().and_then(encode::text_counter) {
-                // Only its own link counts here: of two concurrent states the larger knows more.
-                let links = record.counters.entry(name.clone()).or_default();
-                let is = links.entry(*link).or_insert(parts);
-                *is = (is.0.max(parts.0), is.1.max(parts.1));
-            }
-        }
-        (Key::Element(name, element), Some(ScalarValue::Boolean(true))) => {
-            record.sets.entry(name.clone()).or_default().insert(element.clone());
-        }
-        (Key::Entry(entry), _) => {
-            if let Some(place) = text().and_then(encode::text_entry) {
-                record.entries.insert(*entry, place);
-            }
-        }
-        _ => {}
-    }
 }

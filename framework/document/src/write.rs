@@ -75,33 +75,54 @@ pub enum Write {
 pub(crate) type Puts = BTreeMap<String, Option<ScalarValue>>;
 
 /// Adds to `puts` what `writes` change in the record, given its state; to `fresh` those keys that
-/// do not exist and that nobody else can make meanwhile.
+/// do not exist and that nobody else can make meanwhile. The record is then as they leave it.
 pub(crate) fn apply(
-    record: &Record,
-    writes: &[Write],
+    record: &mut Record,
+    writes: Vec<Write>,
     operation: OperationId,
     puts: &mut Puts,
     fresh: &mut Puts,
 ) {
-    let id = &record.id;
-    let is_new = *record == Record { id: *id, ..Record::default() };
+    let id = record.id;
+    let is_new = record.is_empty();
     let mut touched = false;
     // Reviving names an operation of its own; an edit beside a deletion does not undo it.
     let deletes = writes.contains(&Write::Delete);
+    let mut effects = Vec::with_capacity(writes.len());
     for write in writes {
         if let Write::Forget(link) = write {
-            forget(record, *link, puts);
+            forgotten(record, link, &mut effects);
             continue;
         }
-        let Some((key, value)) = effect(record, write, operation) else { continue };
+        let Some((key, value)) = effect(record, &write, operation) else { continue };
         touched |= !deletes && !matches!(write, Write::Member(_, None));
-        let is_own = is_new || is_first_of_link(record, &key);
-        if is_own { &mut *fresh } else { &mut *puts }.insert(key.of(id), value);
+        let origin = if let Write::Origin(_, origin) = write { Some(origin) } else { None };
+        effects.push(Effect { key, value, origin });
     }
     if touched && record.live != Some(operation) {
         let live = ScalarValue::Bytes(operation.as_bytes().to_vec());
-        if is_new { fresh } else { puts }.insert(Key::Live.of(id), Some(live));
+        effects.push(Effect { key: Key::Live, value: Some(live), origin: None });
     }
+    let is_own = |key: &Key| is_new || is_first_of_link(record, key);
+    let own: Vec<bool> =
+        effects.iter().map(|effect| effect.value.is_some() && is_own(&effect.key)).collect();
+    for (effect, is_own) in effects.into_iter().zip(own) {
+        let key = effect.key.of(&id);
+        match effect.origin {
+            // What is at hand need not be decoded.
+            Some(origin) => record.put_origin(&effect.key, origin),
+            None => record.put(&effect.key, effect.value.as_ref()),
+        }
+        if is_own { &mut *fresh } else { &mut *puts }.insert(key, effect.value);
+    }
+}
+
+/// One key of the record with the value that it shall have.
+struct Effect {
+    key: Key,
+    value: Option<ScalarValue>,
+    /// What the value decodes to, if it is a first sight.
+    origin: Option<Origin>,
 }
 
 /// Whether a key does not exist and only one link, so only one device, ever writes it.
@@ -165,20 +186,17 @@ fn effect(record: &Record, write: &Write, op: OperationId) -> Option<(Key, Optio
     })
 }
 
-/// Removes every key that names the link.
-fn forget(record: &Record, link: LinkId, puts: &mut Puts) {
-    let id = &record.id;
-    if record.origins.contains_key(&link) {
-        puts.insert(Key::Origin(link).of(id), None);
-    }
-    if record.members.contains_key(&link) {
-        puts.insert(Key::Member(link).of(id), None);
-    }
-    for (name, links) in &record.counters {
-        if links.contains_key(&link) {
-            puts.insert(Key::Counter(name.clone(), link).of(id), None);
-        }
-    }
+/// The removal of every key that names the link.
+fn forgotten(record: &Record, link: LinkId, effects: &mut Vec<Effect>) {
+    let origin = record.origins.contains_key(&link).then_some(Key::Origin(link));
+    let member = record.members.contains_key(&link).then_some(Key::Member(link));
+    let counters = record
+        .counters
+        .iter()
+        .filter(|(_, links)| links.contains_key(&link))
+        .map(|(name, _)| Key::Counter(name.clone(), link));
+    let keys = origin.into_iter().chain(member).chain(counters);
+    effects.extend(keys.map(|key| Effect { key, value: None, origin: None }));
 }
 
 fn same_member(record: &Record, link: LinkId, to: Option<&Location>) -> bool {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
 use segue_document::{Entry, Origin, RawChange, Record, Shard, Weight, Write, resolve};
 use segue_model::{EntryId, Heads, ItemId, LinkId, OperationId, Value, music};
 
@@ -168,6 +169,77 @@ fn one_rating_is_at_most_400_bytes_also_the_first_after_an_import() {
     let (_, change) = commit(&mut shard, None, 2, vec![rating(50, 1)]);
     let signed = change.bytes.len() + 64 + 32;
     assert!(signed <= 400, "{signed} bytes");
+}
+
+fn any_write() -> impl Strategy<Value = Write> {
+    let name = |name: &str| name.to_owned();
+    let place = |n: u8| Entry { position: format!("A{n}"), item: ItemId([n; 16]) };
+    prop_oneof![
+        Just(Write::Kind(name("playlist"))),
+        (1..4u8, 0..3i64).prop_map(|(by, value)| origin(by, value)),
+        (1..4u8, any::<bool>()).prop_map(|(by, is)| Write::Member(
+            link(by),
+            is.then(|| segue_model::Location::from("a"))
+        )),
+        (1..4u8, 0..3i64).prop_map(|(by, value)| rating(value, by)),
+        (1..4u8).prop_map(move |by| Write::Compete {
+            name: name("rating"),
+            value: None,
+            link: Some(link(by))
+        }),
+        (0..9i64).prop_map(move |to| Write::Raise(name("last_played"), to)),
+        proptest::option::of(0..9i64).prop_map(move |to| Write::Replace(name("last_played"), to)),
+        (1..4u8, 0..9i64).prop_map(move |(by, added)| Write::Counter {
+            name: name("play_count"),
+            link: link(by),
+            baseline: 3,
+            added
+        }),
+        (0..3u8, any::<bool>()).prop_map(move |(element, present)| Write::Element {
+            name: name("tags"),
+            element: element.to_string(),
+            present
+        }),
+        (0..3u8, proptest::option::of(0..3u8))
+            .prop_map(move |(entry, at)| Write::Entry(EntryId([entry; 8]), at.map(place))),
+        (1..4u8).prop_map(|by| Write::Forget(link(by))),
+        Just(Write::Delete),
+        Just(Write::Revive),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn records_at_hand_are_what_reading_finds_after_a_commit(
+        commits in proptest::collection::vec(
+            proptest::collection::btree_map(0..40u8, proptest::collection::vec(any_write(), 1..4), 1..40),
+            1..6,
+        )
+    ) {
+        let mut shard = Shard::create([1; 16]).unwrap();
+        let mut records = shard.records().unwrap();
+        for (n, writes) in commits.into_iter().enumerate() {
+            let writes = writes.into_iter().map(|(id, writes)| ([id; 16], writes)).collect();
+            shard.commit_seen(&mut records, op(n as u8 + 1), 0, writes).unwrap();
+            prop_assert_eq!(&records, &shard.records().unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_key_that_two_devices_made_is_superseded_in_both_places() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let mut other = Shard::create([2; 16]).unwrap();
+    // The same item id on both, as with mail: one imports it, the other knows it alone.
+    let many: BTreeMap<_, _> = (0..100u8).map(|n| ([n; 16], vec![rating(n.into(), 1)])).collect();
+    let import = shard.commit(None, op(1), 0, &many).unwrap().unwrap();
+    let (_, alone) = commit(&mut other, None, 2, vec![rating(90, 2)]);
+    shard.apply(&[alone.bytes]).unwrap();
+    other.apply(&[import.change.bytes]).unwrap();
+    assert_eq!(ratings(&shard).len(), 2);
+    commit(&mut shard, None, 3, vec![rating(50, 1)]);
+    assert_eq!(ratings(&shard), [50]);
 }
 
 #[test]

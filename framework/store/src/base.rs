@@ -41,9 +41,14 @@ impl Reader {
     pub fn bindings(
         &self,
         link: LinkId,
-        mut take: impl FnMut(&[u8], ItemId, bool) -> ControlFlow<()>,
+        mut take: impl FnMut(&[u8], ItemId, bool),
     ) -> Result<(), StoreError> {
-        self.base_items(link, &mut |raw| take(raw.native, raw.item, raw.gone))
+        let sql = "SELECT native, item, gone FROM base_item
+            WHERE link_no = (SELECT no FROM link WHERE id = ?1) ORDER BY container, native";
+        self.each(sql, [&link.0], |row| {
+            take(row.bytes(0)?, ItemId(row.array(1)?), row.flag(2)?);
+            Ok(())
+        })
     }
 
     /// How many items the base holds, gone ones too.

@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::sql::Columns;
@@ -141,6 +142,10 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(StoreError::sql)?;
     connection.set_prepared_statement_cache_capacity(128);
+    // Else a range whose bound changes is planned anew each time.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(StoreError::sql)?;
     // A reader may meet the writer while it moves the log into the file.
     connection.busy_timeout(Duration::from_secs(5)).map_err(StoreError::sql)?;
     Ok(connection)

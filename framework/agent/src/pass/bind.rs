@@ -244,7 +244,6 @@ fn known(pass: &mut Pass<'_>, members: &[Member]) -> Result<Vec<Known>, Failure>
     for row in pass.frame.store.links()?.iter().filter(|row| row.active) {
         pass.frame.store.bindings(row.id, |_, item, _| {
             bound.entry(item).or_default().push(row.id);
-            std::ops::ControlFlow::Continue(())
         })?;
     }
     let file = |link: LinkId, path: &Location| absolute(*roots.get(&link)?, path);

@@ -92,7 +92,6 @@ pub(super) fn known(
             if !gone && !left {
                 learn(&native, item);
             }
-            std::ops::ControlFlow::Continue(())
         })?;
     }
     settle_rivals(pass, member, &mut known, rivals, &missing)?;

@@ -17,21 +17,71 @@ use crate::shards::{Records, Shards};
 /// For more items than this, a whole shard is decoded instead of searched for each.
 const SCAN_MIN: usize = 16;
 
-/// Lifts the work of all members, shard by shard.
-pub(super) fn lift(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
-    let shards: BTreeSet<u8> =
-        pass.drafts.iter().flat_map(|draft| draft.work.keys().copied()).collect();
-    pass.frame.progress.step("Comparing", Some(shards.len() as u64));
-    for (done, shard) in shards.into_iter().enumerate() {
-        for (index, member) in members.iter().enumerate() {
-            if let Some(mut work) = pass.drafts[index].work.remove(&shard) {
-                lift_work(pass, members, index, member, shard, &mut work)?;
-                pass.drafts[index].work.insert(shard, work);
-            }
-        }
+/// Lifts what must be lifted before any shard is compared: shards that hold lists, or items which
+/// read as one with items of other shards.
+pub(super) fn lift_shared(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
+    for shard in shared(pass) {
+        lift_shard(pass, members, shard)?;
+    }
+    Ok(())
+}
+
+/// Lifts and compares every other shard, one after the other, so that only one is in memory.
+pub(super) fn each(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
+    let shared = shared(pass);
+    let work = pass.drafts.iter().flat_map(|draft| draft.work.keys().copied());
+    let mut all: BTreeSet<u8> = work.chain(pass.shards.written()).collect();
+    all.retain(|shard| !shared.contains(shard));
+    pass.frame.progress.step("Comparing", Some(all.len() as u64));
+    for (done, shard) in all.into_iter().enumerate() {
+        let records = lift_shard(pass, members, shard)?;
+        let due: BTreeSet<usize> = (0..members.len())
+            .filter(|index| pass.is_due(*index, &members[*index], shard))
+            .collect();
+        project_shard(pass, members, shard, records, &due)?;
         pass.frame.progress.advance(done as u64 + 1);
     }
     Ok(())
+}
+
+/// Compares the shards of [`lift_shared`], once all that changes them is lifted.
+pub(super) fn project_shared(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
+    let shared = shared(pass);
+    let mut due: BTreeMap<u8, BTreeSet<usize>> = BTreeMap::new();
+    for (index, member) in members.iter().enumerate() {
+        let mut shards = shared.clone();
+        shards.retain(|shard| pass.is_due(index, member, *shard));
+        widen_to_components(pass, &mut shards);
+        for shard in shards {
+            due.entry(shard).or_default().insert(index);
+        }
+    }
+    for (shard, due) in due {
+        project_shard(pass, members, shard, None, &due)?;
+    }
+    Ok(())
+}
+
+fn shared(pass: &Pass<'_>) -> BTreeSet<u8> {
+    let joined = pass.same.joined().map(|(item, _)| segue_document::shard_of(&item.0));
+    joined.chain([super::LISTS]).collect()
+}
+
+/// Lifts the work of all members in one shard. Returns its records as they are then, if they are
+/// at hand.
+fn lift_shard(
+    pass: &mut Pass<'_>,
+    members: &[Member],
+    shard: u8,
+) -> Result<Option<Records>, Failure> {
+    let mut records = None;
+    for index in 0..members.len() {
+        if let Some(mut work) = pass.drafts[index].work.remove(&shard) {
+            lift_work(pass, members, index, shard, &mut work, &mut records)?;
+            pass.drafts[index].work.insert(shard, work);
+        }
+    }
+    Ok(records)
 }
 
 /// Commits one member's work in one shard, at each state that its app had been shown.
@@ -39,10 +89,11 @@ fn lift_work(
     pass: &mut Pass<'_>,
     members: &[Member],
     index: usize,
-    member: &Member,
     shard: u8,
     work: &mut [Work],
+    at_hand: &mut Option<Records>,
 ) -> Result<(), Failure> {
+    let member = &members[index];
     let shown = member.heads.get(&shard).cloned();
     let mut states: BTreeMap<Option<Heads>, Vec<usize>> = BTreeMap::new();
     for (place, item) in work.iter().enumerate() {
@@ -50,8 +101,11 @@ fn lift_work(
     }
     for (at, places) in states {
         let mut writes: BTreeMap<[u8; 16], Vec<Write>> = BTreeMap::new();
-        let scan = at.is_none() && places.len() > SCAN_MIN;
-        let seen = if scan { Some(pass.shards.records(shard)?) } else { None };
+        let seen = match at_hand.take() {
+            Some(records) if at.is_none() => Some(records),
+            None if at.is_none() && places.len() > SCAN_MIN => Some(pass.shards.records(shard)?),
+            _ => None,
+        };
         let twins = twins(&pass.drafts, members, index, shard);
         let mut lifts = 0;
         for place in &places {
@@ -74,8 +128,12 @@ fn lift_work(
         spread_over_components(pass, &mut writes)?;
         let (mine, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
             writes.into_iter().partition(|(id, _)| segue_document::shard_of(id) == shard);
-        let branch = match &seen {
-            Some(records) => commit_seen(pass, shard, records, &mine)?,
+        let branch = match seen {
+            Some(mut records) => {
+                let branch = commit_seen(pass, shard, &mut records, mine)?;
+                *at_hand = Some(records);
+                branch
+            }
             None => commit(pass, shard, at.as_ref(), &mine)?,
         };
         commit_elsewhere(pass, member, others)?;
@@ -238,8 +296,8 @@ fn commit(
 fn commit_seen(
     pass: &mut Pass<'_>,
     shard: u8,
-    records: &Records,
-    writes: &BTreeMap<[u8; 16], Vec<Write>>,
+    records: &mut Records,
+    writes: BTreeMap<[u8; 16], Vec<Write>>,
 ) -> Result<Option<Heads>, Failure> {
     let (operation, time) = (pass.frame.operation, pass.frame.time);
     let committed = pass.shards.commit_seen(shard, records, operation, time, writes)?;
@@ -259,31 +317,29 @@ fn commit_elsewhere(
     Ok(())
 }
 
-/// Compares every library that is behind with the document.
-pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
-    let mut due: Vec<BTreeSet<u8>> =
-        members.iter().enumerate().map(|(index, member)| pass.due(index, member)).collect();
-    for shards in &mut due {
-        widen_to_components(pass, shards);
-    }
-    let all: BTreeSet<u8> = due.iter().flatten().copied().collect();
-    pass.frame.progress.step("Planning", Some(all.len() as u64));
-    for (done, shard) in all.into_iter().enumerate() {
-        let records = pass.shards.records(shard)?;
+/// Compares every library that is behind with one shard, and is done with the shard.
+fn project_shard(
+    pass: &mut Pass<'_>,
+    members: &[Member],
+    shard: u8,
+    records: Option<Records>,
+    due: &BTreeSet<usize>,
+) -> Result<(), Failure> {
+    if !due.is_empty() {
+        let records = match records {
+            Some(records) => records,
+            None => pass.shards.records(shard)?,
+        };
         let joined = joined_records(pass, shard)?;
-        let schema = members.first().map(|member| member.capabilities.schema);
-        if let Some(schema) = schema {
+        if let Some(schema) = members.first().map(|member| member.capabilities.schema) {
             let conflicts = crate::conflicts::of_shard(&records, &joined, &pass.same, schema);
             pass.conflicts.insert(shard, conflicts);
         }
-        for (index, member) in members.iter().enumerate() {
-            if due[index].contains(&shard) {
-                project_shard(pass, index, member, shard, &records, &joined)?;
-            }
+        for index in due {
+            project_member(pass, *index, &members[*index], shard, &records, &joined)?;
         }
-        pass.shards.release(shard);
-        pass.frame.progress.advance(done as u64 + 1);
     }
+    pass.shards.release(shard);
     Ok(())
 }
 
@@ -313,7 +369,7 @@ fn joined_records(pass: &mut Pass<'_>, shard: u8) -> Result<HashMap<[u8; 16], Re
     Ok(joined)
 }
 
-fn project_shard(
+fn project_member(
     pass: &mut Pass<'_>,
     index: usize,
     member: &Member,

@@ -365,10 +365,7 @@ pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Fai
         .map(|(index, member)| {
             let moved = !pass.drafts[index].moved.is_empty();
             let lists = !pass.drafts[index].lists_removed.is_empty();
-            member.difference.is_some()
-                || moved
-                || lists
-                || pass.due(index, member).contains(&LISTS)
+            member.difference.is_some() || moved || lists || pass.is_due(index, member, LISTS)
         })
         .collect();
     if !due.contains(&true) {

@@ -1,8 +1,8 @@
 //! One pass: from what libraries hold and what the document says to what would be written.
 //!
-//! `bind` says who is who, `items` and `lists` lift all libraries before they project any. The
-//! result is a [`Draft`]: a plan prints it and forgets it, an operation persists and writes it. A
-//! pass reads the store and the document, and changes neither.
+//! `bind` says who is who; `items` and `lists` lift all libraries before they project any, shard by
+//! shard. The result is a [`Draft`]: a plan prints it and forgets it, an operation persists and
+//! writes it. A pass reads the store and the document, and changes neither.
 //!
 //! Invariant: the same libraries, the same store and the same operation id make the same draft.
 
@@ -73,9 +73,10 @@ pub(crate) struct ShardConflicts {
 pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, Failure> {
     let mut pass = Pass::new(frame, members.len())?;
     let bound = bind::bind(&mut pass, members)?;
-    items::lift(&mut pass, members)?;
+    items::lift_shared(&mut pass, members)?;
+    items::each(&mut pass, members)?;
     lists::lift(&mut pass, members)?;
-    items::project(&mut pass, members)?;
+    items::project_shared(&mut pass, members)?;
     lists::project(&mut pass, members)?;
     for (member, draft) in members.iter().zip(&mut pass.drafts) {
         draft::guard_lowering(frame, member, draft)?;
@@ -111,17 +112,17 @@ impl<'a> Pass<'a> {
         Ok(Self { frame, shards, drafts, same, conflicts, questions })
     }
 
-    /// Shards that changed since the member was shown them, or in which the member has work; all of
-    /// them where the last pass left something unwritten, which it says by forgetting the revision.
-    fn due(&self, index: usize, member: &Member) -> BTreeSet<u8> {
+    /// Whether a shard changed since the member was shown it, or the member has work in it. Every
+    /// shard counts where the last pass left something unwritten, which it says by forgetting the
+    /// revision.
+    fn is_due(&self, index: usize, member: &Member, shard: u8) -> bool {
         let draft = &self.drafts[index];
-        let behind = self.shards.written().into_iter().filter(|shard| {
-            member.row.revision.is_none()
-                || draft
-                    .shown(member, *shard)
-                    .is_none_or(|heads| *heads != self.shards.heads(*shard))
-        });
-        behind.chain(draft.work.keys().copied()).collect()
+        let behind = || {
+            let shown = draft.shown(member, shard);
+            let is_current = shown.is_some_and(|heads| *heads == self.shards.heads(shard));
+            self.shards.is_written(shard) && (member.row.revision.is_none() || !is_current)
+        };
+        draft.work.contains_key(&shard) || behind()
     }
 }
 

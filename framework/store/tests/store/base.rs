@@ -1,5 +1,3 @@
-use std::ops::ControlFlow;
-
 use segue_model::{BaseItem, Fields, ItemId, LinkId, NativeId, music::MUSIC};
 use segue_store::{Reader, StoreError, pack};
 
@@ -33,9 +31,9 @@ fn a_base_comes_back_in_the_order_of_bytes() {
     let mut bindings = Vec::new();
     let take = |native: &[u8], item: ItemId, gone| {
         bindings.push((native.to_vec(), item.0[0], gone));
-        if native == b"a" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     opened.store.bindings(LINK, take).unwrap();
+    bindings.truncate(3);
     assert_eq!(bindings, [(vec![], 1, false), (b"Z".to_vec(), 3, true), (b"a".to_vec(), 1, false)]);
 }
 
