@@ -1,7 +1,17 @@
-//! Which links an operation began or ended, so that undoing it can turn that back.
+//! Which links an operation began or ended, and turning that back.
+//!
+//! Invariant: a library has at most one active link.
 
-use segue_model::LinkId;
-use segue_store::{Reader, StoreError, Tx};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use segue_model::{LinkId, NativeId};
+use segue_store::{LinkRow, OperationRow, Reader, StoreError, Tx};
+
+use crate::agent::Agent;
+use crate::failure::Failure;
+use crate::operate::Operation;
+use crate::shards::Shards;
 
 /// What an operation did to a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,4 +61,107 @@ pub(crate) fn turned(
 ) -> Result<Vec<LinkId>, StoreError> {
     let text = reader.setting(&turn.key(operation))?.unwrap_or_default();
     Ok(text.split(' ').filter_map(|link| link.parse().ok()).collect())
+}
+
+/// Refuses to take an operation back that would bring links back which others have replaced: two
+/// links of one library would both speak for it, and items that were made anew since would stand
+/// twice.
+pub(crate) fn refuse_replaced(agent: &Agent, undone: &OperationRow) -> Result<(), Failure> {
+    let store = &agent.home.store;
+    let operations = store.operations()?;
+    for link in turned(store, undone.n, Turn::Unlinked)? {
+        let Some(row) = store.link(link)? else { continue };
+        if active_of(store, &row)?.is_some_and(|other| other.id != link) {
+            let sentence = format!("{} was linked anew since", row.app);
+            return Err(Failure::refused(sentence, "it is linked; see: segue status"));
+        }
+        // Ending a link deleted nothing; taking a first contact back deleted what only it brought.
+        let replaces = |other: &LinkRow| match undone.kind.as_str() {
+            "unlink" => same_library(other, &row),
+            _ => other.document == row.document,
+        };
+        for later in operations.iter().filter(|later| later.n > undone.n && later.kind == "apply") {
+            let began = turned(store, later.n, Turn::Linked)?;
+            let rows =
+                began.into_iter().map(|link| store.link(link)).collect::<Result<Vec<_>, _>>()?;
+            if rows.iter().flatten().any(replaces) && stands(&operations, later) {
+                let sentence = format!("op {} linked libraries since", later.n);
+                let hint = format!("take that back first: segue undo {}", later.n);
+                return Err(Failure::refused(sentence, hint));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether an operation was not taken back, or was brought again.
+fn stands(operations: &[OperationRow], row: &OperationRow) -> bool {
+    let undo = operations.iter().find(|other| row.undone_by == Some(other.n));
+    undo.is_none_or(|undo| !stands(operations, undo))
+}
+
+/// Ends the links that an operation began, and the other way round.
+pub(crate) fn turn_back(
+    agent: &mut Agent,
+    undone: i64,
+    number: i64,
+    operation: &Operation,
+) -> Result<(), Failure> {
+    for turn in [Turn::Linked, Turn::Unlinked] {
+        let turned: Vec<LinkId> = turned(&agent.home.store, undone, turn)?;
+        let mut orphans = Vec::new();
+        for link in turned.iter().filter(|_| turn == Turn::Unlinked) {
+            orphans.push((*link, orphaned(agent, *link)?));
+        }
+        let tx = agent.home.store.transaction()?;
+        tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
+        for link in &turned {
+            if let Some(mut row) = tx.link(*link)? {
+                row.active = turn.back() == Turn::Linked;
+                tx.put_link(&row)?;
+            }
+        }
+        for (link, natives) in orphans.iter().filter(|(_, natives)| !natives.is_empty()) {
+            for native in natives {
+                tx.remove_base_item(*link, native)?;
+            }
+            if let Some(row) = tx.link(*link)? {
+                tx.put_link(&LinkRow { revision: None, ..row })?;
+            }
+        }
+        note(&tx, number, turn.back(), turned.into_iter())?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+/// What a link has in its base that was deleted while it had ended: it brings that anew.
+fn orphaned(agent: &Agent, link: LinkId) -> Result<Vec<NativeId>, Failure> {
+    let store = &agent.home.store;
+    let Some(row) = store.link(link)? else { return Ok(Vec::new()) };
+    let mut shards = Shards::new(store, row.document, agent.home.actor)?;
+    let mut live = BTreeSet::new();
+    for shard in shards.written() {
+        let records = shards.records(shard)?.into_iter();
+        live.extend(records.filter(|(_, record)| record.live.is_some()).map(|(id, _)| id));
+        shards.release(shard);
+    }
+    let mut orphans = Vec::new();
+    store.bindings(link, |native, item, gone| {
+        if !gone && !live.contains(&item.0) {
+            orphans.push(NativeId::new(native));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(orphans)
+}
+
+/// The active link of the library that `row` is a link of.
+pub(crate) fn active_of(reader: &Reader, row: &LinkRow) -> Result<Option<LinkRow>, StoreError> {
+    let links = reader.links()?.into_iter();
+    Ok(links.filter(|other| other.active).find(|other| same_library(other, row)))
+}
+
+fn same_library(a: &LinkRow, b: &LinkRow) -> bool {
+    a.app == b.app && a.path == b.path
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use segue_document::{Record, Write, resolve, revert};
-use segue_model::{BaseCollection, BaseItem, DocumentId, LinkId, OperationId};
+use segue_model::{BaseCollection, BaseItem, DocumentId, OperationId};
 use segue_store::{OperationLink, OperationRow};
 use segue_translator::Revision;
 
@@ -56,6 +56,7 @@ fn take_back(
     kind: &'static str,
     progress: &dyn Progress,
 ) -> Result<PassReport, Failure> {
+    links::refuse_replaced(agent, row)?;
     crate::recover::recover(agent)?;
     progress.step(&format!("Taking back op {}", row.n), None);
     let number = agent.home.store.next_operation()?;
@@ -75,7 +76,7 @@ fn take_back(
         crate::settle::persist(agent, &operation, &changed)?;
     }
     let mut restored = restore(agent, row, number, &operation, &mut kept)?;
-    turn_links(agent, row.n, number, &operation)?;
+    links::turn_back(agent, row.n, number, &operation)?;
     let mut report = bring_in_step(agent, &operation, progress)?;
     for found in &mut report.libraries {
         if let Some(index) = restored.iter().position(|other| other.library == found.library) {
@@ -161,6 +162,8 @@ fn restore(
     for link in agent.home.store.operation_links(row.n)? {
         let Some(backup) = &link.backup else { continue };
         let Some(known) = agent.home.store.link(link.link)? else { continue };
+        // Who speaks for the library now: it may have been linked anew since.
+        let known = links::active_of(&agent.home.store, &known)?.unwrap_or(known);
         let library = match libraries::open(agent, &known.app, &known.path) {
             Ok(library) => library,
             Err(error) => {
@@ -171,7 +174,7 @@ fn restore(
         let revision = library.revision()?;
         let folder = agent.home.backup_folder(backup);
         // The base of a link that ends or begins here is kept for the way back.
-        let keep = turned.contains(&link.link);
+        let keep = known.id == link.link && turned.contains(&link.link);
         let untouched = link.after.as_ref() == Some(&revision.0) && folder.exists();
         if !untouched && !keep {
             continue;
@@ -336,29 +339,6 @@ fn rebase_lists(
         out.push(BaseCollection { collection: base.collection, held, entries, shown: None });
     }
     Ok(out)
-}
-
-/// Links that the operation began end, and the other way round.
-fn turn_links(
-    agent: &mut Agent,
-    undone: i64,
-    number: i64,
-    operation: &Operation,
-) -> Result<(), Failure> {
-    for turn in [Turn::Linked, Turn::Unlinked] {
-        let turned: Vec<LinkId> = links::turned(&agent.home.store, undone, turn)?;
-        let tx = agent.home.store.transaction()?;
-        tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
-        for link in &turned {
-            if let Some(mut row) = tx.link(*link)? {
-                row.active = turn.back() == Turn::Linked;
-                tx.put_link(&row)?;
-            }
-        }
-        links::note(&tx, number, turn.back(), turned.into_iter())?;
-        tx.commit()?;
-    }
-    Ok(())
 }
 
 /// Runs a pass over everything that is linked, as part of an operation that has begun.

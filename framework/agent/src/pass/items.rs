@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use segue_document::{Record, Write, resolve};
-use segue_model::{BaseItem, Heads, Item, ItemId, OperationId};
+use segue_model::{BaseItem, Heads, Item, ItemId, LinkId, OperationId};
 use segue_reconcile::{lift, project};
 use segue_translator::Capabilities;
 
@@ -116,7 +116,7 @@ fn lift_work(
             };
             let empty = || Cow::Owned(Record { id: item.item.0, ..Record::default() });
             let record = record.unwrap_or_else(empty);
-            let others = others(&mut pass.shards, member, item)?;
+            let others = others(&mut pass.shards, &pass.ended, member, item)?;
             let (operation, draft) = (pass.frame.operation, &pass.drafts[index]);
             let made = writes_of(operation, member, draft, item, &record, &twins, others);
             if !matches!(item.sight, Sight::New(_)) {
@@ -161,14 +161,19 @@ fn seen_at(sight: &Sight, shown: Option<&Heads>) -> Option<Heads> {
     }
 }
 
-/// Whether anybody else still has an item that the app dropped: now, not when the app was shown it,
-/// because two apps may drop it in one pass.
-fn others(shards: &mut Shards<'_>, member: &Member, work: &Work) -> Result<bool, Failure> {
+/// Whether any other live link still has an item that the app dropped: now, not when the app was
+/// shown it, because two apps may drop it in one pass.
+fn others(
+    shards: &mut Shards<'_>,
+    ended: &BTreeSet<LinkId>,
+    member: &Member,
+    work: &Work,
+) -> Result<bool, Failure> {
     if !matches!(work.sight, Sight::Dropped(_)) {
         return Ok(true);
     }
     let links = shards.record(&work.item.0, None)?.member_links();
-    Ok(links.into_iter().any(|link| link != member.row.id))
+    Ok(links.into_iter().any(|link| link != member.row.id && !ended.contains(&link)))
 }
 
 fn writes_of(

@@ -100,6 +100,8 @@ pub(crate) struct Pass<'a> {
     conflicts: BTreeMap<u8, ShardConflicts>,
     /// Lists of one name that differ: one list or two?
     questions: Vec<Question>,
+    /// Links of this device that ended: what they have keeps nothing alive.
+    ended: BTreeSet<LinkId>,
 }
 
 impl<'a> Pass<'a> {
@@ -109,7 +111,9 @@ impl<'a> Pass<'a> {
         let same = SameAs::of(&record);
         let drafts = (0..members).map(|_| MemberDraft::default()).collect();
         let (conflicts, questions) = (BTreeMap::new(), Vec::new());
-        Ok(Self { frame, shards, drafts, same, conflicts, questions })
+        let ended = frame.store.links()?.into_iter().filter(|row| !row.active);
+        let ended = ended.map(|row| row.id).collect();
+        Ok(Self { frame, shards, drafts, same, conflicts, questions, ended })
     }
 
     /// Whether a shard changed since the member was shown it, or the member has work in it. Every

@@ -17,6 +17,8 @@ mod model;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod taking_back;
+#[cfg(test)]
 mod values;
 #[cfg(test)]
 mod wrapped;
