@@ -39,23 +39,31 @@ pub(crate) fn after(plan: &MemberDraft, written: &Written, now: &[Collection]) -
     wanted.extend(made(plan, written));
     let mut free: Vec<&Collection> = now.iter().collect();
     let mut out = After { rows: Vec::new(), unexpected: false };
-    for list in wanted {
-        let found = free
-            .iter()
-            .position(|now| now.id == list.held.id)
-            .or_else(|| free.iter().position(|now| alike(now, &list.held)));
-        match found.map(|index| free.remove(index)) {
-            Some(now) => {
-                let row = row(&list, now);
-                out.unexpected |= row.held.entries != now.entries && !list.partial;
-                out.rows.push(row);
-            }
-            None => out.unexpected = true,
-        }
+    for same in SAME {
+        wanted.retain(|list| {
+            let Some(index) = free.iter().position(|now| same(now, &list.held)) else {
+                return true;
+            };
+            let now = free.remove(index);
+            let row = row(list, now);
+            out.unexpected |= row.held.entries != now.entries && !list.partial;
+            out.rows.push(row);
+            false
+        });
     }
+    out.unexpected |= !wanted.is_empty();
     out.unexpected |= free.iter().any(|now| now.kind.has_entries && !now.entries.is_empty());
     out
 }
+
+/// How a list is found again, surest first. The old id of a renamed list may be the id of another
+/// one now.
+const SAME: [fn(&Collection, &Collection) -> bool; 4] = [
+    |now, held| now.id == held.id && alike(now, held) && now.entries == held.entries,
+    |now, held| alike(now, held) && now.entries == held.entries,
+    alike,
+    |now, held| now.id == held.id,
+];
 
 fn alike(now: &Collection, held: &Collection) -> bool {
     now.kind == held.kind && now.name == held.name

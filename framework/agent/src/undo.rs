@@ -190,7 +190,7 @@ fn restore(
         };
         match made {
             Ok((restored, count, left)) => {
-                rebase(agent, &known, &*library, &restored, keep, |tx| {
+                rebase(agent, &known, &*library, keep, |tx| {
                     tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
                     Ok(tx.put_operation_link(&OperationLink {
                         operation: number,
@@ -259,21 +259,21 @@ fn rebase(
     agent: &mut Agent,
     known: &segue_store::LinkRow,
     library: &dyn segue_translator::Library,
-    revision: &Revision,
     keep: bool,
     also: impl FnOnce(&segue_store::Tx<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let schema = library.capabilities().schema;
+    // What the operation wrote may be what the document still says, and a list may have come back
+    // without a base row: the pass that follows reads the library and compares all of it.
+    let row = segue_store::LinkRow { revision: None, ..known.clone() };
     if keep {
         let tx = agent.home.store.transaction()?;
-        let row = segue_store::LinkRow { revision: None, ..known.clone() };
         tx.put_link(&row)?;
         also(&tx)?;
         return Ok(tx.commit()?);
     }
     let difference = crate::reading::read(library, &agent.home.store, Some(known.id))?;
     let lists = rebase_lists(agent, known, schema, &difference.collections)?;
-    let listed = difference.collections.iter().filter(|now| !now.entries.is_empty()).count();
     let tx = agent.home.store.transaction()?;
     for (base, now) in difference.changed {
         let row = BaseItem { item: base.item, held: now, shown: base.shown, gone: false };
@@ -285,10 +285,6 @@ fn rebase(
     for base in &lists {
         tx.put_base_collection(known.id, base)?;
     }
-    let mut row = known.clone();
-    // A list that came back without a base row is read, and joined, in the pass that follows.
-    let known_lists = lists.iter().filter(|base| !base.held.entries.is_empty()).count();
-    row.revision = (known_lists >= listed).then(|| revision.0.clone());
     tx.put_link(&row)?;
     also(&tx)?;
     Ok(tx.commit()?)
