@@ -133,11 +133,14 @@ fn no_word_is_out_of_place() {
     check(strange_words, &[("README.md", "see ../shared")]);
 }
 
+const HISTORIES: &str = "framework/agent/tests/histories/";
+const AGENT: &str = "framework/agent/Cargo.toml";
+
 /// A foreign crate and the folders that may name it.
 const HOMES: &[(&str, &[&str])] = &[
     ("automerge", &["framework/document/"]),
-    // The examples make and change databases as apps do.
-    ("rusqlite", &["framework/store/", "translators/", "examples/"]),
+    // The examples and the agent's histories make and change databases as apps do.
+    ("rusqlite", &["framework/store/", "translators/", "examples/", HISTORIES, AGENT]),
     ("clap", &["framework/agent/"]),
     ("axum", &["framework/agent/"]),
     ("zbus", &["framework/agent/"]),

@@ -12,11 +12,11 @@ use segue_agent::command::{
     ConflictRow, LibrarySpec, LibraryState, PassReport, PlanReport, Request, Response,
 };
 use segue_agent::{Agent, Failure, Quiet, World};
-use segue_memory::{Kind, Memory, Store};
 use segue_translator::model::{Catalog, Collection, Item, Location, NativeId, Value, music};
-use segue_translator::{Host, Place, Probe, Translator};
+use segue_translator::{Host, Idle, Library, Place, Probe};
 use serde_json::Value as Json;
 
+use crate::app::App;
 use crate::wrapped::{Killed, Steps, Wrapped};
 
 /// Which apps run.
@@ -30,7 +30,7 @@ impl Host for Apps {
     }
 }
 
-/// The home. Apps are named by their kind; each has one library.
+/// The home. Each app has one library.
 pub(crate) struct Bench {
     folder: PathBuf,
     /// Removes the folder at the end, where it is the bench's own.
@@ -40,7 +40,7 @@ pub(crate) struct Bench {
     clock: Arc<AtomicI64>,
     pub(crate) apps: Arc<Apps>,
     pub(crate) steps: Arc<Steps>,
-    pub(crate) kinds: Vec<Kind>,
+    pub(crate) kinds: Vec<App>,
 }
 
 /// Every file of the libraries: its content and when it was changed.
@@ -48,14 +48,14 @@ pub(crate) type Files = BTreeMap<PathBuf, (Vec<u8>, SystemTime)>;
 
 impl Bench {
     /// A home with an empty library for each kind.
-    pub(crate) fn new(seed: u64, kinds: &[Kind]) -> Self {
+    pub(crate) fn new(seed: u64, kinds: &[impl Into<App> + Copy]) -> Self {
         let guard = tempfile::tempdir().unwrap();
         let bench = Self::at(guard.path(), seed, kinds);
         Self { _guard: Some(guard), ..bench }
     }
 
     /// The same in a given folder: ids of links are drawn from paths too.
-    pub(crate) fn at(folder: &Path, seed: u64, kinds: &[Kind]) -> Self {
+    pub(crate) fn at(folder: &Path, seed: u64, kinds: &[impl Into<App> + Copy]) -> Self {
         let mut bench = Self {
             folder: folder.to_owned(),
             _guard: None,
@@ -64,18 +64,18 @@ impl Bench {
             clock: Arc::new(AtomicI64::new(1_700_000_000)),
             apps: Arc::default(),
             steps: Arc::default(),
-            kinds: kinds.to_vec(),
+            kinds: kinds.iter().map(|kind| (*kind).into()).collect(),
         };
         fs::create_dir_all(bench.music()).unwrap();
-        for kind in kinds {
-            Store::create(*kind, &bench.path(*kind)).unwrap();
+        for kind in &bench.kinds {
+            kind.create(&bench.path(*kind));
         }
         bench.open("segue");
         bench
     }
 
     /// A home in which every app lists the same songs, numbered from 1.
-    pub(crate) fn with_songs(seed: u64, kinds: &[Kind], songs: usize) -> Self {
+    pub(crate) fn with_songs(seed: u64, kinds: &[impl Into<App> + Copy], songs: usize) -> Self {
         let bench = Self::new(seed, kinds);
         bench.add_songs(songs);
         bench
@@ -97,9 +97,9 @@ impl Bench {
     pub(crate) fn open(&mut self, folder: &str) {
         self.agent = None;
         let (rng, clock) = (self.rng.clone(), self.clock.clone());
-        let translators = Kind::ALL.into_iter().map(|kind| {
-            let inner: Arc<dyn Translator> = Arc::new(Memory(kind));
-            Arc::new(Wrapped { inner, steps: self.steps.clone() }) as Arc<dyn Translator>
+        let translators = App::all().map(|app| {
+            let inner = app.translator();
+            Arc::new(Wrapped { inner, steps: self.steps.clone() }) as Arc<_>
         });
         let world = World {
             now: Arc::new(move || clock.load(Ordering::Relaxed)),
@@ -125,8 +125,14 @@ impl Bench {
     }
 
     /// The folder of an app's library.
-    pub(crate) fn path(&self, kind: Kind) -> PathBuf {
-        self.home().data_home().join(kind.capabilities().app)
+    pub(crate) fn path(&self, kind: impl Into<App>) -> PathBuf {
+        kind.into().folder(&self.home())
+    }
+
+    /// The library, as the translator opens it.
+    pub(crate) fn library(&self, kind: impl Into<App>) -> Box<dyn Library> {
+        let kind = kind.into();
+        kind.translator().open(&self.path(kind), Arc::new(Idle)).unwrap()
     }
 
     /// Where song `number` lies at first.
@@ -155,14 +161,15 @@ impl Bench {
     }
 
     /// What a person does in an app, which saves.
-    pub(crate) fn edit(&self, kind: Kind, edit: impl FnOnce(&mut Catalog)) -> Catalog {
-        Store::edit(kind, &self.path(kind), edit).unwrap()
+    pub(crate) fn edit(&self, kind: impl Into<App>, edit: impl FnOnce(&mut Catalog)) -> Catalog {
+        let kind = kind.into();
+        kind.edit(&self.path(kind), edit)
     }
 
     /// Sets one field of a song in an app.
     pub(crate) fn set(
         &self,
-        kind: Kind,
+        kind: impl Into<App>,
         number: usize,
         field: &'static segue_translator::model::Field,
         value: impl Into<Option<Value>>,
@@ -173,17 +180,18 @@ impl Bench {
         });
     }
 
-    pub(crate) fn rate(&self, kind: Kind, number: usize, rating: Option<i64>) {
+    pub(crate) fn rate(&self, kind: impl Into<App>, number: usize, rating: Option<i64>) {
         self.set(kind, number, &music::RATING, rating.map(Value::Int));
     }
 
-    pub(crate) fn play(&self, kind: Kind, number: usize, times: i64) {
+    pub(crate) fn play(&self, kind: impl Into<App>, number: usize, times: i64) {
+        let kind = kind.into();
         let count = self.count(kind, number) + times;
         self.set(kind, number, &music::PLAY_COUNT, Some(Value::Int(count)));
     }
 
     /// Makes or replaces a playlist in an app, named by its id.
-    pub(crate) fn list(&self, kind: Kind, name: &str, songs: &[usize]) {
+    pub(crate) fn list(&self, kind: impl Into<App>, name: &str, songs: &[usize]) {
         self.edit(kind, |catalog| {
             let entries: Vec<NativeId> =
                 songs.iter().map(|n| song_ref(catalog, *n).unwrap().id.clone()).collect();
@@ -202,21 +210,22 @@ impl Bench {
     }
 
     /// What an app shows.
-    pub(crate) fn catalog(&self, kind: Kind) -> Catalog {
-        Store::open(kind, &self.path(kind)).unwrap().catalog()
+    pub(crate) fn catalog(&self, kind: impl Into<App>) -> Catalog {
+        let kind = kind.into();
+        kind.catalog(&self.path(kind))
     }
 
-    pub(crate) fn rating(&self, kind: Kind, number: usize) -> Option<i64> {
+    pub(crate) fn rating(&self, kind: impl Into<App>, number: usize) -> Option<i64> {
         self.value(kind, number, &music::RATING)
     }
 
-    pub(crate) fn count(&self, kind: Kind, number: usize) -> i64 {
+    pub(crate) fn count(&self, kind: impl Into<App>, number: usize) -> i64 {
         self.value(kind, number, &music::PLAY_COUNT).unwrap_or(0)
     }
 
     fn value(
         &self,
-        kind: Kind,
+        kind: impl Into<App>,
         number: usize,
         field: &'static segue_translator::model::Field,
     ) -> Option<i64> {
@@ -226,7 +235,7 @@ impl Bench {
     }
 
     /// The songs of a playlist in an app, by number; `None` if there is no such list.
-    pub(crate) fn songs(&self, kind: Kind, name: &str) -> Option<Vec<usize>> {
+    pub(crate) fn songs(&self, kind: impl Into<App>, name: &str) -> Option<Vec<usize>> {
         let catalog = self.catalog(kind);
         let list = catalog.collections.iter().find(|list| *list.name == *name)?;
         let number = |id| catalog.item(id).and_then(number_of);
@@ -234,8 +243,8 @@ impl Bench {
     }
 
     /// Says that apps run, or that none does.
-    pub(crate) fn running(&self, kinds: &[Kind]) {
-        let names = kinds.iter().map(|kind| kind.capabilities().app.to_owned());
+    pub(crate) fn running(&self, kinds: &[App]) {
+        let names = kinds.iter().map(|kind| kind.name().to_owned());
         *self.apps.0.lock().unwrap() = names.collect();
     }
 
@@ -290,7 +299,7 @@ impl Bench {
     }
 
     /// Plans and applies over these libraries.
-    pub(crate) fn link_these(&mut self, kinds: &[Kind]) -> PassReport {
+    pub(crate) fn link_these(&mut self, kinds: &[impl Into<App> + Copy]) -> PassReport {
         let plan = self.plan(kinds.iter().map(|kind| spec(*kind)).collect()).plan;
         self.pass(Request::Apply { plan })
     }
@@ -346,13 +355,13 @@ pub(crate) fn sync(yes: bool) -> Request {
     Request::Sync { libraries: Vec::new(), dry_run: false, yes }
 }
 
-pub(crate) fn spec(kind: Kind) -> LibrarySpec {
-    LibrarySpec { app: kind.capabilities().app.to_owned(), path: None, root: None }
+pub(crate) fn spec(kind: impl Into<App>) -> LibrarySpec {
+    LibrarySpec { app: kind.into().name().to_owned(), path: None, root: None }
 }
 
 /// How far one app's library came in a pass.
-pub(crate) fn state(report: &PassReport, kind: Kind) -> LibraryState {
-    let app = kind.capabilities().app;
+pub(crate) fn state(report: &PassReport, kind: impl Into<App>) -> LibraryState {
+    let app = kind.into().name();
     report.libraries.iter().find(|found| found.library == app).unwrap().state
 }
 

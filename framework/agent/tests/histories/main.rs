@@ -7,7 +7,11 @@
 #[cfg(test)]
 mod absence;
 #[cfg(test)]
+mod app;
+#[cfg(test)]
 mod bench;
+#[cfg(test)]
+mod formats;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
@@ -17,7 +21,13 @@ mod model;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod rhythmdb;
+#[cfg(test)]
+mod strawberrydb;
+#[cfg(test)]
 mod taking_back;
+#[cfg(test)]
+mod uri;
 #[cfg(test)]
 mod values;
 #[cfg(test)]

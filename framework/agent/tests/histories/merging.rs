@@ -305,7 +305,7 @@ fn f20_a_reset_while_the_app_runs_is_written_when_it_ends() {
     bench.play(Kind::Stars, 1, 6);
     bench.link();
     bench.set(Kind::Stars, 1, &music::PLAY_COUNT, None);
-    bench.running(&[Kind::Stars]);
+    bench.running(&[Kind::Stars.into()]);
     bench.sync();
     bench.sync();
     bench.running(&[]);

@@ -70,7 +70,7 @@ fn f39_a_way_back_after_linking_anew_is_no_edit() {
     let rated = bench.sync().operation;
     unlink(&mut bench, Kind::Stars);
     bench.link();
-    bench.running(&[Kind::Stars]);
+    bench.running(&[Kind::Stars.into()]);
     bench.rate(Kind::Exact, 1, Some(80));
     bench.sync();
     bench.running(&[]);
@@ -78,6 +78,23 @@ fn f39_a_way_back_after_linking_anew_is_no_edit() {
     assert_eq!(bench.conflicts().len(), 0);
     assert_eq!((bench.rating(Kind::Exact, 1), bench.rating(Kind::Stars, 1)), (Some(80), Some(80)));
     in_step(&mut bench);
+}
+
+/// The rating was lifted by one operation and written by a later one. Taking the later one back
+/// leaves the document as it is, so the app gets the rating again.
+#[test]
+fn f39_a_write_that_was_taken_back_alone_is_made_again() {
+    let mut bench = Bench::with_songs(46, &PAIR, 4);
+    bench.link();
+    bench.running(&[Kind::Stars.into()]);
+    bench.rate(Kind::Exact, 1, Some(60));
+    bench.sync();
+    bench.running(&[]);
+    bench.sync();
+    assert_eq!(bench.rating(Kind::Stars, 1), Some(60));
+    bench.pass(Request::Undo { operation: None });
+    in_step(&mut bench);
+    assert_eq!((bench.rating(Kind::Exact, 1), bench.rating(Kind::Stars, 1)), (Some(60), Some(60)));
 }
 
 /// What a library holds that was unlinked keeps nothing alive.
