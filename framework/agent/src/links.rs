@@ -3,7 +3,6 @@
 //! Invariant: a library has at most one active link.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 use segue_model::{LinkId, NativeId};
 use segue_store::{LinkRow, OperationRow, Reader, StoreError, Tx};
@@ -151,7 +150,6 @@ fn orphaned(agent: &Agent, link: LinkId) -> Result<Vec<NativeId>, Failure> {
         if !gone && !live.contains(&item.0) {
             orphans.push(NativeId::new(native));
         }
-        ControlFlow::Continue(())
     })?;
     Ok(orphans)
 }

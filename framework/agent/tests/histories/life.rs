@@ -527,12 +527,12 @@ fn random_histories_keep_every_oracle_odd() {
 
 #[test]
 fn real_formats_keep_every_oracle_even() {
-    check(0, Cast::Real, 40);
+    check(0, Cast::Real, 20);
 }
 
 #[test]
 fn real_formats_keep_every_oracle_odd() {
-    check(1, Cast::Real, 40);
+    check(1, Cast::Real, 20);
 }
 
 #[test]
