@@ -346,6 +346,9 @@ impl Life {
         let yes = self.rng.u8(..4) == 0;
         let report = self.bench.try_run(sync(yes));
         self.bench.steps.clear();
+        if report.is_none() {
+            self.model.killed();
+        }
         let clean = match report {
             Some(Ok(segue_agent::command::Response::Pass(report))) => is_clean(&report),
             Some(Err(_)) if self.linked.is_empty() => false,

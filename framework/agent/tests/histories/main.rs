@@ -11,6 +11,8 @@ mod app;
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod certain;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod life;

@@ -31,6 +31,11 @@ pub(crate) struct Model {
     ratings: BTreeMap<usize, BTreeSet<Rated>>,
     /// Counts: baseline and added.
     counts: BTreeMap<usize, (i64, i64)>,
+    /// Songs whose count fell in an app since the last pass.
+    falls: BTreeSet<usize>,
+    /// Songs that count at most as much. A fall that a killed pass may not have seen is a fall from
+    /// the old count to the next one that is seen, and plays on the way up add nothing.
+    at_most: BTreeSet<usize>,
     /// Lists as the only one who edited them left them: in which app, which songs.
     lists: BTreeMap<String, ListEdit>,
     /// Names that more than one list bears: which of them an app shows under it may change.
@@ -84,13 +89,22 @@ impl Model {
     pub(crate) fn before_pass(&mut self, bench: &Bench, linked: &[App]) {
         let mut ratings: BTreeMap<usize, BTreeSet<Rated>> = BTreeMap::new();
         let mut lists: BTreeMap<String, Vec<ListEdit>> = BTreeMap::new();
+        self.falls.clear();
         for kind in linked {
             let Some((old, old_lists)) = self.last.get(kind) else { continue };
             let (new, new_lists) = shown(&bench.catalog(*kind));
             for (number, (rating, count)) in &new {
                 let Some((was, counted)) = old.get(number) else { continue };
-                if rating != was && !(rating.is_none() && self.forgot.contains(&(*kind, *number))) {
-                    ratings.entry(*number).or_default().insert((Some(*kind), *rating));
+                match rating {
+                    same if same == was => {}
+                    // Lost on the way or cleared by a person, who then meant all that was shown.
+                    None if self.forgot.contains(&(*kind, *number)) => {
+                        self.ratings.remove(number);
+                    }
+                    _ => _ = ratings.entry(*number).or_default().insert((Some(*kind), *rating)),
+                }
+                if count < counted {
+                    self.falls.insert(*number);
                 }
                 self.counts.entry(*number).or_default().1 += (count - counted).max(0);
             }
@@ -128,6 +142,11 @@ impl Model {
         let seen = linked.iter().filter_map(|kind| self.last.get(kind));
         let went = seen.flat_map(|(songs, _)| songs.keys()).filter(|number| !now.contains(number));
         self.removed.extend(went.filter(|number| !self.withheld.contains(number)));
+    }
+
+    /// The pass was killed: it may have seen what was there, or not.
+    pub(crate) fn killed(&mut self) {
+        self.at_most.append(&mut self.falls);
     }
 
     /// A pass ended, or was killed.
@@ -215,7 +234,8 @@ impl Model {
         for (number, (baseline, added)) in self.counts.iter().filter(|_| !self.counts_unsure) {
             let Some(item) = item(*number) else { continue };
             let count = item["fields"]["play_count"].as_i64().unwrap_or(0);
-            if count != baseline + added {
+            let fewer = count < baseline + added && self.at_most.contains(number);
+            if count != baseline + added && !fewer {
                 let sum = format!("{baseline} + {added}");
                 out.push(format!("F20: song {number} counts {count}, it should be {sum}"));
             }
