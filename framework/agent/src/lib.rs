@@ -16,6 +16,7 @@ mod failure;
 mod home;
 pub mod host;
 mod inverse;
+mod journal;
 mod libraries;
 mod links;
 mod lists_after;

@@ -6,16 +6,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use segue_model::{
-    BaseCollection, BaseItem, CollectionEdit, CollectionId, EntryId, Heads, Item, LinkId, NativeId,
-    OperationId,
-};
+use segue_model::{BaseCollection, BaseItem, Heads, Item, LinkId, NativeId, OperationId};
 use segue_store::{OperationLink, OperationRow, Tx};
 use segue_translator::{ErrorKind, Written};
 
 use crate::command::{Found, LibraryState};
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::journal::Note;
 use crate::pass::{Draft, ListPlan, Member, MemberDraft};
 use crate::progress::Progress;
 use crate::reading::Difference;
@@ -99,7 +97,9 @@ fn commit(
         spend(&tx, member.row.id, plan, operation.confirmed)?;
         if let Some(number) = number.filter(|_| !plan.edits.is_empty() && member.waits().is_none())
         {
-            tx.put_intent(number, member.row.id, &plan.edits, &journal_extra(plan))?;
+            let shown = to_be_shown(&tx, &draft.changed.heads(), member, plan)?;
+            let note = Note { lists: Note::lists_of(plan), shown };
+            tx.put_intent(number, member.row.id, &plan.edits, &note.to_bytes())?;
         }
     }
     Ok(tx.commit()?)
@@ -195,6 +195,22 @@ fn put_heads(
     Ok(())
 }
 
+/// The state of each shard in which something is to be written. What is held will not be shown.
+fn to_be_shown(
+    tx: &Tx<'_>,
+    changed: &BTreeMap<u8, Heads>,
+    member: &Member,
+    plan: &MemberDraft,
+) -> Result<BTreeMap<u8, Heads>, Failure> {
+    if !plan.held.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let known = tx.heads(&member.row.document)?;
+    let heads =
+        |shard: &u8| Some((*shard, changed.get(shard).or_else(|| known.get(shard))?.clone()));
+    Ok(plan.pending.iter().filter_map(heads).collect())
+}
+
 fn spend(tx: &Tx<'_>, link: LinkId, plan: &MemberDraft, confirmed: bool) -> Result<(), Failure> {
     if confirmed {
         return Ok(tx.reset_budgets(link)?);
@@ -203,27 +219,6 @@ fn spend(tx: &Tx<'_>, link: LinkId, plan: &MemberDraft, confirmed: bool) -> Resu
         tx.add_budget(link, &batch.key(), count.changed)?;
     }
     Ok(())
-}
-
-/// What the journal needs beside the edits: for each list that is made or reordered, a line with
-/// the collection and the ids of its entries.
-fn journal_extra(plan: &MemberDraft) -> Vec<u8> {
-    let known: HashMap<&NativeId, &ListPlan> =
-        plan.lists.iter().map(|list| (&list.held.id, list)).collect();
-    let mut creates = plan.creates.iter();
-    let lines = plan.edits.collections.iter().filter_map(|edit| match edit {
-        CollectionEdit::Create { .. } => creates.next().map(|(id, entries)| line(*id, entries)),
-        CollectionEdit::Reorder { id, .. } => {
-            Some(line(known.get(id)?.collection, plan.reorders.get(id)?))
-        }
-        CollectionEdit::Rename { .. } | CollectionEdit::Remove { .. } => None,
-    });
-    lines.collect::<Vec<_>>().join("\n").into_bytes()
-}
-
-fn line(collection: CollectionId, entries: &[EntryId]) -> String {
-    let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
-    format!("{collection} {}", entries.join(" "))
 }
 
 fn untouched(member: &Member, plan: &MemberDraft) -> Found {

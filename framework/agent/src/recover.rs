@@ -1,20 +1,21 @@
 //! Finishes what a killed process began: the journal says which differences are our own.
 //!
-//! An app's file is replaced whole or not at all, so an intent was carried out or it was not. If it
-//! was, the base takes what we wrote, and what differs beyond that is the user's. If not, nothing
-//! happened, and the next pass plans it again.
-
-use std::collections::HashMap;
+//! An app's file is replaced whole or not at all, so an intent was carried out or it was not, and of
+//! the two pasts the one is taken in which the user did less since. If it was, the base takes what
+//! we wrote, the app had been shown it, and what differs beyond that is the user's. If not, nothing
+//! happened, and the next pass plans it again. It writes into no app.
 
 use segue_model::{
-    BaseCollection, Catalog, ChangeSet, Collection, CollectionEdit, CollectionId, EntryId,
-    FieldEdit, LinkId, NativeId, Rule, Value,
+    BaseCollection, Catalog, ChangeSet, Collection, CollectionEdit, FieldEdit, NativeId, Rule,
+    Schema,
 };
-use segue_store::{Intent, LinkRow, Tx};
+use segue_reconcile::list::distance;
+use segue_store::{LinkRow, OperationLink, Tx};
 use segue_translator::Collector;
 
 use crate::agent::Agent;
 use crate::failure::Failure;
+use crate::journal::Note;
 use crate::libraries;
 
 /// Settles every intent whose library can be read.
@@ -25,13 +26,30 @@ pub(crate) fn recover(agent: &mut Agent) -> Result<(), Failure> {
             .and_then(|library| Ok((library.capabilities(), Collector::collect(&*library)?.0)));
         // A library that cannot be read now keeps its intent; its own pass fails and says why.
         let Ok((capabilities, catalog)) = read else { continue };
-        let changes = intent.changes(capabilities.schema)?;
+        let schema = capabilities.schema;
+        let changes = intent.changes(schema)?;
+        let backup = format!("{}/{}", intent.operation, row.id);
+        let backup = Some(backup).filter(|name| agent.home.backup_folder(name).exists());
         let tx = agent.home.store.transaction()?;
-        settle_fields(&tx, &row, capabilities.schema, &changes, &catalog)?;
-        settle_lists(&tx, &row, capabilities.schema, &changes, &intent, &catalog)?;
-        let mut row = row;
-        row.revision = None;
-        tx.put_link(&row)?;
+        let lists = tx.base_collections(row.id, schema)?;
+        if is_carried_out(&changes, &catalog, &lists) {
+            let note = Note::parse(&intent.extra);
+            settle_fields(&tx, &row, schema, &changes)?;
+            settle_lists(&tx, &row, lists, &changes, &note, &catalog)?;
+            for (shard, heads) in &note.shown {
+                tx.put_link_heads(row.id, *shard, heads)?;
+            }
+            tx.put_operation_link(&OperationLink {
+                operation: intent.operation,
+                link: row.id,
+                before: None,
+                // Not known: what the app's user did since is in the file too.
+                after: None,
+                backup,
+                written: changes.len() as u64,
+            })?;
+        }
+        tx.put_link(&LinkRow { revision: None, ..row })?;
         tx.clear_intent(intent.operation, intent.link)?;
         if let Some(mut operation) = tx.operation(intent.operation)? {
             operation.state = "partly".into();
@@ -42,27 +60,85 @@ pub(crate) fn recover(agent: &mut Agent) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether more of what was to be written is there than of what was there before.
+fn is_carried_out(changes: &ChangeSet, now: &Catalog, lists: &[BaseCollection]) -> bool {
+    let fields = changes.fields.iter().map(|edit| field_says(edit, now));
+    let lists = changes.collections.iter().map(|edit| list_says(edit, now, lists));
+    fields.chain(lists).sum::<i64>() > 0
+}
+
+/// 1 if the edit was made, as far as its field tells, -1 if not, 0 if that says nothing.
+fn field_says(edit: &FieldEdit, now: &Catalog) -> i64 {
+    let Some(item) = now.item(&edit.item) else { return 0 };
+    let is = item.fields.value(edit.field);
+    // Counts and dates of play only grow: one beyond ours was ours before the user played on.
+    let grew = matches!(edit.field.rule, Rule::Counter | Rule::Max) && edit.new > edit.old;
+    let reached = is == edit.new.as_ref() || (grew && is > edit.new.as_ref());
+    i64::from(reached) - i64::from(is == edit.old.as_ref())
+}
+
+/// The same for an edit of a list.
+fn list_says(edit: &CollectionEdit, now: &Catalog, lists: &[BaseCollection]) -> i64 {
+    match edit {
+        CollectionEdit::Create { entries, .. } => match made(edit, now, lists) {
+            // A list of that name that lacks some of ours may be the user's own.
+            Some(list) => {
+                let more = list.entries.len().checked_sub(entries.len());
+                i64::from(more == Some(distance(entries, &list.entries)))
+            }
+            None => -1,
+        },
+        CollectionEdit::Reorder { id, old, new } => {
+            now.collection(id).map_or(0, |list| nearer(&list.entries, old, new))
+        }
+        CollectionEdit::Rename { id, old, new } => {
+            let is = |name: &str| now.collection(id).is_some_and(|list| *list.name == *name);
+            let found = is(new) || (now.collection(id).is_none() && named(now, new));
+            i64::from(found) - i64::from(is(old))
+        }
+        CollectionEdit::Remove { id, .. } => {
+            if now.collection(id).is_some() {
+                -1
+            } else {
+                1
+            }
+        }
+    }
+}
+
+/// 1 if a list is nearer to what we would have made of it, -1 if it is nearer to what it was.
+fn nearer(now: &[NativeId], old: &[NativeId], new: &[NativeId]) -> i64 {
+    match distance(now, old).cmp(&distance(now, new)) {
+        std::cmp::Ordering::Greater => 1,
+        std::cmp::Ordering::Equal => 0,
+        std::cmp::Ordering::Less => -1,
+    }
+}
+
+fn named(now: &Catalog, name: &str) -> bool {
+    now.collections.iter().any(|list| *list.name == *name)
+}
+
+/// The list that an edit made: of several, the one that is most like it.
+fn made<'c>(
+    edit: &CollectionEdit,
+    now: &'c Catalog,
+    lists: &[BaseCollection],
+) -> Option<&'c Collection> {
+    let CollectionEdit::Create { kind, name, entries, .. } = edit else { return None };
+    let is_new = |id: &NativeId| lists.iter().all(|base| base.held.id != *id);
+    let candidates = now.collections.iter();
+    let candidates =
+        candidates.filter(|list| list.kind == *kind && list.name == *name && is_new(&list.id));
+    candidates.min_by_key(|list| distance(entries, &list.entries))
+}
+
 fn settle_fields(
     tx: &Tx<'_>,
     row: &LinkRow,
-    schema: &'static segue_model::Schema,
+    schema: &'static Schema,
     changes: &ChangeSet,
-    catalog: &Catalog,
 ) -> Result<(), Failure> {
-    let now = |edit: &FieldEdit| catalog.item(&edit.item).map(|item| item.fields.value(edit.field));
-    // Counts and dates of play only grow: one beyond ours was ours before the user played on.
-    let reached = |is: Option<&Value>, edit: &FieldEdit| {
-        let grew = matches!(edit.field.rule, Rule::Counter | Rule::Max) && edit.new > edit.old;
-        is == edit.new.as_ref() || (grew && is > edit.new.as_ref())
-    };
-    let count = |wanted: &dyn Fn(&FieldEdit) -> bool| {
-        changes.fields.iter().filter(|edit| wanted(edit)).count()
-    };
-    let new = count(&|edit| now(edit).is_some_and(|is| reached(is, edit)));
-    let old = count(&|edit| now(edit).is_some_and(|is| is == edit.old.as_ref()));
-    if new <= old {
-        return Ok(());
-    }
     for edit in &changes.fields {
         if let Some(mut base) = tx.base_item(row.id, &edit.item, schema)? {
             base.held.fields.set(edit.field, edit.new.clone());
@@ -75,75 +151,51 @@ fn settle_fields(
 fn settle_lists(
     tx: &Tx<'_>,
     row: &LinkRow,
-    schema: &'static segue_model::Schema,
+    mut lists: Vec<BaseCollection>,
     changes: &ChangeSet,
-    intent: &Intent,
-    catalog: &Catalog,
+    note: &Note,
+    now: &Catalog,
 ) -> Result<(), Failure> {
-    let ids = ids(&intent.extra);
-    let mut ids = ids.into_iter();
-    let base: HashMap<NativeId, BaseCollection> = tx
-        .base_collections(row.id, schema)?
-        .into_iter()
-        .map(|base| (base.held.id.clone(), base))
-        .collect();
-    let is = |now: &Collection, entries: &[NativeId]| now.entries == entries;
+    for base in &lists {
+        tx.remove_base_collection(row.id, &base.held.id)?;
+    }
+    let mut notes = note.lists.iter();
     for edit in &changes.collections {
         match edit {
-            CollectionEdit::Create { kind, name, entries, .. } => {
-                let Some((collection, ids)) = ids.next() else { continue };
-                let made = catalog.collections.iter().find(|now| {
-                    now.kind == *kind
-                        && now.name == *name
-                        && is(now, entries)
-                        && !base.contains_key(&now.id)
-                });
-                put(tx, row.id, collection, &ids, made)?;
+            CollectionEdit::Create { entries, .. } => {
+                let Some((collection, ids)) = notes.next() else { continue };
+                let list = made(edit, now, &lists).filter(|_| entries.len() == ids.len());
+                lists.extend(list.map(|list| BaseCollection {
+                    collection: *collection,
+                    held: Collection { entries: entries.clone(), ..list.clone() },
+                    entries: ids.clone(),
+                    shown: None,
+                }));
             }
             CollectionEdit::Reorder { id, new, .. } => {
-                let Some((collection, ids)) = ids.next() else { continue };
-                let now = catalog.collection(id).filter(|now| is(now, new));
-                put(tx, row.id, collection, &ids, now)?;
+                let Some((_, ids)) = notes.next() else { continue };
+                // One that is more like before was refused, or the user took our part out again:
+                // writing it once more loses nothing.
+                let stands = list_says(edit, now, &lists) >= 0 && new.len() == ids.len();
+                if let Some(base) = lists.iter_mut().find(|base| base.held.id == *id && stands) {
+                    base.held.entries.clone_from(new);
+                    base.entries.clone_from(ids);
+                    base.shown = None;
+                }
             }
             CollectionEdit::Rename { id, new, .. } => {
-                if let (Some(base), true) =
-                    (base.get(id), catalog.collections.iter().any(|now| now.name == *new))
-                {
-                    let mut base = base.clone();
+                let renamed = list_says(edit, now, &lists) > 0;
+                if let Some(base) = lists.iter_mut().find(|base| base.held.id == *id && renamed) {
                     base.held.name.clone_from(new);
-                    tx.put_base_collection(row.id, &base)?;
                 }
             }
             CollectionEdit::Remove { id, .. } => {
-                if catalog.collection(id).is_none() {
-                    tx.remove_base_collection(row.id, id)?;
-                }
+                lists.retain(|base| base.held.id != *id || now.collection(id).is_some());
             }
         }
     }
+    for base in &lists {
+        tx.put_base_collection(row.id, base)?;
+    }
     Ok(())
-}
-
-fn put(
-    tx: &Tx<'_>,
-    link: LinkId,
-    collection: CollectionId,
-    ids: &[EntryId],
-    now: Option<&Collection>,
-) -> Result<(), Failure> {
-    let Some(now) = now.filter(|now| now.entries.len() == ids.len()) else { return Ok(()) };
-    let held = now.clone();
-    let base = BaseCollection { collection, held, entries: ids.to_vec(), shown: None };
-    Ok(tx.put_base_collection(link, &base)?)
-}
-
-/// The journal's lines: a collection and the ids of its entries.
-fn ids(extra: &[u8]) -> Vec<(CollectionId, Vec<EntryId>)> {
-    let text = String::from_utf8_lossy(extra);
-    let line = |line: &str| {
-        let mut words = line.split_ascii_whitespace();
-        let collection = words.next()?.parse().ok()?;
-        Some((collection, words.map(str::parse).collect::<Result<_, _>>().ok()?))
-    };
-    text.lines().filter_map(line).collect()
 }

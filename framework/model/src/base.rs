@@ -1,18 +1,6 @@
 //! What a library and the document agreed on last.
 
-use std::fmt;
-
-use crate::{Collection, CollectionId, EntryId, Item, ItemId};
-
-/// The hash of one change of a document.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChangeHash(pub [u8; 32]);
-
-impl fmt::Debug for ChangeHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
+use crate::{ChangeHash, Collection, CollectionId, EntryId, Item, ItemId};
 
 /// A state of one shard of a document: the changes that nothing follows, sorted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -69,6 +69,8 @@ byte_ids! {
     LinkId(8, "link id");
     /// One applied plan or pass: the unit of log and undo.
     OperationId(8, "operation id");
+    /// The hash of one change of a document.
+    ChangeHash(32, "hash of a change");
     /// A document: the hash of its root key, schema and nonce.
     DocumentId(32, "document id");
     /// A device's ed25519 public key.

@@ -13,12 +13,12 @@ pub mod music;
 mod schema;
 mod value;
 
-pub use base::{BaseCollection, BaseItem, ChangeHash, Heads};
+pub use base::{BaseCollection, BaseItem, Heads};
 pub use catalog::{Availability, Catalog, Collection, Item};
 pub use edit::{ChangeSet, CollectionEdit, FieldEdit};
 pub use id::{
-    CollectionId, DeviceId, DocumentId, EntryId, IdError, ItemId, LinkId, Location, NativeId,
-    OperationId, PersonId,
+    ChangeHash, CollectionId, DeviceId, DocumentId, EntryId, IdError, ItemId, LinkId, Location,
+    NativeId, OperationId, PersonId,
 };
 pub use schema::{CollectionKind, Field, Rule, Schema, Shape};
 pub use value::{Fields, Real, Value};

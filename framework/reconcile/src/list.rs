@@ -208,6 +208,13 @@ pub fn joins(theirs: &[NativeId], ours: &[NativeId], known: &dyn Fn(&NativeId) -
     theirs == shared && (!theirs.is_empty() || ours.is_empty())
 }
 
+/// How many entries a person takes out and puts in to make one list of the other.
+pub fn distance(from: &[NativeId], to: &[NativeId]) -> usize {
+    let kept = |op: DiffOp| if let DiffOp::Equal { len, .. } = op { len } else { 0 };
+    let script = capture_diff_slices(Algorithm::Myers, from, to);
+    from.len() + to.len() - 2 * script.into_iter().map(kept).sum::<usize>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,6 +309,16 @@ mod tests {
         assert!(join("abc", "abxc"), "an item that the other cannot have");
         assert!(!join("abc", "abcd") && !join("abc", "bc"), "one entry more or less");
         assert!(!join("abc", "acb") && !join("ab", "cd") && !join("", "a") && !join("", "x"));
+    }
+
+    #[test]
+    fn the_distance_of_two_lists_is_what_a_person_takes_out_and_puts_in() {
+        let distance = |from, to| distance(&natives(from), &natives(to));
+        assert_eq!((distance("abc", "abc"), distance("", "ab"), distance("ab", "")), (0, 2, 2));
+        assert_eq!(
+            (distance("abc", "abcd"), distance("abc", "cab"), distance("ab", "xy")),
+            (1, 2, 4)
+        );
     }
 
     proptest! {

@@ -23,6 +23,8 @@ mod model;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod recover;
+#[cfg(test)]
 mod rhythmdb;
 #[cfg(test)]
 mod strawberrydb;
