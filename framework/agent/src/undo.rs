@@ -4,13 +4,17 @@
 use std::collections::BTreeMap;
 
 use segue_document::{Record, Write, resolve, revert};
-use segue_model::{BaseCollection, BaseItem, DocumentId, OperationId};
-use segue_store::{OperationLink, OperationRow};
+use segue_model::{
+    BaseCollection, BaseItem, CollectionEdit, CollectionId, DocumentId, EntryId, LinkId, NativeId,
+    OperationId,
+};
+use segue_store::{LinkRow, OperationLink, OperationRow};
 use segue_translator::Revision;
 
 use crate::agent::Agent;
 use crate::command::{Found, LibrarySpec, LibraryState, PassReport, UnlinkReport};
 use crate::failure::Failure;
+use crate::journal::Note;
 use crate::libraries;
 use crate::links::{self, Turn};
 use crate::operate::Operation;
@@ -181,17 +185,18 @@ fn restore(
         }
         let name = format!("{number}/{}", link.link);
         let backup = agent.home.backup_folder(&name);
-        let made = if untouched {
-            crate::backup::make(&backup, &*library)
-                .and_then(|_| library.restore(&Revision(revision.0.clone()), &folder))
-                .map(|restored| (restored, link.written, 0))
-        } else {
-            write_back(&*library, &folder, &backup)
-        };
+        let made = begin(agent, &known, &*library, operation, number, &folder).and_then(|()| {
+            let made = if untouched {
+                bring_back(&*library, &revision, &folder, &backup, link.written)
+            } else {
+                write_back(&*library, &folder, &backup)
+            };
+            made.map_err(Failure::Library)
+        });
         match made {
             Ok((restored, count, left)) => {
                 rebase(agent, &known, &*library, keep, |tx| {
-                    tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
+                    tx.clear_intent(number, known.id)?;
                     Ok(tx.put_operation_link(&OperationLink {
                         operation: number,
                         link: link.link,
@@ -206,10 +211,52 @@ fn restore(
                 }
                 out.push(outcome(&known.app, LibraryState::Written, count, None));
             }
-            Err(error) => out.push(not_taken_back(&known.app, &error)),
+            Err(Failure::Library(error)) => {
+                let tx = agent.home.store.transaction()?;
+                tx.clear_intent(number, known.id)?;
+                tx.commit()?;
+                out.push(not_taken_back(&known.app, &error));
+            }
+            Err(other) => return Err(other),
         }
     }
     Ok(out)
+}
+
+/// Journals what the way back will change in an app, or a killed undo would be taken for edits of
+/// its user.
+fn begin(
+    agent: &mut Agent,
+    known: &LinkRow,
+    library: &dyn segue_translator::Library,
+    operation: &Operation,
+    number: i64,
+    folder: &std::path::Path,
+) -> Result<(), Failure> {
+    let schema = library.capabilities().schema;
+    let (catalog, _) = segue_translator::Collector::collect(library)?;
+    let written = crate::inverse::kept(folder, schema)?.unwrap_or_default();
+    let (back, _) = crate::inverse::inverse(&written, &catalog);
+    let base = agent.home.store.base_collections(known.id, schema)?;
+    let mut shards = Shards::new(&agent.home.store, known.document, agent.home.actor)?;
+    let records = shards.records(segue_document::COLLECTION_SHARD)?;
+    let mut note = Note::default();
+    for edit in &back.collections {
+        let CollectionEdit::Reorder { id, new, .. } = edit else { continue };
+        let row = base.iter().find(|base| base.held.id == *id);
+        let record = row.and_then(|base| records.get(&base.collection.0));
+        let (Some(row), Some(record)) = (row, record) else {
+            // The journal names every list that is reordered: this one with no entries, as unknown.
+            note.lists.push((CollectionId([0; 16]), Vec::new()));
+            continue;
+        };
+        let (_, entries) = in_document(agent, known, schema, record, new)?;
+        note.lists.push((row.collection, entries));
+    }
+    let tx = agent.home.store.transaction()?;
+    tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
+    tx.put_intent(number, known.id, &back, &note.to_bytes())?;
+    Ok(tx.commit()?)
 }
 
 fn not_taken_back(app: &str, error: &segue_translator::Error) -> Found {
@@ -219,6 +266,18 @@ fn not_taken_back(app: &str, error: &segue_translator::Error) -> Found {
         _ => LibraryState::Failed,
     };
     outcome(app, state, 0, Some(error.to_string()))
+}
+
+/// Puts the files of the backup in `folder` back. Returns as [`write_back`] does.
+fn bring_back(
+    library: &dyn segue_translator::Library,
+    revision: &Revision,
+    folder: &std::path::Path,
+    backup: &std::path::Path,
+    written: u64,
+) -> Result<(Revision, u64, usize), segue_translator::Error> {
+    crate::backup::make(backup, library)?;
+    Ok((library.restore(revision, folder)?, written, 0))
 }
 
 /// Takes back, edit by edit, what was written after the backup in `folder`. Returns the new state,
@@ -257,7 +316,7 @@ fn outcome(library: &str, state: LibraryState, written: u64, reason: Option<Stri
 /// After a restore the base is what the library holds: the difference is our own doing.
 fn rebase(
     agent: &mut Agent,
-    known: &segue_store::LinkRow,
+    known: &LinkRow,
     library: &dyn segue_translator::Library,
     keep: bool,
     also: impl FnOnce(&segue_store::Tx<'_>) -> Result<(), Failure>,
@@ -265,7 +324,7 @@ fn rebase(
     let schema = library.capabilities().schema;
     // What the operation wrote may be what the document still says, and a list may have come back
     // without a base row: the pass that follows reads the library and compares all of it.
-    let row = segue_store::LinkRow { revision: None, ..known.clone() };
+    let row = LinkRow { revision: None, ..known.clone() };
     if keep {
         let tx = agent.home.store.transaction()?;
         tx.put_link(&row)?;
@@ -294,7 +353,7 @@ fn rebase(
 /// order.
 fn rebase_lists(
     agent: &Agent,
-    known: &segue_store::LinkRow,
+    known: &LinkRow,
     schema: &'static segue_model::Schema,
     now: &[segue_model::Collection],
 ) -> Result<Vec<BaseCollection>, Failure> {
@@ -315,26 +374,34 @@ fn rebase_lists(
             continue;
         }
         let Some(record) = records.get(&base.collection.0) else { continue };
-        let mut entries = Vec::new();
-        let mut natives = Vec::new();
-        let mut order = record.ordered().into_iter();
-        for native in &found.entries {
-            let Some(item) =
-                agent.home.store.base_item(known.id, native, schema)?.map(|base| base.item)
-            else {
-                continue;
-            };
-            let mut rest = order.clone();
-            if let Some((id, _)) = rest.find(|(_, entry)| entry.item == item) {
-                entries.push(id);
-                natives.push(native.clone());
-                order = rest;
-            }
-        }
+        let (natives, entries) = in_document(agent, known, schema, record, &found.entries)?;
         let held = segue_model::Collection { entries: natives, ..found.clone() };
         out.push(BaseCollection { collection: base.collection, held, entries, shown: None });
     }
     Ok(out)
+}
+
+/// Those of a list's entries that the document has in this order, and its ids of them.
+fn in_document(
+    agent: &Agent,
+    known: &LinkRow,
+    schema: &'static segue_model::Schema,
+    record: &Record,
+    listed: &[NativeId],
+) -> Result<(Vec<NativeId>, Vec<EntryId>), Failure> {
+    let (mut natives, mut entries) = (Vec::new(), Vec::new());
+    let mut order = record.ordered().into_iter();
+    for native in listed {
+        let base = agent.home.store.base_item(known.id, native, schema)?;
+        let Some(item) = base.map(|base| base.item) else { continue };
+        let mut rest = order.clone();
+        if let Some((id, _)) = rest.find(|(_, entry)| entry.item == item) {
+            entries.push(id);
+            natives.push(native.clone());
+            order = rest;
+        }
+    }
+    Ok((natives, entries))
 }
 
 /// Runs a pass over everything that is linked, as part of an operation that has begun.

@@ -412,6 +412,34 @@ fn f39_a_killed_first_contact_is_taken_back() {
     }
 }
 
+/// Control: `put_intent` in `begin` of `undo.rs`.
+#[test]
+fn f39_an_undo_that_is_killed_is_no_edit() {
+    for when in BOTH {
+        for touched in [false, true] {
+            let mut bench = linked(&PAIR);
+            bench.rate(Kind::Exact, 1, Some(73));
+            in_step(&mut bench);
+            bench.rate(Kind::Exact, 1, Some(33));
+            bench.list(Kind::Exact, "Mix", &[2]);
+            bench.sync();
+            if touched {
+                // Then the file is not brought back: the pass that follows writes what differs.
+                bench.rate(Kind::Stars, 2, Some(20));
+            }
+            kill_at(&bench, Kind::Stars, when);
+            assert!(bench.try_run(Request::Undo { operation: None }).is_none());
+            in_step(&mut bench);
+            assert_eq!(ratings(&bench, 1), [Some(73), Some(80)], "{when:?} {touched}");
+            for kind in PAIR {
+                let mix = bench.songs(kind, "Mix");
+                assert_eq!(mix, Some(vec![1, 2]), "{when:?} {touched} {kind:?}");
+            }
+            assert!(bench.conflicts().is_empty(), "{when:?} {touched}");
+        }
+    }
+}
+
 /// Control: that `to_be_shown` of `operate.rs` says nothing where something is held.
 #[test]
 fn f19_what_was_held_was_not_shown() {
