@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use segue_document::{Record, Write, resolve, revert};
 use segue_model::{
-    BaseCollection, BaseItem, CollectionEdit, CollectionId, DocumentId, EntryId, LinkId, NativeId,
+    BaseCollection, BaseItem, CollectionEdit, CollectionId, DocumentId, EntryId, NativeId,
     OperationId,
 };
 use segue_store::{LinkRow, OperationLink, OperationRow};

@@ -244,7 +244,7 @@ fn f21_the_name_of_a_guest_is_no_edit() {
         let mut bench = linked(&PAIR);
         bench.list(Kind::Stars, "Own", &[4]);
         bench.edit(Kind::Exact, |catalog| catalog.collections[0].name = "Own".into());
-        bench.running(&[Kind::Exact]);
+        bench.running(&[Kind::Exact.into()]);
         killed(&mut bench, Kind::Stars, when);
         in_step(&mut bench);
         assert_eq!(bench.songs(Kind::Exact, "Own"), Some(vec![1, 2]), "{when:?}");
@@ -353,7 +353,7 @@ fn f29_a_library_that_is_away_keeps_its_intent() {
     for [first, second] in [[Kind::Stars, Kind::NoRepeat], [Kind::NoRepeat, Kind::Stars]] {
         let mut bench = linked(&kinds);
         bench.rate(Kind::Exact, 1, Some(73));
-        bench.running(&[second]);
+        bench.running(&[second.into()]);
         killed(&mut bench, first, When::After);
         let (here, away) = (bench.path(first), bench.root().join("away"));
         std::fs::rename(&here, &away).unwrap();
@@ -453,7 +453,7 @@ fn f19_what_was_held_was_not_shown() {
     for number in 1..=12 {
         bench.rate(Kind::Exact, number, None);
     }
-    bench.running(&[Kind::Stars]);
+    bench.running(&[Kind::Stars.into()]);
     bench.sync_yes();
     bench.running(&[]);
     bench.rate(Kind::Exact, 13, Some(40));
