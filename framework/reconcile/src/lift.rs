@@ -81,6 +81,10 @@ fn first_sight(
         }
     }
     fields.extend(carried(view, now));
+    // Seen before, but its base was lost or it was gone: what it lacks now was not cleared.
+    for (name, value) in record.origins.get(&view.link).iter().flat_map(|origin| &origin.fields) {
+        fields.entry(name.clone()).or_insert_with(|| value.clone());
+    }
     let location = view.relative(now.location.as_ref());
     if record.members.contains_key(&view.link) {
         writes.push(Write::Member(view.link, Some(location.clone().unwrap_or_else(nowhere))));

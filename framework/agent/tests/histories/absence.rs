@@ -7,7 +7,7 @@ use segue_memory::{Kind, Store};
 use segue_translator::ErrorKind;
 use segue_translator::model::{Value, music};
 
-use crate::bench::{Bench, song_mut, state, sync};
+use crate::bench::{Bench, number_of, song_mut, state, sync};
 use crate::oracle::in_step;
 use crate::wrapped::{Act, Step};
 
@@ -131,6 +131,25 @@ fn f03_a_lost_base_pairs_and_deletes_nothing() {
     assert_eq!(bench.songs(Kind::Stars, "Mix"), Some(vec![1, 2, 1, 3]));
     assert_eq!(bench.rating(Kind::Stars, 12), Some(60));
     assert_eq!(bench.count(Kind::Stars, 12), 12, "joining again does not inflate");
+}
+
+/// The base of one link is lost, the document is not: what the library lacks was not removed.
+#[test]
+fn f03_a_base_lost_beside_its_document_removes_nothing() {
+    let mut bench = rich(12);
+    bench.lose_base(Kind::Exact);
+    bench.edit(Kind::Exact, |catalog| {
+        catalog.items.retain(|item| number_of(item) <= Some(4));
+        song_mut(catalog, 1).unwrap().fields.set(&music::RATING, None);
+    });
+    bench.list(Kind::Exact, "Mix", &[1, 2, 3]);
+    bench.sync_yes();
+    assert_eq!(bench.catalog(Kind::Stars).items.len(), 12);
+    assert_eq!(bench.fields(12).unwrap()["rating"], 60);
+    assert_eq!(bench.fields(1).unwrap()["rating"], 40);
+    assert_eq!((bench.rating(Kind::Stars, 1), bench.rating(Kind::Exact, 1)), (Some(40), Some(40)));
+    assert_eq!(bench.songs(Kind::Stars, "Mix"), Some(vec![1, 2, 1, 3]));
+    in_step(&mut bench);
 }
 
 /// Another library in the place of the one that the base describes.

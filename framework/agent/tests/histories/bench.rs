@@ -112,6 +112,19 @@ impl Bench {
         self.agent = Some(Agent::open_in(&self.folder.join(folder), world).unwrap());
     }
 
+    /// Loses what Segue knows of an app's library beside the document.
+    pub(crate) fn lose_base(&mut self, kind: Kind) {
+        self.agent = None;
+        let mut store = segue_store::Store::open(&self.folder.join("segue/segue.db")).unwrap();
+        let links = store.links().unwrap();
+        let link = links.iter().find(|row| row.app == kind.capabilities().app).unwrap().id;
+        let tx = store.transaction().unwrap();
+        tx.clear_base(link).unwrap();
+        tx.commit().unwrap();
+        drop(store);
+        self.open("segue");
+    }
+
     fn home(&self) -> Place {
         Place::new(&self.folder, BTreeMap::new())
     }
