@@ -235,7 +235,7 @@ fn f01_a_missing_playlist_file_removes_no_playlist() {
 }
 
 #[test]
-fn undo_and_redo_go_back_and_forth() {
+fn f33_undo_and_redo_go_back_and_forth() {
     let desk = Desk::new();
     let original = desk.contents();
     desk.link();

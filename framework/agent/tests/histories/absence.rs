@@ -36,8 +36,7 @@ fn steps_of_a_pass(bench: &mut Bench) -> u64 {
     bench.steps.clear()
 }
 
-/// Negative control: without `fs::create_dir_all` below (the folder is back empty-handed for good)
-/// the last assertion fails; with the guard in `bind` off, the export differs.
+/// What was read until then is no library: nothing of it is lifted.
 #[test]
 fn f01_a_library_that_vanishes_at_any_step_deletes_nothing() {
     let mut bench = rich(6);
@@ -152,6 +151,18 @@ fn f03_a_base_lost_beside_its_document_removes_nothing() {
     in_step(&mut bench);
 }
 
+#[test]
+fn a_song_that_an_app_lists_again_keeps_what_it_had() {
+    let mut bench = rich(4);
+    bench.edit(Kind::Exact, |catalog| catalog.items.retain(|item| number_of(item) != Some(4)));
+    bench.sync();
+    bench.edit(Kind::Exact, |catalog| catalog.items.push(bench.song(4)));
+    bench.sync();
+    assert_eq!(bench.fields(4).unwrap()["rating"], 100);
+    assert_eq!((bench.rating(Kind::Exact, 4), bench.count(Kind::Exact, 4)), (Some(100), 4));
+    in_step(&mut bench);
+}
+
 /// Another library in the place of the one that the base describes.
 #[test]
 fn f03_a_foreign_library_in_the_same_place_is_held() {
@@ -221,7 +232,7 @@ fn f05_a_trickle_is_held_too() {
     assert_eq!(held_at, Some(6), "5 % a pass is held once more than 20 are gone");
 }
 
-/// Negative control: a cut that the translator hides (the read ends well, half of it sent) is what
+/// A cut that the translator hides (the read ends well, half of it sent) is what
 /// `f05_a_wipe_is_held_and_the_rest_proceeds` holds; a cut that it reports voids the read.
 #[test]
 fn f06_a_read_that_stops_half_way_lifts_nothing() {

@@ -69,9 +69,9 @@ fn f10_a_rating_never_lands_on_another_song() {
                 item.fields.set(&music::ARTIST, Value::list(["Band"]));
                 item.fields.set(&music::ALBUM, Value::text("Live"));
                 item.fields.set(&music::TRACK, None);
-                // One app has the files elsewhere: only what describes them is left.
+                // One app has the files elsewhere, in another order: only what describes them is left.
                 if kind == Kind::Stars {
-                    let place = format!("/elsewhere/{index}.ogg");
+                    let place = format!("/elsewhere/{}.ogg", 9 - index);
                     item.id = NativeId::from(place.as_str());
                     item.location = Some(Location::from(place.as_str()));
                 }

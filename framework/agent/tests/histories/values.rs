@@ -1,10 +1,10 @@
 //! Values: what is coarser in one app does not erode in another, and apps do not echo each other.
 
-use segue_agent::command::Request;
+use segue_agent::command::{LibraryState, Request};
 use segue_memory::Kind;
 use segue_translator::model::{Value, music};
 
-use crate::bench::{Bench, song_mut};
+use crate::bench::{Bench, song_mut, state};
 use crate::oracle::in_step;
 
 const MUSIC: [Kind; 5] = [Kind::Exact, Kind::Stars, Kind::NoRepeat, Kind::Lossy, Kind::Coarse];
@@ -77,7 +77,12 @@ fn f25_coarse_times_do_not_come_back() {
     bench.link();
     for _ in 0..3 {
         bench.play(Kind::Coarse, 1, 1);
-        bench.sync();
+        let report = bench.sync();
+        assert_eq!(
+            state(&report, Kind::Coarse),
+            LibraryState::Unchanged,
+            "it is told nothing anew"
+        );
     }
     in_step(&mut bench);
     let fields = bench.fields(1).unwrap();
@@ -115,6 +120,29 @@ fn f26_no_apps_echo_each_other() {
         }
         assert!(bench.files() == files && bench.export_text() == export, "{kinds:?}");
     }
+}
+
+/// An app that rounds although it does not say so: what it made of our write is nobody's edit, and
+/// it is not told again and again.
+#[test]
+fn f26_what_an_app_makes_of_our_write_is_no_edit() {
+    let mut bench = Bench::with_songs(27, &[Kind::Exact, Kind::NoRepeat], 2);
+    bench.steps.bend("memory-exact", |changes| {
+        for edit in changes.fields.iter_mut().filter(|edit| *edit.field == music::RATING) {
+            let rating = edit.new.as_ref().and_then(Value::as_int);
+            edit.new = rating.map(|rating| Value::Int(rating / 20 * 20));
+        }
+    });
+    bench.link();
+    bench.rate(Kind::NoRepeat, 1, Some(70));
+    for _ in 0..6 {
+        bench.play(Kind::Exact, 2, 1);
+        bench.sync();
+        let shown = (bench.rating(Kind::NoRepeat, 1), bench.rating(Kind::Exact, 1));
+        assert_eq!(shown, (Some(70), Some(60)));
+        assert_eq!(bench.fields(1).unwrap()["rating"], 70);
+    }
+    assert_eq!(bench.sync().operation, None);
 }
 
 /// Whatever a pass wrote is taken back to the identical bytes, and brought again.

@@ -40,13 +40,30 @@ pub(crate) type Hook = Box<dyn FnMut(&str, Step, u64) -> Act + Send>;
 /// What a killed process unwinds with.
 pub(crate) struct Killed;
 
+/// What an app makes of a write that it does not hold as it declares.
+pub(crate) type Bend = fn(&mut ChangeSet);
+
 /// Where a test hooks in.
 #[derive(Default)]
-pub(crate) struct Steps(Mutex<(Option<Hook>, u64)>);
+pub(crate) struct Steps(Mutex<(Option<Hook>, u64)>, Mutex<Option<(&'static str, Bend)>>);
 
 impl Steps {
     pub(crate) fn set(&self, hook: Hook) {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (Some(hook), 0);
+    }
+
+    /// Bends every later write of an app.
+    pub(crate) fn bend(&self, app: &'static str, bend: Bend) {
+        *self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((app, bend));
+    }
+
+    fn bent(&self, app: &str, changes: &ChangeSet) -> ChangeSet {
+        let mut changes = changes.clone();
+        match *self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            Some((bent, bend)) if bent == app => bend(&mut changes),
+            _ => {}
+        }
+        changes
     }
 
     /// Ends the hook; returns how many steps it saw.
@@ -128,7 +145,8 @@ impl Library for Open {
 
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
         self.at(Step::Write)?;
-        let written = self.inner.write(expected, changes)?;
+        let changes = self.steps.bent(self.inner.capabilities().app, changes);
+        let written = self.inner.write(expected, &changes)?;
         self.at(Step::Written)?;
         Ok(written)
     }
