@@ -232,6 +232,35 @@ fn f05_a_trickle_is_held_too() {
     assert_eq!(held_at, Some(6), "5 % a pass is held once more than 20 are gone");
 }
 
+/// Each of two apps stays within its budget; what a third would lose does not.
+#[test]
+fn f05_what_two_apps_cleared_is_held_before_a_third() {
+    let mut bench = Bench::with_songs(5, &[Kind::Exact, Kind::Stars, Kind::Lossy], 60);
+    (1..=60).for_each(|number| bench.rate(Kind::Exact, number, Some(60)));
+    bench.link();
+    for (kind, first) in [(Kind::Exact, 1), (Kind::Stars, 16)] {
+        (first..first + 15).for_each(|number| bench.rate(kind, number, None));
+    }
+    let rated =
+        |bench: &Bench| (1..=60).filter(|n| bench.rating(Kind::Lossy, *n).is_some()).count();
+    assert_eq!(state(&bench.sync(), Kind::Lossy), LibraryState::Held);
+    assert_eq!(rated(&bench), 60);
+    bench.sync_yes();
+    assert_eq!(rated(&bench), 30);
+    in_step(&mut bench);
+}
+
+#[test]
+fn f05_a_flood_is_held() {
+    let mut bench = rich(10);
+    bench.edit(Kind::Exact, |catalog| catalog.items.extend((11..=1_011).map(|n| bench.song(n))));
+    let items = |bench: &mut Bench| bench.export()["items"].as_array().unwrap().len();
+    assert_eq!(state(&bench.sync(), Kind::Exact), LibraryState::Held);
+    assert_eq!(items(&mut bench), 10);
+    bench.sync_yes();
+    assert_eq!(items(&mut bench), 1_011);
+}
+
 /// A cut that the translator hides (the read ends well, half of it sent) is what
 /// `f05_a_wipe_is_held_and_the_rest_proceeds` holds; a cut that it reports voids the read.
 #[test]
