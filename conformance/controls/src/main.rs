@@ -39,11 +39,7 @@ fn say(line: &str) {
 fn run(only: &[String]) -> Result<(), String> {
     let (root, start) = (root(), Instant::now());
     let classes = all(&root)?;
-    if let Some(unknown) = only.iter().find(|id| classes.iter().all(|class| class.id != **id)) {
-        return Err(format!("there is no class {unknown}"));
-    }
-    let chosen: Vec<&Class> =
-        classes.iter().filter(|class| only.is_empty() || only.contains(&class.id)).collect();
+    let controls = in_order(&chosen(&classes, only)?);
     let built = build_folder(&root).map_err(|error| error.to_string())?;
     let folder = built.join("controls");
     let fail = |error: std::io::Error| format!("{}: {error}", folder.display());
@@ -52,29 +48,38 @@ fn run(only: &[String]) -> Result<(), String> {
     lock.try_lock().map_err(|_| "another `cargo controls` runs in this build folder".to_owned())?;
     let bed = Bed::lay(&root, &built, &folder.join("tree")).map_err(fail)?;
     let cargo = Cargo::new(bed.tree(), &folder.join("build"), &built).map_err(fail)?;
-    let controls = in_order(&chosen);
     with_guards(&cargo, &controls)?;
-    let mut broken = 0;
+    let mut unseen = 0;
     for (class, control) in &controls {
-        let (began, class) = (Instant::now(), &class.id);
-        let verdict = bed.without(control, || cargo.test(control))?;
-        let (names, took) = (control.tests.join(", "), began.elapsed().as_secs_f64());
-        let off = &control.off;
-        match verdict {
-            Verdict::Failed => say(&format!("{took:6.1} s  {class}  {off}: seen by {names}")),
-            Verdict::Passed => say(&format!("{took:6.1} s  {class}  {off}: NOT SEEN by {names}")),
-            Verdict::Unclear(ref why) => {
-                say(&format!("{took:6.1} s  {class}  {off}: NO CONTROL of {names}: {why}"));
-            }
-        }
-        broken += usize::from(verdict != Verdict::Failed);
+        unseen += usize::from(!is_seen(&bed, &cargo, class, control)?);
     }
     let (all, took) = (controls.len(), start.elapsed().as_secs());
-    match broken {
-        0 => say(&format!("{all} controls, {took} s: each is seen")),
-        _ => return Err(format!("{broken} of {all} controls are not seen; {took} s")),
+    if unseen > 0 {
+        return Err(format!("{unseen} of {all} controls are not seen; {took} s"));
     }
+    say(&format!("{all} controls, {took} s: each is seen"));
     Ok(())
+}
+
+fn chosen<'a>(classes: &'a [Class], only: &[String]) -> Result<Vec<&'a Class>, String> {
+    if let Some(unknown) = only.iter().find(|id| classes.iter().all(|class| class.id != **id)) {
+        return Err(format!("there is no class {unknown}"));
+    }
+    Ok(classes.iter().filter(|class| only.is_empty() || only.contains(&class.id)).collect())
+}
+
+/// Tries one control, says how it went, and whether its tests see that the guard is off.
+fn is_seen(bed: &Bed, cargo: &Cargo, class: &Class, control: &Control) -> Result<bool, String> {
+    let began = Instant::now();
+    let verdict = bed.without(control, || cargo.test(control))?;
+    let (word, why) = match &verdict {
+        Verdict::Failed => ("seen by", String::new()),
+        Verdict::Passed => ("NOT SEEN by", String::new()),
+        Verdict::Unclear(why) => ("NO CONTROL of", format!(": {why}")),
+    };
+    let (took, names) = (began.elapsed().as_secs_f64(), control.tests.join(", "));
+    say(&format!("{took:6.1} s  {}  {}: {word} {names}{why}", class.id, control.off));
+    Ok(verdict == Verdict::Failed)
 }
 
 fn build_folder(root: &Path) -> std::io::Result<PathBuf> {

@@ -12,6 +12,7 @@ How tools like Segue have lost what people entered, what is in the way of each h
 A class is *closed* if its test runs with every change, carries the class's number in its name, and fails when the guard is
 switched off. `cargo controls` does that for every row: on a copy of the sources it replaces a few words, so that the guard
 is off, and requires that the copy compiles and that every named test fails. `cargo controls --only F04` does it for one class.
+Killed writes are tried with `strace`, without which there is no control of them.
 The table is `conformance/controls/classes`; `SEGUE_BLESS=1 cargo test -p segue-controls` writes this page from it.
 
 - **class**: what goes wrong for people. The numbers are those of a larger list; what is missing here is not closed.
