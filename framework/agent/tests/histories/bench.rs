@@ -113,11 +113,12 @@ impl Bench {
     }
 
     /// Loses what Segue knows of an app's library beside the document.
-    pub(crate) fn lose_base(&mut self, kind: Kind) {
+    pub(crate) fn lose_base(&mut self, kind: impl Into<App>) {
+        let app = kind.into().name();
         self.agent = None;
         let mut store = segue_store::Store::open(&self.folder.join("segue/segue.db")).unwrap();
         let links = store.links().unwrap();
-        let link = links.iter().find(|row| row.app == kind.capabilities().app).unwrap().id;
+        let link = links.iter().find(|row| row.app == app).unwrap().id;
         let tx = store.transaction().unwrap();
         tx.clear_base(link).unwrap();
         tx.commit().unwrap();
