@@ -161,7 +161,7 @@ pub(crate) fn expected(
             continue;
         };
         let support = capabilities.field(edit.field);
-        let held = edit.new.as_ref().and_then(|new| (support?.hold)(new));
+        let held = edit.new.as_ref().and_then(|new| support?.hold(new));
         after.items[index].fields.set(edit.field, held);
     }
     let mut created = written.created.iter();

@@ -22,7 +22,7 @@ mod trial;
 
 pub use harness::{main, suite};
 pub use mutant::{Mutant, mutants};
-pub use rerun::child;
+pub use rerun::{REPORTED, child};
 pub use subject::{Inspect, Subject};
 pub use trial::{Outcome, Trial, trials};
 

@@ -19,8 +19,9 @@ const LIBRARY: &str = "SEGUE_CONFORMANCE_LIBRARY";
 const SEED: &str = "SEGUE_CONFORMANCE_SEED";
 pub(crate) const BEGIN: &str = "/segue-conformance-write-begins";
 pub(crate) const END: &str = "/segue-conformance-write-ends";
-/// What the child exits with when the library reported an error.
-pub(crate) const REPORTED: u8 = 9;
+/// What a program that runs trials exits with when a crash trial runs it again and it cannot even
+/// reach [`child`] for an error that was reported.
+pub const REPORTED: u8 = 9;
 
 /// The arguments that run the write of `subject` on the library at `path` in another process.
 pub(crate) fn arguments(subject: &Subject, program: &[OsString], path: &Path) -> Vec<OsString> {

@@ -51,7 +51,7 @@ fn pairs(case: &Case<'_>, laid: &Laid) -> Verdict<(Vec<FieldEdit>, Vec<FieldEdit
         let edits = supports.filter_map(|support| {
             let mut values = (0..50).map(|_| edits::value(&mut rng, support.field));
             let new = values.find(|new| {
-                let held = (support.hold)(new);
+                let held = support.hold(new);
                 held.is_some() && held != item_value(item, support)
             })?;
             Some(edits::edit(item, support.field, Some(new)))

@@ -70,7 +70,7 @@ fn held(case: &Case<'_>) -> Verdict {
                 return crate::trial::fail(format!("`{name}` of `{id}` is not declared"));
             };
             ensure!(field.shape.admits(value), "`{name}` of `{id}` cannot be {value:?}");
-            let held = (support.hold)(value);
+            let held = support.hold(value);
             ensure!(
                 held.as_ref() == Some(value),
                 "`{name}` of `{id}` reads as {value:?}, but would be held as {held:?}"

@@ -42,7 +42,7 @@ fn put(laid: &Laid, support: &FieldSupport, new: Option<Value>) -> Verdict<Optio
 /// Every value must read back as the app declares to hold it.
 fn put_all(laid: &Laid, support: &FieldSupport, values: &[Option<Value>]) -> Verdict {
     for value in values {
-        let held = value.as_ref().and_then(|value| (support.hold)(value));
+        let held = value.as_ref().and_then(|value| support.hold(value));
         let found = put(laid, support, value.clone())?;
         ensure!(
             found == held,
@@ -78,7 +78,7 @@ fn ratings(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
     // Each value the app can show, ten times read and written back.
     let mut shown: Vec<_> =
-        (0..=100).filter_map(|rating| (support.hold)(&Value::Int(rating))).collect();
+        (0..=100).filter_map(|rating| support.hold(&Value::Int(rating))).collect();
     shown.sort();
     shown.dedup();
     ensure!(!shown.is_empty(), "declares a rating that may be written and holds none");
@@ -105,8 +105,8 @@ fn hold_twice(case: &Case<'_>) -> Verdict {
             values.extend((0..=100).map(Value::Int));
         }
         for value in values {
-            let once = (support.hold)(&value);
-            let twice = once.as_ref().and_then(|value| (support.hold)(value));
+            let once = support.hold(&value);
+            let twice = once.as_ref().and_then(|value| support.hold(value));
             let name = support.field.name;
             ensure!(once == twice, "`{name}` {value:?} is held as {once:?}, then {twice:?}");
             ensure!(

@@ -415,7 +415,7 @@ fn as_left(member: &Member, base: &Item, now: &Item, fields: &[Asked], left: Lef
     let mut held = base.clone();
     for (field, new) in fields {
         let support = member.capabilities.field(field);
-        let asked = support.and_then(|support| (support.hold)(new.as_ref()?));
+        let asked = support.and_then(|support| support.hold(new.as_ref()?));
         let is = now.fields.value(field).cloned();
         match left {
             Left::Alone => held.fields.set(field, is),

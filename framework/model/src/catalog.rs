@@ -40,6 +40,11 @@ impl Item {
             ext: None,
         }
     }
+
+    /// An item that the library calls by the path of its file.
+    pub fn at(path: &str) -> Self {
+        Self { location: Some(path.into()), ..Self::new(path) }
+    }
 }
 
 /// One collection as a library holds it.

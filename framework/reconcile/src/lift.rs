@@ -95,7 +95,7 @@ fn first_sight(
 
 /// Whether the value is only how this app shows a finer one that is known: 4 stars for 70.
 fn explained(support: &FieldSupport, value: &Value, record: &Record, twins: &Twins<'_>) -> bool {
-    let shows = |finer: &Value| finer != value && (support.hold)(finer).as_ref() == Some(value);
+    let shows = |finer: &Value| finer != value && support.hold(finer).as_ref() == Some(value);
     if resolve::value(record, support.field).as_ref().is_some_and(shows) {
         return true;
     }

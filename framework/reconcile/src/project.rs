@@ -42,7 +42,7 @@ enum Wanted {
 
 fn wanted(record: &Record, support: &FieldSupport, old: Option<&Value>) -> Wanted {
     let field = support.field;
-    let hold = |value: Option<&Value>| value.and_then(|value| (support.hold)(value));
+    let hold = |value: Option<&Value>| value.and_then(|value| support.hold(value));
     match field.rule {
         Rule::Register => {
             let candidates = resolve::register(record, field.name);

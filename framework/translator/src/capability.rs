@@ -11,6 +11,55 @@ pub enum Access {
     Write,
 }
 
+/// What an app would show of a value that it is given. Always idempotent.
+#[derive(Debug, Clone, Copy)]
+pub enum Hold {
+    /// All of it.
+    Exact,
+    /// A rating on a scale of so many levels above zero: 5 for stars, 10 for half stars. The nearest
+    /// level; without a `zero`, 0 is nothing and every other rating at least one level.
+    Levels {
+        /// How many levels there are above zero, 1 to 1,000.
+        count: i64,
+        /// Whether 0 is a rating too.
+        zero: bool,
+    },
+    /// A whole number rounded down to a multiple of `step`, at most `most`.
+    Steps {
+        /// Such as 1,000 for whole seconds of milliseconds; at least 1.
+        step: i64,
+        /// What the app has room for.
+        most: i64,
+    },
+    /// Of several texts the first.
+    First,
+    /// What this function says; pure, and idempotent.
+    By(fn(&Value) -> Option<Value>),
+}
+
+impl Hold {
+    fn hold(self, value: &Value) -> Option<Value> {
+        match (self, value) {
+            (Self::By(hold), value) => hold(value),
+            (Self::Levels { count, zero }, Value::Int(rating)) => {
+                let (rating, count) = (*rating, count.clamp(1, 1_000));
+                let level = (rating.clamp(0, 100) * count + 50) / 100;
+                let level = if zero || rating == 0 { level } else { level.max(1) };
+                (zero || level > 0).then(|| Value::Int((level * 100 + count / 2) / count))
+            }
+            (Self::Steps { step, most }, Value::Int(number)) => {
+                let step = step.max(1);
+                let number = (*number).min(most);
+                Some(Value::Int(number - number.rem_euclid(step)))
+            }
+            (Self::First, Value::List(texts)) => {
+                texts.first().map(|first| Value::list([first.clone()]))
+            }
+            (_, value) => Some(value.clone()),
+        }
+    }
+}
+
 /// How an app holds one field.
 #[derive(Debug, Clone, Copy)]
 pub struct FieldSupport {
@@ -18,9 +67,8 @@ pub struct FieldSupport {
     pub field: &'static Field,
     /// Whether Segue may write it.
     pub access: Access,
-    /// The value as the app would hold it, `None` where it would hold nothing: stars for a rating
-    /// of 73, whole seconds for milliseconds. Pure and idempotent: `hold(hold(v)) == hold(v)`.
-    pub hold: fn(&Value) -> Option<Value>,
+    /// What the app would show of a value.
+    pub held: Hold,
     /// Whether what is read may be less than the user's value without a trace of it: only the
     /// first of several artists, values joined with a space. Such a value is an opinion that never
     /// replaces a richer one.
@@ -30,7 +78,7 @@ pub struct FieldSupport {
 impl FieldSupport {
     /// A field that the app holds exactly and lets others write.
     pub const fn exact(field: &'static Field) -> Self {
-        Self { field, access: Access::Write, hold: |value| Some(value.clone()), lossy: false }
+        Self { field, access: Access::Write, held: Hold::Exact, lossy: false }
     }
 
     /// The same, read-only.
@@ -40,7 +88,18 @@ impl FieldSupport {
 
     /// The same, held as `hold` says.
     pub const fn held_as(self, hold: fn(&Value) -> Option<Value>) -> Self {
-        Self { hold, ..self }
+        self.held(Hold::By(hold))
+    }
+
+    /// The same, held so.
+    pub const fn held(self, held: Hold) -> Self {
+        Self { held, ..self }
+    }
+
+    /// The value as the app would hold it, `None` where it would hold nothing: stars for a rating
+    /// of 73, whole seconds for milliseconds. Pure and idempotent: what is held is held as it is.
+    pub fn hold(&self, value: &Value) -> Option<Value> {
+        self.held.hold(value).filter(|held| self.field.shape.admits(held))
     }
 
     /// The same, possibly less than the user's value.
@@ -87,6 +146,15 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// An app that holds these fields and no collections.
+    pub const fn of(
+        app: &'static str,
+        schema: &'static Schema,
+        fields: &'static [FieldSupport],
+    ) -> Self {
+        Self { app, schema, fields, collections: &[], cannot_hold: &[] }
+    }
+
     /// How the app holds `field`, if it does.
     pub fn field(&self, field: &Field) -> Option<&'static FieldSupport> {
         self.fields.iter().find(|support| support.field == field)
@@ -95,5 +163,44 @@ impl Capabilities {
     /// How the app holds collections of this kind, if it does.
     pub fn collection(&self, kind: &CollectionKind) -> Option<&'static CollectionSupport> {
         self.collections.iter().find(|support| support.kind == kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use segue_model::music;
+
+    #[test]
+    fn every_kind_of_hold_is_idempotent() {
+        let holds = [
+            (Hold::Levels { count: 5, zero: false }, &music::RATING),
+            (Hold::Levels { count: 7, zero: true }, &music::RATING),
+            (Hold::Levels { count: 255, zero: true }, &music::RATING),
+            (Hold::Steps { step: 1_000, most: 65_535_000 }, &music::DURATION),
+            (Hold::Steps { step: 7, most: 255 }, &music::PLAY_COUNT),
+        ];
+        for (held, field) in holds {
+            let support = FieldSupport::exact(field).held(held);
+            for number in (0..=300).chain([999, 1_000, 1_001, i64::from(u32::MAX)]) {
+                let once = support.hold(&Value::Int(number));
+                let twice = once.as_ref().and_then(|value| support.hold(value));
+                assert_eq!(once, twice, "{held:?} of {number}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_scale_without_zero_loses_no_rating_but_zero() {
+        let stars =
+            FieldSupport::exact(&music::RATING).held(Hold::Levels { count: 5, zero: false });
+        let hold = |rating| stars.hold(&Value::Int(rating)).and_then(|value| value.as_int());
+        assert_eq!([0, 1, 29, 30, 100].map(hold), [None, Some(20), Some(20), Some(40), Some(100)]);
+        let seconds = Hold::Steps { step: 1_000, most: 10_000 };
+        let seconds = FieldSupport::exact(&music::DURATION).held(seconds);
+        assert_eq!(seconds.hold(&Value::Int(999)), None, "a duration of 0 is none");
+        assert_eq!(seconds.hold(&Value::Int(99_999)), Some(Value::Int(10_000)));
+        let first = FieldSupport::exact(&music::ARTIST).held(Hold::First);
+        assert_eq!(first.hold(&Value::list(["a", "b"])), Some(Value::list(["a"])));
     }
 }

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Corrupt,
     /// A limit on size, count, depth or time was exceeded.
     TooLarge,
+    /// The translator itself is at fault: what it made is not what it declares or was asked for.
+    Translator,
     /// Any other failure of the file system.
     Io,
 }
@@ -39,6 +41,9 @@ impl ErrorKind {
             Self::Full => "free some disk space, then run the command again",
             Self::Corrupt => "open the library in the app to check it, or restore it from a backup",
             Self::TooLarge => "the file is larger than Segue accepts; nothing was changed",
+            Self::Translator => {
+                "the translator is at fault and nothing was changed; `segue conformance` tries it"
+            }
             Self::Io => "check the disk, then run the command again",
         }
     }

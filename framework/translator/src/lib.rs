@@ -10,10 +10,14 @@
 pub mod capability;
 mod error;
 pub mod file;
+pub mod file_app;
+mod file_library;
 mod host;
+pub mod json_file;
 mod library;
+mod proposal;
 
-pub use capability::{Access, Capabilities, CollectionSupport, FieldSupport};
+pub use capability::{Access, Capabilities, CollectionSupport, FieldSupport, Hold};
 pub use error::{Error, ErrorKind};
 pub use host::{Host, Idle, Place, Probe};
 pub use library::{

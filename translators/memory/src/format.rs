@@ -182,7 +182,7 @@ pub(crate) fn field(
         return Ok(None);
     }
     let value = value.filter(|value| support.field.shape.admits(value));
-    let held = value.and_then(|value| (support.hold)(&value));
+    let held = value.and_then(|value| support.hold(&value));
     held.map(Some).ok_or_else(|| format!("`{name}` is {json}, which this app does not show"))
 }
 

@@ -129,7 +129,7 @@ impl Store {
         });
         set(&mut json, "ext", ext);
         for support in self.kind.capabilities().fields {
-            let held = item.fields.value(support.field).and_then(|value| (support.hold)(value));
+            let held = item.fields.value(support.field).and_then(|value| support.hold(value));
             let shown = crate::format::field(self.kind, support, &json).ok().flatten();
             if held != shown {
                 put(self.kind, &mut json, support.field, held.as_ref());

@@ -121,7 +121,7 @@ fn set_field(kind: Kind, item: &mut Json, edit: &FieldEdit) -> Result<(), String
     if edit.new.as_ref().is_some_and(|new| !edit.field.shape.admits(new)) {
         return Err(format!("`{}` cannot have this value", edit.field.name));
     }
-    let held = edit.new.as_ref().and_then(|new| (support.hold)(new));
+    let held = edit.new.as_ref().and_then(|new| support.hold(new));
     if held != current {
         put(kind, item, edit.field, held.as_ref());
     }

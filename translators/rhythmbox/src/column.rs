@@ -51,7 +51,7 @@ impl Column {
 
     /// The text that the app would hold for this value, `None` where it would hold none.
     pub(crate) fn encode(&self, value: &Value) -> Option<String> {
-        let held = (self.support.hold)(value)?;
+        let held = self.support.hold(value)?;
         self.support.field.shape.admits(&held).then(|| (self.encode)(&held))
     }
 }

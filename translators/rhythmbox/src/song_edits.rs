@@ -124,7 +124,7 @@ fn change(song: &Song<'_>, edit: &FieldEdit) -> Result<Change, String> {
         let current = current.as_ref().map_or_else(|| "nothing".to_owned(), in_words);
         return Err(format!("`{}` now holds {current}", edit.field.name));
     }
-    let held = edit.new.as_ref().and_then(column.support.hold);
+    let held = edit.new.as_ref().and_then(|new| column.support.hold(new));
     if held == current {
         return Ok(Change::Nothing);
     }

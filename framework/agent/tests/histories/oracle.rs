@@ -56,7 +56,7 @@ fn fields(capabilities: &Capabilities, item: &Item, known: &Json, open: &Open) -
             continue;
         }
         let held = item.fields.value(field).cloned();
-        let shows = |json: &Json| value(field, json).and_then(|value| (support.hold)(&value));
+        let shows = |json: &Json| value(field, json).and_then(|value| support.hold(&value));
         let document = &known["fields"][field.name];
         let fits = match open.get(&(id.to_owned(), field.name.to_owned())) {
             Some(values) => values.iter().any(|value| shows(value) == held),

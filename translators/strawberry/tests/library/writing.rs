@@ -37,9 +37,9 @@ fn every_writable_field_reads_back_as_it_is_held() {
         for new in cleared {
             let old = copy.value(SONG, support.field);
             copy.put(&set(&item, support.field, old, new.clone()));
-            let held = new.as_ref().and_then(support.hold);
+            let held = new.as_ref().and_then(|value| support.hold(value));
             assert_eq!(copy.value(SONG, support.field), held, "{} {new:?}", support.field.name);
-            assert_eq!(held.as_ref().and_then(support.hold), held);
+            assert_eq!(held.as_ref().and_then(|value| support.hold(value)), held);
         }
     }
     assert_eq!(fields, 16);

@@ -1,0 +1,179 @@
+//! What edits must lead to, and whether proposed files hold exactly that.
+//!
+//! Pure. It judges values, not bytes: what a format does not model is for the law `unmodelled`.
+
+use segue_model::{Catalog, ChangeSet, CollectionEdit, FieldEdit, NativeId, Value};
+
+use crate::{Access, Capabilities, Refusal, Written};
+
+/// Edits that a library at hand can take, and what it must hold afterwards.
+#[derive(Debug)]
+pub(crate) struct Proposal<'a> {
+    capabilities: &'a Capabilities,
+    old: Catalog,
+    expected: Catalog,
+    /// What the format is asked to do: each edit makes a difference, and brings what is held.
+    pub(crate) asked: ChangeSet,
+    /// What it need not be asked: the library holds something else than was expected.
+    pub(crate) refused: Vec<Refusal>,
+}
+
+impl<'a> Proposal<'a> {
+    pub(crate) fn new(capabilities: &'a Capabilities, old: Catalog, changes: &ChangeSet) -> Self {
+        let (expected, asked, refused) = (old.clone(), ChangeSet::default(), Vec::new());
+        let mut proposal = Self { capabilities, old, expected, asked, refused };
+        for edit in &changes.fields {
+            if let Err(reason) = proposal.field(edit) {
+                let id = edit.item.clone();
+                proposal.refused.push(Refusal { id, reason: reason.to_owned() });
+            }
+        }
+        for edit in &changes.collections {
+            if let Err(reason) = proposal.collection(edit) {
+                let id = concerned(edit);
+                proposal.refused.push(Refusal { id, reason: reason.to_owned() });
+            }
+        }
+        proposal
+    }
+
+    fn field(&mut self, edit: &FieldEdit) -> Result<(), &'static str> {
+        let support = self.capabilities.field(edit.field);
+        let support = support.filter(|support| support.access == Access::Write);
+        let support = support.ok_or("the app does not let this field be written")?;
+        let index = self.expected.items.binary_search_by(|item| item.id.cmp(&edit.item));
+        let item = &mut self.expected.items[index.map_err(|_| "there is no such item")?];
+        if item.fields.value(edit.field) != edit.old.as_ref() {
+            return Err("the app holds another value than was expected");
+        }
+        let new = edit.new.as_ref().and_then(|new| support.hold(new));
+        if new != edit.old {
+            item.fields.set(edit.field, new.clone());
+            self.asked.fields.push(FieldEdit { new, ..edit.clone() });
+        }
+        Ok(())
+    }
+
+    fn collection(&mut self, edit: &CollectionEdit) -> Result<(), &'static str> {
+        let support = |kind| {
+            let support = self.capabilities.collection(kind);
+            let support = support.filter(|support| support.access == Access::Write);
+            support.ok_or("the app does not let such a collection be written")
+        };
+        let all = &mut self.expected.collections;
+        let find = |id: &NativeId| all.iter().position(|one| one.id == *id);
+        let mut asked = edit.clone();
+        match &mut asked {
+            CollectionEdit::Create { kind, entries, .. } => {
+                *entries = support(kind)?.hold(entries);
+            }
+            CollectionEdit::Rename { id, old, new } => {
+                let one = find(id).ok_or("there is no such collection")?;
+                support(all[one].kind)?;
+                if all[one].name != *old {
+                    return Err("the app holds another name than was expected");
+                }
+                if old == new {
+                    return Ok(());
+                }
+                all[one].name.clone_from(new);
+            }
+            CollectionEdit::Reorder { id, old, new } => {
+                let one = find(id).ok_or("there is no such collection")?;
+                *new = support(all[one].kind)?.hold(new);
+                if all[one].entries != *old {
+                    return Err("the app holds other entries than were expected");
+                }
+                if old == new {
+                    return Ok(());
+                }
+                all[one].entries.clone_from(new);
+            }
+            CollectionEdit::Remove { id, old } => {
+                let one = find(id).ok_or("there is no such collection")?;
+                support(all[one].kind)?;
+                if all[one].entries != *old {
+                    return Err("the app holds other entries than were expected");
+                }
+                all.remove(one);
+            }
+        }
+        self.asked.collections.push(asked);
+        Ok(())
+    }
+
+    /// Whether this is the library as it was.
+    pub(crate) fn is_old(&self, new: &Catalog) -> bool {
+        self.old == *new
+    }
+
+    /// Whether `new`, which the format made, is what the edits lead to. An edit that the format
+    /// refused must have changed nothing.
+    ///
+    /// # Errors
+    /// What is otherwise, in words.
+    pub(crate) fn check(mut self, new: &Catalog, written: &Written) -> Result<(), String> {
+        for refusal in &written.refused {
+            self.as_it_was(&refusal.id, new);
+        }
+        // A new collection is what the app made of it; the read-back tells the engine.
+        for id in &written.created {
+            let made = new.collection(id).filter(|_| self.old.collection(id).is_none());
+            let made = made.ok_or_else(|| format!("`{id}` was to be made and is not there"))?;
+            self.expected.collections.push(made.clone());
+        }
+        self.expected.collections.sort_by(|a, b| a.id.cmp(&b.id));
+        difference(&self.expected, new).map_or(Ok(()), Err)
+    }
+
+    /// Of an item or collection with a refused edit, every value may still be the old one.
+    fn as_it_was(&mut self, id: &NativeId, new: &Catalog) {
+        let asked = self.asked.fields.iter().filter(|edit| edit.item == *id);
+        for edit in asked {
+            let found: Option<&Value> = new.item(id).and_then(|item| item.fields.value(edit.field));
+            let index = self.expected.items.binary_search_by(|item| item.id.cmp(id));
+            if let (Ok(index), true) = (index, found == edit.old.as_ref()) {
+                self.expected.items[index].fields.set(edit.field, edit.old.clone());
+            }
+        }
+        if let (Some(old), Some(found)) = (self.old.collection(id), new.collection(id)) {
+            self.expected.collections.retain(|one| one.id != *id);
+            // Its name and its entries are two edits, of which one may have been made.
+            let is_known = found.name == old.name || found.entries == old.entries;
+            self.expected.collections.push(if is_known { found.clone() } else { old.clone() });
+        }
+    }
+}
+
+fn concerned(edit: &CollectionEdit) -> NativeId {
+    match edit {
+        CollectionEdit::Create { name, .. } => NativeId::from(&**name),
+        CollectionEdit::Rename { id, .. }
+        | CollectionEdit::Reorder { id, .. }
+        | CollectionEdit::Remove { id, .. } => id.clone(),
+    }
+}
+
+fn difference(expected: &Catalog, found: &Catalog) -> Option<String> {
+    let (old, new) = (expected.items.len(), found.items.len());
+    if old != new {
+        return Some(format!("{old} items would be {new}"));
+    }
+    let mut items = expected.items.iter().zip(&found.items);
+    if let Some((one, other)) = items.find(|(one, other)| one != other) {
+        if one.id != other.id {
+            return Some(format!("`{}` would be `{}`", one.id, other.id));
+        }
+        let mut fields = one.fields.iter().chain(other.fields.iter()).map(|(field, _)| field);
+        let field = fields.find(|field| one.fields.value(field) != other.fields.value(field));
+        let name = field.map_or("its place", |field| field.name);
+        return Some(format!("`{name}` of `{}` would not be what it should", one.id));
+    }
+    let (old, new) = (expected.collections.len(), found.collections.len());
+    if old != new {
+        return Some(format!("{old} collections would be {new}"));
+    }
+    let mut collections = expected.collections.iter().zip(&found.collections);
+    let (one, _) = collections.find(|(one, other)| one != other)?;
+    Some(format!("the collection `{}` would not be what it should", one.name))
+}
