@@ -1,0 +1,204 @@
+//! What a program says of its app, checked, as the kit needs it.
+//!
+//! What lives as long as this process is made once for each program that is started, so no more is
+//! kept than programs are installed.
+
+use segue_translator::file_app::{App, Below, Folder, Signs};
+use segue_translator::model::music::MUSIC;
+use segue_translator::model::{Schema, Shape};
+use segue_translator::{Access, Capabilities, CollectionSupport, FieldSupport, Hold};
+
+use crate::search::is_app;
+use crate::wire;
+
+/// Every schema that there is.
+static SCHEMAS: [&Schema; 1] = [&MUSIC];
+
+const FILES_MAX: usize = 16;
+const NAMES_MAX: usize = 64;
+const TEXT_BYTES_MAX: usize = 400;
+
+/// Makes an app of what was said.
+///
+/// # Errors
+/// What cannot be so, in words.
+pub(crate) fn app(hello: wire::Hello) -> Result<&'static App, String> {
+    if hello.protocol != wire::PROTOCOL {
+        return Err(format!("it speaks protocol {}, not {}", hello.protocol, wire::PROTOCOL));
+    }
+    if !is_app(&hello.app) {
+        return Err("`app` is not 1 to 32 of a-z, 0-9 and -, a letter first".into());
+    }
+    let schema = SCHEMAS.iter().find(|schema| schema.name == hello.schema);
+    let schema: &'static Schema = schema.ok_or("`schema` is none that there is")?;
+    let name = hello.name.unwrap_or_default();
+    let lists = [&hello.cannot_hold, &hello.running.processes, &hello.running.bus_names];
+    for text in lists.into_iter().flatten().chain([&name]) {
+        if text.len() > TEXT_BYTES_MAX || text.chars().any(char::is_control) {
+            return Err("a text is too long or has control characters".into());
+        }
+    }
+    if lists.iter().any(|list| list.len() > NAMES_MAX) || hello.folders.len() > NAMES_MAX {
+        return Err(format!("a list is longer than {NAMES_MAX}"));
+    }
+    if hello.folders.is_empty() {
+        return Err("`folders` names none".into());
+    }
+    let folders = hello.folders.into_iter().map(folder).collect::<Result<_, String>>()?;
+    let fields = hello.fields.iter().map(|(name, field)| self::field(schema, name, field));
+    let fields = fields.collect::<Result<_, String>>()?;
+    let kinds = hello.collections.iter().map(|(name, kind)| collection(schema, name, kind));
+    let kinds = kinds.collect::<Result<_, String>>()?;
+    Ok(Box::leak(Box::new(App {
+        capabilities: Capabilities {
+            app: hello.app.leak(),
+            schema,
+            fields: Vec::leak(fields),
+            collections: Vec::leak(kinds),
+            cannot_hold: texts(hello.cannot_hold),
+        },
+        folders: Vec::leak(folders),
+        files: texts(files(hello.files)?),
+        signs: Signs {
+            processes: texts(hello.running.processes),
+            bus_names: texts(hello.running.bus_names),
+            holds_open: hello.running.holds_open,
+        },
+    })))
+}
+
+fn texts(texts: Vec<String>) -> &'static [&'static str] {
+    Vec::leak(texts.into_iter().map(|text| &*text.leak()).collect())
+}
+
+/// A path that stays below where it begins.
+fn folder(folder: wire::Folder) -> Result<Folder, String> {
+    let path = folder.path;
+    if path.len() > TEXT_BYTES_MAX || path.split('/').any(|part| !is_name(part)) {
+        return Err(format!("the folder `{path}` is no path below another folder"));
+    }
+    let below = match folder.below {
+        wire::Below::Home => Below::Home,
+        wire::Below::Data => Below::Data,
+        wire::Below::Config => Below::Config,
+    };
+    Ok(Folder { below, path: path.leak() })
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0'])
+}
+
+fn files(files: Vec<String>) -> Result<Vec<String>, String> {
+    let fits = |name: &String| is_name(name) && name.len() <= 100;
+    if files.is_empty() || files.len() > FILES_MAX || !files.iter().all(fits) {
+        return Err(format!("`files` are not 1 to {FILES_MAX} names of files in one folder"));
+    }
+    let mut sorted = files.clone();
+    sorted.sort();
+    if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err("`files` has a name twice".into());
+    }
+    Ok(files)
+}
+
+fn access(access: wire::Access) -> Access {
+    match access {
+        wire::Access::Read => Access::Read,
+        wire::Access::Write => Access::Write,
+    }
+}
+
+fn field(schema: &Schema, name: &str, field: &wire::Field) -> Result<FieldSupport, String> {
+    let known = schema.field(name);
+    let known = known.ok_or_else(|| format!("`{name}` is no field of `{}`", schema.name))?;
+    let wrong = || format!("`{name}` cannot be held so");
+    let held = match (field.hold, known.shape) {
+        (None, _) => Hold::Exact,
+        (Some(wire::Hold::Levels { count: count @ 1..=1_000, zero }), Shape::Int(0, 100)) => {
+            Hold::Levels { count, zero }
+        }
+        (Some(wire::Hold::Steps { step: step @ 1.., most: most @ 1.. }), Shape::Int(..)) => {
+            Hold::Steps { step, most }
+        }
+        (Some(wire::Hold::First {}), Shape::List) => Hold::First,
+        _ => return Err(wrong()),
+    };
+    let access = access(field.access);
+    Ok(FieldSupport { field: known, access, held, lossy: field.lossy })
+}
+
+fn collection(
+    schema: &Schema,
+    name: &str,
+    said: &wire::CollectionKind,
+) -> Result<CollectionSupport, String> {
+    let kind = schema.kind(name);
+    let kind = kind.ok_or_else(|| format!("`{name}` is no collection of `{}`", schema.name))?;
+    Ok(CollectionSupport { kind, access: access(said.access), repeats: said.repeats })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value as Json, json};
+
+    fn fine() -> Json {
+        json!({
+            "protocol": 1, "app": "hello", "schema": "music", "files": ["hello.json"],
+            "folders": [{"below": "data", "path": "hello"}], "running": {},
+            "fields": {
+                "rating": {"access": "write", "hold": {"levels": {"count": 5, "zero": false}}},
+                "artist": {"access": "read", "hold": {"first": {}}, "lossy": true},
+                "duration": {"access": "read", "hold": {"steps": {"step": 1000, "most": 9000}}},
+            },
+        })
+    }
+
+    fn said(hello: Json) -> Result<&'static App, String> {
+        app(serde_json::from_value(hello).map_err(|error| error.to_string())?)
+    }
+
+    #[test]
+    fn what_is_declared_is_known() {
+        let app = said(fine()).unwrap();
+        let support = |name| app.capabilities.field(MUSIC.field(name).unwrap()).unwrap();
+        assert!(matches!(support("rating").held, Hold::Levels { count: 5, zero: false }));
+        assert_eq!(support("rating").access, Access::Write);
+        assert!(support("artist").lossy && matches!(support("artist").held, Hold::First));
+        assert!(matches!(support("duration").held, Hold::Steps { step: 1000, most: 9000 }));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let hold = |name: &str, hold: Json| json!({ name: {"access": "write", "hold": hold} });
+        let long = "x".repeat(500);
+        for (key, value) in [
+            ("protocol", json!(2)),
+            ("app", json!("../up")),
+            ("app", json!("-x")),
+            ("schema", json!("mail")),
+            ("files", json!([])),
+            ("files", json!(["a", "a"])),
+            ("files", json!(["../a"])),
+            ("files", json!(["/etc/passwd"])),
+            ("folders", json!([])),
+            ("folders", json!([{"below": "data", "path": "../.."}])),
+            ("folders", json!([{"below": "data", "path": "/etc"}])),
+            ("folders", json!([{"below": "root", "path": "a"}])),
+            ("fields", json!({"stars": {"access": "write"}})),
+            ("fields", hold("rating", json!({"levels": {"count": 0, "zero": true}}))),
+            ("fields", hold("title", json!({"levels": {"count": 5, "zero": true}}))),
+            ("fields", hold("play_count", json!({"steps": {"step": 0, "most": 9}}))),
+            ("fields", hold("title", json!({"first": {}}))),
+            ("collections", json!({"shelf": {"access": "read"}})),
+            ("cannot_hold", json!([long])),
+            ("running", json!({"processes": ["\u{1b}[2J"]})),
+            ("surprise", json!(1)),
+        ] {
+            let mut hello = fine();
+            hello[key] = value.clone();
+            assert!(said(hello).is_err(), "{key}: {value}");
+        }
+    }
+}
