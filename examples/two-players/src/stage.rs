@@ -140,6 +140,7 @@ fn world(home: &Path, clock: Arc<AtomicI64>) -> World {
         host: Arc::new(Idle),
         place: Place::new(home, std::collections::BTreeMap::new()),
         translators: registry::translators(),
+        programs: segue_agent::registry::Programs::default(),
         device: "desk".into(),
     }
 }

@@ -9,6 +9,7 @@ mod backup;
 pub mod cli;
 pub mod command;
 mod conflicts;
+pub mod conform;
 mod contested;
 mod doctor;
 mod document_library;

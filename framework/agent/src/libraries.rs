@@ -20,7 +20,10 @@ pub(crate) fn translator<'a>(
     agent.world.translator(app).ok_or_else(|| {
         let apps: Vec<&str> =
             agent.world.translators.iter().map(|t| t.capabilities().app).collect();
-        let sentence = format!("`{app}` is no app that Segue knows");
+        let sentence = match agent.world.programs.unused.get(app) {
+            Some(why) => why.clone(),
+            None => format!("`{app}` is no app that Segue knows"),
+        };
         Failure::refused(sentence, format!("known apps: {}", apps.join(", ")))
     })
 }

@@ -32,7 +32,9 @@ pub(crate) fn look(agent: &Agent, progress: &dyn Progress) -> Result<LookReport,
         let translator = libraries::translator(agent, app)?;
         libraries.push(library(agent, &**translator, path, label, linked));
     }
-    Ok(LookReport { libraries })
+    let programs = &agent.world.programs;
+    let notes = programs.unused.values().chain(&programs.unconfined).cloned().collect();
+    Ok(LookReport { libraries, notes })
 }
 
 fn library(

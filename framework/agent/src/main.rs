@@ -1,12 +1,26 @@
 //! The command `segue`.
+//!
+//! It is also what it starts itself as: the launcher of a translator that is a program of its own,
+//! and the writer that a crash trial kills. Neither is a command for people.
 
 use std::process::ExitCode;
 
-use segue_agent::{Agent, cli, registry};
+use segue_agent::command::{Request, Response};
+use segue_agent::{Agent, cli, conform, registry};
 
 fn main() -> ExitCode {
-    let mut apps: Vec<&str> =
-        registry::translators().iter().map(|translator| translator.capabilities().app).collect();
-    apps.push("segue");
-    cli::main(&apps, &mut |home, request, progress| Agent::open(home)?.run(request, progress))
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next() {
+        Some(word) if word == registry::LAUNCH => return registry::launch(arguments),
+        Some(word) if word == conform::WRITE => return conform::write_again(arguments),
+        _ => {}
+    }
+    let apps = registry::apps();
+    let apps: Vec<&str> = apps.iter().map(String::as_str).collect();
+    cli::main(&apps, &mut |home, request, progress| match request {
+        Request::Conformance(request) => {
+            conform::conformance(&request, progress).map(Response::Conformance)
+        }
+        request => Agent::open(home)?.run(request, progress),
+    })
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use segue_translator::{Host, Place, Translator};
 
+use crate::registry::{self, Programs};
+
 /// Fills with random bytes.
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
@@ -22,6 +24,8 @@ pub struct World {
     pub place: Place,
     /// The translators.
     pub translators: Vec<Arc<dyn Translator>>,
+    /// What is to be said of those that are programs of their own.
+    pub programs: Programs,
     /// The name of this device, for people.
     pub device: String,
 }
@@ -53,6 +57,11 @@ pub fn ambient() -> World {
     let home = text("HOME").map(std::path::PathBuf::from).unwrap_or_default();
     let device = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let device = device.trim();
+    let mut translators = registry::translators();
+    let mut taken: Vec<&str> = translators.iter().map(|one| one.capabilities().app).collect();
+    taken.push("segue");
+    let (outside, programs) = registry::programs(&vars, &taken);
+    translators.extend(outside);
     let mut world = World {
         now: Arc::new(|| {
             std::time::SystemTime::now()
@@ -64,7 +73,8 @@ pub fn ambient() -> World {
         }),
         host: Arc::new(crate::host::ThisComputer::new(crate::host::PROC, bus, std::process::id())),
         place: Place::new(home, vars),
-        translators: crate::registry::translators(),
+        translators,
+        programs,
         device: if device.is_empty() { "this computer".into() } else { device.into() },
     };
     let documents = crate::Segue::new(world.clone());

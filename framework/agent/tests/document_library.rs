@@ -26,6 +26,7 @@ fn world(home: &Path, seed: u64) -> World {
         host: Arc::new(Idle),
         place: Place::new(home, std::collections::BTreeMap::new()),
         translators: vec![Arc::new(Memory(Kind::Exact))],
+        programs: segue_agent::registry::Programs::default(),
         device: "test".into(),
     };
     let documents = Segue::new(world.clone());

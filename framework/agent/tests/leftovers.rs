@@ -48,6 +48,7 @@ impl Desk {
             host: Arc::new(Runs("memory-stars", running.clone())),
             place: Place::new(folder.path(), std::collections::BTreeMap::default()),
             translators: APPS.iter().map(|(kind, _)| Arc::new(Memory(*kind)) as _).collect(),
+            programs: segue_agent::registry::Programs::default(),
             device: "desk".into(),
         };
         let agent = Agent::open_in(&folder.path().join("segue"), world).unwrap();

@@ -315,6 +315,35 @@ pub(super) enum Command {
     /// Exits 1 if a check failed. With --json: "checks" (each "name", "passed", "detail"), "sound".
     #[command(verbatim_doc_comment)]
     Doctor,
+    /// Try the laws of a translator on a program, one by one
+    ///
+    /// Any program named segue-translator-APP on the PATH is a translator of that app, in whatever
+    /// language it is written. Each trial works on a copy of a library of the app.
+    ///
+    ///   $ segue conformance ./segue-translator-hello --fixture tests/library
+    ///     ok       discover::finds_the_library_in_a_home
+    ///     FAILED   read::two_reads_are_equal       expected 412 items, found 411 (seed 1)
+    ///     skipped  values::counters_read_back      declares: no counter may be written
+    ///   hello: 1 passed, 1 failed, 1 skipped.
+    ///   Reproduce the first failure:   segue conformance ./segue-translator-hello --seed 1 …
+    ///
+    /// Exits 1 if a trial failed. With --json: "trials" (each "name", "fixture", "result", "reason"),
+    /// "passed", "failed", "skipped", "app", "seed".
+    #[command(verbatim_doc_comment)]
+    Conformance {
+        /// The program
+        executable: PathBuf,
+        /// A library of the app, or a folder with one for each version; otherwise fixtures beside
+        /// the program
+        #[arg(long, value_name = "DIR")]
+        fixture: Option<PathBuf>,
+        /// What the random edits follow from
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// Only trials whose name has this part
+        #[arg(long, value_name = "TRIAL")]
+        only: Option<String>,
+    },
     /// Print completions for a shell
     ///
     ///   $ segue completions bash > ~/.local/share/bash-completion/completions/segue

@@ -13,7 +13,7 @@ use clap::ArgMatches;
 use clap_complete::Shell;
 
 use super::args::{Command, PlanArgs};
-use crate::command::{LibrarySpec, Request};
+use crate::command::{Conformance, LibrarySpec, Request};
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,6 +69,9 @@ pub(super) fn ask(
             Request::Unlink { library: library_of(&library, apps)? }
         }
         Some(Command::Doctor) => Request::Doctor,
+        Some(Command::Conformance { executable, fixture, seed, only }) => {
+            Request::Conformance(Conformance { executable, fixture, seed, only })
+        }
         Some(Command::Completions { shell }) => return Ok(Ask::Completions(shell)),
         Some(Command::Man { folder }) => return Ok(Ask::Man(folder)),
     };

@@ -33,6 +33,7 @@ pub(super) fn exit(response: &Response) -> Exit {
         Response::Pass(pass) => of_pass(&pass.libraries, &pass.held),
         Response::Plan(plan) if !plan.held.is_empty() => Exit::Held,
         Response::Doctor(report) if !report.sound => Exit::Failed,
+        Response::Conformance(report) if report.failed > 0 => Exit::Failed,
         _ => Exit::Done,
     }
 }
@@ -88,6 +89,14 @@ mod tests {
         assert_eq!(exit(&Response::Plan(plan.clone())), Exit::Done);
         plan.held.push(sample::held());
         assert_eq!(exit(&Response::Plan(plan)), Exit::Held);
+    }
+
+    #[test]
+    fn a_broken_law_fails() {
+        let mut report = crate::command::ConformanceReport::new("hello", 1);
+        assert_eq!(exit(&Response::Conformance(report.clone())), Exit::Done);
+        report.failed = 1;
+        assert_eq!(exit(&Response::Conformance(report)), Exit::Failed);
     }
 
     #[test]

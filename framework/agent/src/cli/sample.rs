@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use crate::command::{
-    Check, ConflictRow, ConflictValue, DoctorReport, ExportText, Found, FoundItem, HeldBatch,
-    LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow, LookReport, MatchReport, PassReport,
-    PlanReport, QuestionRow, Request, Response, ShownEdit, StatusReport, Trace, TraceValue,
-    UnlinkReport,
+    Check, ConflictRow, ConflictValue, Conformance, ConformanceReport, DoctorReport, ExportText,
+    Found, FoundItem, HeldBatch, LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow,
+    LookReport, MatchReport, PassReport, PlanReport, QuestionRow, Request, Response, ShownEdit,
+    StatusReport, Trace, TraceValue, TrialResult, TrialRow, UnlinkReport,
 };
 
 const ITEM: &str = "5f0c2a91aaaaaaaaaaaaaaaaaaaaaaaa";
@@ -31,7 +31,8 @@ pub(super) fn look() -> LookReport {
     };
     let running = Some("running now".to_owned());
     let strawberry = LibraryRow { running, ..row("strawberry", 11_962, 4, 18) };
-    LookReport { libraries: vec![row("rhythmbox", 12_408, 37, 4_112), strawberry] }
+    let libraries = vec![row("rhythmbox", 12_408, 37, 4_112), strawberry];
+    LookReport { libraries, notes: Vec::new() }
 }
 
 pub(super) fn held() -> HeldBatch {
@@ -254,6 +255,29 @@ pub(super) fn doctor() -> DoctorReport {
     }
 }
 
+fn on_trial() -> Request {
+    Request::Conformance(Conformance {
+        executable: "./segue-translator-hello".into(),
+        fixture: Some("tests/library".into()),
+        seed: 7,
+        only: None,
+    })
+}
+
+fn conformance(title: &str) -> ConformanceReport {
+    let row = |name: &str, result, reason: Option<&str>| TrialRow {
+        name: name.into(),
+        fixture: "1".into(),
+        result,
+        reason: reason.map(Into::into),
+    };
+    let mut report = ConformanceReport::new("hello", 7);
+    report.add(row("read::changes_no_byte", TrialResult::Passed, None));
+    report.add(row("write::random_edits_read_back", TrialResult::Failed, Some(title)));
+    report.add(row("values::sets_read_back", TrialResult::Skipped, Some("declares: no sets")));
+    report
+}
+
 /// One answer of each kind, with what was asked; this text is the title of each item.
 pub(super) fn all(title: &str) -> Vec<(&'static str, Request, Response)> {
     let show = Request::ShowPlan { plan: "k7q".into(), what: "all".into() };
@@ -287,5 +311,6 @@ pub(super) fn all(title: &str) -> Vec<(&'static str, Request, Response)> {
         ("conflicts", Request::Conflicts, Response::Conflicts(vec![conflict(title)])),
         ("unlink", unlink, Response::Unlink(UnlinkReport { library: text(), operation: 12 })),
         ("doctor", Request::Doctor, Response::Doctor(doctor())),
+        ("conformance", on_trial(), Response::Conformance(conformance(title))),
     ]
 }

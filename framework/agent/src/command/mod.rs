@@ -6,9 +6,10 @@
 mod request;
 mod response;
 
-pub use request::{LibrarySpec, Request, SpecError};
+pub use request::{Conformance, LibrarySpec, Request, SpecError};
 pub use response::{
-    Check, ConflictRow, ConflictValue, DoctorReport, ExportText, Found, FoundItem, HeldBatch,
-    LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow, LookReport, MatchReport, PassReport,
-    PlanReport, QuestionRow, Response, ShownEdit, StatusReport, Trace, TraceValue, UnlinkReport,
+    Check, ConflictRow, ConflictValue, ConformanceReport, DoctorReport, ExportText, Found,
+    FoundItem, HeldBatch, LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow, LookReport,
+    MatchReport, PassReport, PlanReport, QuestionRow, Response, ShownEdit, StatusReport, Trace,
+    TraceValue, TrialResult, TrialRow, UnlinkReport,
 };

@@ -43,6 +43,20 @@ impl FromStr for LibrarySpec {
     }
 }
 
+/// What `segue conformance` shall try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conformance {
+    /// The program.
+    pub executable: PathBuf,
+    /// A library of the app, or a folder with one for each version; else `fixtures` beside the
+    /// program.
+    pub fixture: Option<PathBuf>,
+    /// What random edits follow from.
+    pub seed: u64,
+    /// Only trials whose name has this part.
+    pub only: Option<String>,
+}
+
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
@@ -101,6 +115,8 @@ pub enum Request {
         /// The text.
         text: String,
     },
+    /// Tries the laws of a translator on a program. It needs no agent.
+    Conformance(Conformance),
     /// Where the values of an item came from.
     Why {
         /// The item.

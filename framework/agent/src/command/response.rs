@@ -43,6 +43,8 @@ pub enum Response {
     Unlink(UnlinkReport),
     /// To `Doctor`.
     Doctor(DoctorReport),
+    /// To `Conformance`.
+    Conformance(ConformanceReport),
 }
 
 /// What is on this computer.
@@ -50,6 +52,8 @@ pub enum Response {
 pub struct LookReport {
     /// Libraries found, linked or not.
     pub libraries: Vec<LibraryRow>,
+    /// What is to be known of translators that are programs of their own: not used, not confined.
+    pub notes: Vec<String>,
 }
 
 /// One library on this computer.
@@ -403,4 +407,64 @@ pub struct Check {
     pub passed: bool,
     /// What was found.
     pub detail: String,
+}
+
+/// How a translator kept the laws.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConformanceReport {
+    /// The app of the translator.
+    pub app: String,
+    /// What random edits followed from.
+    pub seed: u64,
+    /// Each law on each fixture.
+    pub trials: Vec<TrialRow>,
+    /// How many trials passed.
+    pub passed: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// How many did not apply.
+    pub skipped: u64,
+}
+
+impl ConformanceReport {
+    /// Before the first trial.
+    pub(crate) fn new(app: &str, seed: u64) -> Self {
+        let (trials, app) = (Vec::new(), app.to_owned());
+        Self { app, seed, trials, passed: 0, failed: 0, skipped: 0 }
+    }
+
+    /// Adds a trial.
+    pub(crate) fn add(&mut self, row: TrialRow) {
+        match row.result {
+            TrialResult::Passed => self.passed += 1,
+            TrialResult::Failed => self.failed += 1,
+            TrialResult::Skipped => self.skipped += 1,
+        }
+        self.trials.push(row);
+    }
+}
+
+/// One law on one fixture.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrialRow {
+    /// The law, such as `read::two_reads_are_equal`.
+    pub name: String,
+    /// The name of the fixture's folder.
+    pub fixture: String,
+    /// How it ended.
+    pub result: TrialResult,
+    /// Why it failed or does not apply.
+    pub reason: Option<String>,
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrialResult {
+    /// The law holds.
+    Passed,
+    /// The law is broken.
+    Failed,
+    /// The law does not apply.
+    Skipped,
 }

@@ -42,6 +42,7 @@ fn agent(folder: &Path) -> Agent {
         host: Arc::new(Idle),
         place: Place::default(),
         translators: vec![Arc::new(Memory(Kind::Exact)), Arc::new(Memory(Kind::Stars))],
+        programs: crate::registry::Programs::default(),
         device: "test".into(),
     };
     Agent::open_in(folder, world).unwrap()

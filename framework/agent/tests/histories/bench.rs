@@ -107,6 +107,7 @@ impl Bench {
             host: self.apps.clone(),
             place: self.home(),
             translators: translators.collect(),
+            programs: segue_agent::registry::Programs::default(),
             device: "bench".into(),
         };
         self.agent = Some(Agent::open_in(&self.folder.join(folder), world).unwrap());

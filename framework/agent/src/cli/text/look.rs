@@ -5,6 +5,12 @@ use super::{Page, Table};
 use crate::command::{LibraryRow, LookReport};
 
 pub(super) fn page(report: &LookReport) -> Page {
+    let mut page = found(report);
+    page.talk.splice(0..0, report.notes.iter().map(|note| format!("Note: {note}.")));
+    page
+}
+
+fn found(report: &LookReport) -> Page {
     if report.libraries.is_empty() {
         return Page::default()
             .say("No library was found on this computer. Nothing was changed.")

@@ -5,6 +5,7 @@
 //!
 //! Invariant: text that came from a library is shown only through [`words::clean`].
 
+mod conformance;
 mod items;
 mod links;
 mod look;
@@ -73,6 +74,7 @@ pub(super) fn page(request: &Request, response: &Response) -> Page {
         Response::Conflicts(rows) => settle::conflicts(rows),
         Response::Unlink(report) => links::unlinked(report),
         Response::Doctor(report) => doctor(report),
+        Response::Conformance(report) => conformance::page(request, report),
     }
 }
 

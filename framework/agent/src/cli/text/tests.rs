@@ -43,9 +43,10 @@ fn look() {
     Nothing was changed.
     See what Segue would keep of it:   segue plan strawberry
     ");
-    let nothing = LookReport { libraries: Vec::new() };
+    let nothing = LookReport { libraries: Vec::new(), notes: vec!["/bin/x is not used".into()] };
     assert_snapshot!(shown(&Request::Look, &Response::Look(nothing)), @r"
     --
+    Note: /bin/x is not used.
     No library was found on this computer. Nothing was changed.
     Say where one is:   segue plan rhythmbox=/path/to/folder
     ");
@@ -313,5 +314,17 @@ fn unlink_and_doctor() {
       FAILED   caches   item 5f0c2a91 differs from the log
     --
     Not all is well. Nothing was changed.
+    ");
+}
+
+#[test]
+fn conformance() {
+    assert_snapshot!(sample_of("conformance"), @r"
+      ok        read::changes_no_byte
+      FAILED    write::random_edits_read_back   Blue in Green — Miles Davis
+      skipped   values::sets_read_back          declares: no sets
+    --
+    hello: 1 passed, 1 failed, 1 skipped.
+    Reproduce the first failure:   segue conformance ./segue-translator-hello --fixture tests/library --seed 7 --only write::random_edits_read_back
     ");
 }

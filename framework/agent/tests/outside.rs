@@ -1,0 +1,182 @@
+//! The command `segue` with translators that are programs of their own.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value as Json;
+
+const HELLO: &str = "examples/hello-translator-python/segue-translator-hello";
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Whether the example can be run at all.
+fn has_python() -> bool {
+    let found = Command::new("python3").arg("--version").output().is_ok();
+    if !found {
+        eprintln!("skipped: python3 is not installed");
+    }
+    found
+}
+
+/// A home with programs on its path.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        Self { folder }
+    }
+
+    fn program(&self, app: &str, script: &str) -> PathBuf {
+        let path = self.folder.path().join("bin").join(format!("segue-translator-{app}"));
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    fn hello_as(&self, app: &str) {
+        let path = self.folder.path().join("bin").join(format!("segue-translator-{app}"));
+        symlink(repository().join(HELLO), path).unwrap();
+    }
+
+    fn library(&self, app: &str, file: &str, content: &str) -> PathBuf {
+        let folder = self.folder.path().join(".local/share").join(app);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(file), content).unwrap();
+        folder.join(file)
+    }
+
+    fn segue(&self, words: &[&str]) -> Output {
+        let path = std::env::var("PATH").unwrap_or_default();
+        Command::new(env!("CARGO_BIN_EXE_segue"))
+            .args(words)
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("PATH", format!("{}:{path}", self.folder.path().join("bin").display()))
+            .output()
+            .unwrap()
+    }
+
+    fn json(&self, words: &[&str]) -> Json {
+        let output = self.segue(&[words, &["--json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    }
+}
+
+/// A Rhythmbox library of one song.
+fn rhythmdb(location: &str, rating: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" standalone=\"yes\"?>\n<rhythmdb version=\"2.0\">\n  \
+         <entry type=\"song\">\n    <title>One</title>\n    <genre>Unknown</genre>\n    \
+         <artist>A</artist>\n    <album>B</album>\n    <duration>60</duration>\n    \
+         <location>{location}</location>\n{rating}    <media-type>audio/mpeg</media-type>\n  \
+         </entry>\n</rhythmdb>\n"
+    )
+}
+
+#[test]
+fn a_program_links_with_a_built_in_app_and_takes_its_ratings() {
+    if !has_python() {
+        return;
+    }
+    let desk = Desk::new();
+    desk.hello_as("hello");
+    let song = desk.folder.path().join("one.mp3");
+    fs::write(&song, "not empty").unwrap();
+    let path = song.to_str().unwrap();
+    let hello = format!(
+        "{{\"format\": 1, \"volume\": 7, \"songs\": {{\"{path}\": {{\"title\": \"One\"}}}}}}"
+    );
+    let hello = desk.library("hello", "hello.json", &hello);
+    let rating = "    <rating>4</rating>\n";
+    desk.library("rhythmbox", "rhythmdb.xml", &rhythmdb(&format!("file://{path}"), rating));
+
+    let look = desk.json(&[]);
+    let found: Vec<_> =
+        look["libraries"].as_array().unwrap().iter().map(|row| &row["library"]).collect();
+    assert_eq!(found, ["rhythmbox", "hello"], "{look}");
+    let plan = desk.json(&["plan", "hello", "rhythmbox"]);
+    let lines = plan["libraries"].as_array().unwrap();
+    let gets =
+        |app: &str| lines.iter().find(|line| line["library"] == app).unwrap()["sets"].clone();
+    assert_eq!((gets("hello"), gets("rhythmbox")), (Json::from(1), Json::from(0)), "{plan}");
+    let applied = desk.segue(&["apply", plan["plan"].as_str().unwrap()]);
+    assert!(applied.status.success(), "{applied:?}");
+    let written: Json = serde_json::from_slice(&fs::read(&hello).unwrap()).unwrap();
+    assert_eq!(
+        (&written["songs"][path]["rating"], &written["volume"]),
+        (&Json::from(80), &Json::from(7))
+    );
+
+    let undone = desk.segue(&["undo"]);
+    assert!(undone.status.success(), "{undone:?}");
+    let restored: Json = serde_json::from_slice(&fs::read(&hello).unwrap()).unwrap();
+    assert_eq!(restored["songs"][path].to_string(), "{\"title\":\"One\"}");
+}
+
+#[test]
+fn programs_that_are_not_used_are_named() {
+    let desk = Desk::new();
+    desk.program("rhythmbox", "#!/bin/sh\nexit 0\n");
+    desk.program("broken", "#!/bin/sh\necho 'no such module' >&2\n");
+    let notes = desk.json(&[])["notes"].to_string();
+    assert!(notes.contains("rhythmbox is built in"), "{notes}");
+    assert!(notes.contains("no such module"), "{notes}");
+    let plan = desk.segue(&["plan", "broken"]);
+    assert_eq!(plan.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&plan.stderr).contains("no such module"), "{plan:?}");
+    let none = desk.segue(&["plan", "rhythmbox"]);
+    assert!(String::from_utf8_lossy(&none.stderr).contains("no rhythmbox library"), "{none:?}");
+}
+
+#[test]
+fn conformance_passes_the_example_and_fails_what_is_broken() {
+    if !has_python() {
+        return;
+    }
+    let desk = Desk::new();
+    let (root, fixtures) = (repository(), "examples/hello-translator/fixtures");
+    let fixtures = root.join(fixtures);
+    let (hello, fixtures) = (root.join(HELLO), fixtures.to_str().unwrap().to_owned());
+    let words = ["conformance", hello.to_str().unwrap(), "--fixture", &fixtures];
+    let report = desk.json(&words);
+    assert_eq!(report["failed"], 0, "{report}");
+    assert!(report["passed"].as_u64().unwrap() >= 30, "{report}");
+
+    // It forgets a song with each write.
+    let script = fs::read_to_string(&hello).unwrap();
+    let bent = script.replace("json.dump(library", "songs.popitem(); json.dump(library");
+    assert_ne!(script, bent);
+    let program = desk.program("hello", &bent);
+    let one = format!("{fixtures}/1");
+    let words = [
+        "conformance",
+        program.to_str().unwrap(),
+        "--fixture",
+        &one,
+        "--only",
+        "random",
+        "--seed",
+        "7",
+    ];
+    let failed = desk.segue(&words);
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let out = String::from_utf8_lossy(&failed.stdout);
+    assert!(out.contains("FAILED") && out.contains("a write would go wrong"), "{failed:?}");
+    let again = String::from_utf8_lossy(&failed.stderr);
+    assert!(again.contains("--seed 7 --only write::random_edits_read_back"), "{failed:?}");
+
+    let empty = desk.segue(&["conformance", program.to_str().unwrap()]);
+    assert_eq!(empty.status.code(), Some(1), "there is nothing to try it on: {empty:?}");
+    let none = desk.segue(&["conformance", words[1], "--fixture", &one, "--only", "no such"]);
+    assert_eq!(none.status.code(), Some(1), "{none:?}");
+}
