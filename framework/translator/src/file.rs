@@ -4,10 +4,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::{Error, ErrorKind, Revision};
+
+/// Between a file's name and the number of the process that is about to replace it.
+const TEMPORARY: &str = ".segue-";
 
 /// A mark of a file's state from its metadata alone: identity, size and times. A missing file has
 /// the mark `-`, so that its appearance is a change.
@@ -76,11 +80,10 @@ impl Replacement {
     pub fn create(path: &Path) -> Result<Self, Error> {
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".segue-{}", std::process::id()));
+        name.push(format!("{TEMPORARY}{}", std::process::id()));
         let temporary = target.with_file_name(name);
         let fail = |error: io::Error| Error::io("write", &temporary, &error);
-        // A leftover of a killed process with our number is ours to replace.
-        let _ = fs::remove_file(&temporary);
+        remove_leftovers(&target);
         let old = fs::metadata(&target).ok();
         let mode = old.as_ref().map_or(0o644, |meta| meta.permissions().mode() & 0o7777);
         let file = OpenOptions::new()
@@ -89,6 +92,8 @@ impl Replacement {
             .mode(mode)
             .open(&temporary)
             .map_err(fail)?;
+        // Says that we live; where locks do not work, nobody removes what others left.
+        let _ = file.try_lock();
         file.set_permissions(fs::Permissions::from_mode(mode)).map_err(fail)?;
         if let Some(old) = old {
             // Only root can give a file away; where we cannot, the file stays ours.
@@ -105,10 +110,10 @@ impl Replacement {
         let writer = self.writer.take();
         let result = (|| {
             let fail = |error: io::Error| Error::io("write", &self.target, &error);
-            if let Some(writer) = writer {
-                let file = writer.into_inner().map_err(|error| fail(error.into_error()))?;
-                file.sync_all().map_err(fail)?;
-            }
+            // Stays open, and so locked, until it is in place.
+            let file = writer.map(BufWriter::into_inner).transpose();
+            let file = file.map_err(|error| fail(error.into_error()))?;
+            file.as_ref().map_or(Ok(()), File::sync_all).map_err(fail)?;
             last_check()?;
             fs::rename(&self.temporary, &self.target).map_err(fail)?;
             sync_parent(&self.target).map_err(fail)
@@ -135,6 +140,24 @@ impl Drop for Replacement {
     fn drop(&mut self) {
         if self.writer.take().is_some() {
             let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Removes what killed processes left beside `target`: temporary files that nobody has locked.
+fn remove_leftovers(target: &Path) {
+    let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else { return };
+    let start = [name.as_bytes(), TEMPORARY.as_bytes()].concat();
+    let is_ours = |name: &[u8]| {
+        let number = name.strip_prefix(&start[..]).unwrap_or_default();
+        !number.is_empty() && number.iter().all(u8::is_ascii_digit)
+    };
+    // What cannot be seen or removed now is in nobody's way.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let dead = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_ours(entry.file_name().as_bytes()) && is_file && dead() {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -190,6 +213,30 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("list.xml");
+        let beside = |name: &str| folder.path().join(name);
+        let dead = beside("list.xml.segue-4000000");
+        let living = beside("list.xml.segue-4000001");
+        let others =
+            ["list.xml.segue-backup", "list.xml.segue-", "more.xml.segue-4000000"].map(beside);
+        for path in others.iter().chain([&dead, &living, &target]) {
+            fs::write(path, "half").unwrap();
+        }
+        let lock = File::open(&living).unwrap();
+        lock.try_lock().unwrap();
+        let mut new = Replacement::create(&target).unwrap();
+        // A second writer of this file does not take what the first one writes for a leftover.
+        remove_leftovers(&target);
+        new.write_all(b"new").unwrap();
+        new.commit(|| Ok(())).unwrap();
+        assert!(!dead.exists() && living.exists());
+        assert!(others.iter().all(|other| other.exists()));
+        assert_eq!(fs::read(&target).unwrap(), b"new");
     }
 
     #[test]
