@@ -82,6 +82,9 @@ impl Agent {
     }
 
     fn write(&mut self, request: Request, progress: &dyn Progress) -> Result<Response, Failure> {
+        if !matches!(request, Request::Sync { .. } | Request::Undo { .. } | Request::Redo) {
+            undo::finish_first(self, progress)?;
+        }
         match request {
             Request::Apply { plan } => plan::apply(self, &plan, progress).map(Response::Pass),
             Request::Sync { libraries, dry_run: true, .. } => {

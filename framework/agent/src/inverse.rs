@@ -3,16 +3,20 @@
 //! What was written is kept beside the backup. An edit is taken back only where its value still
 //! stands; it never touches what the user changed, and it never looks at the document.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use segue_model::{Catalog, ChangeSet, CollectionEdit, FieldEdit, NativeId, Schema};
 use segue_store::{pack_changes, unpack_changes};
+use segue_translator::file::Replacement;
 use segue_translator::{Error, ErrorKind};
 
 /// Keeps what is about to be written beside the backup in `folder`.
 pub(crate) fn keep(folder: &Path, changes: &ChangeSet) -> Result<(), Error> {
     let file = file(folder);
-    std::fs::write(&file, pack_changes(changes)).map_err(|error| Error::io("write", &file, &error))
+    let mut new = Replacement::create(&file)?;
+    new.write_all(&pack_changes(changes)).map_err(|error| Error::io("write", &file, &error))?;
+    new.commit(|| Ok(()))
 }
 
 /// What was written after the backup in `folder` was made; `None` if that was not kept.

@@ -31,6 +31,7 @@ mod reading;
 mod recover;
 pub mod registry;
 mod report;
+mod restore;
 mod settle;
 mod shards;
 mod shown;

@@ -9,7 +9,6 @@ use segue_store::{LinkRow, OperationRow, Reader, StoreError, Tx};
 
 use crate::agent::Agent;
 use crate::failure::Failure;
-use crate::operate::Operation;
 use crate::shards::Shards;
 
 /// What an operation did to a link.
@@ -99,39 +98,39 @@ fn stands(operations: &[OperationRow], row: &OperationRow) -> bool {
     undo.is_none_or(|undo| !stands(operations, undo))
 }
 
-/// Ends the links that an operation began, and the other way round.
-pub(crate) fn turn_back(
-    agent: &mut Agent,
-    undone: i64,
-    number: i64,
-    operation: &Operation,
-) -> Result<(), Failure> {
-    for turn in [Turn::Linked, Turn::Unlinked] {
-        let turned: Vec<LinkId> = turned(&agent.home.store, undone, turn)?;
-        let mut orphans = Vec::new();
-        for link in turned.iter().filter(|_| turn == Turn::Unlinked) {
-            orphans.push((*link, orphaned(agent, *link)?));
-        }
-        let tx = agent.home.store.transaction()?;
-        tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
-        for link in &turned {
-            if let Some(mut row) = tx.link(*link)? {
-                row.active = turn.back() == Turn::Linked;
-                tx.put_link(&row)?;
-            }
-        }
-        for (link, natives) in orphans.iter().filter(|(_, natives)| !natives.is_empty()) {
-            for native in natives {
-                tx.remove_base_item(*link, native)?;
-            }
-            if let Some(row) = tx.link(*link)? {
-                tx.put_link(&LinkRow { revision: None, ..row })?;
-            }
-        }
-        note(&tx, number, turn.back(), turned.into_iter())?;
-        tx.commit()?;
+/// Ends the links that operation `undone` began.
+pub(crate) fn end(tx: &Tx<'_>, undone: i64, number: i64) -> Result<(), StoreError> {
+    turn_back(tx, &turned(tx, undone, Turn::Linked)?, Turn::Linked, number)
+}
+
+/// Begins the links again that operation `undone` ended.
+pub(crate) fn begin_again(agent: &mut Agent, undone: i64, number: i64) -> Result<(), Failure> {
+    let turned = turned(&agent.home.store, undone, Turn::Unlinked)?;
+    let mut orphans = Vec::new();
+    for link in &turned {
+        orphans.push((*link, orphaned(agent, *link)?));
     }
-    Ok(())
+    let tx = agent.home.store.transaction()?;
+    turn_back(&tx, &turned, Turn::Unlinked, number)?;
+    for (link, natives) in orphans.iter().filter(|(_, natives)| !natives.is_empty()) {
+        for native in natives {
+            tx.remove_base_item(*link, native)?;
+        }
+        if let Some(row) = tx.link(*link)? {
+            tx.put_link(&LinkRow { revision: None, ..row })?;
+        }
+    }
+    Ok(tx.commit()?)
+}
+
+fn turn_back(tx: &Tx<'_>, links: &[LinkId], turn: Turn, number: i64) -> Result<(), StoreError> {
+    for link in links {
+        if let Some(mut row) = tx.link(*link)? {
+            row.active = turn.back() == Turn::Linked;
+            tx.put_link(&row)?;
+        }
+    }
+    note(tx, number, turn.back(), links.iter().copied())
 }
 
 /// What a link has in its base that was deleted while it had ended: it brings that anew.

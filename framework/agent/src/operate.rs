@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use segue_model::{BaseCollection, BaseItem, Heads, Item, LinkId, NativeId, OperationId};
-use segue_store::{OperationLink, OperationRow, Tx};
-use segue_translator::{ErrorKind, Written};
+use segue_store::{Intent, LinkRow, OperationLink, OperationRow, Tx};
+use segue_translator::{ErrorKind, Library, Written};
 
 use crate::command::{Found, LibraryState};
 use crate::failure::Failure;
@@ -19,6 +19,7 @@ use crate::progress::Progress;
 use crate::reading::Difference;
 
 /// What is being executed, for the log.
+#[derive(Clone)]
 pub(crate) struct Operation {
     /// Its number, if it has begun already.
     pub(crate) number: Option<i64>,
@@ -276,18 +277,20 @@ fn lower(
         _ => crate::backup::make(&folder, &*member.library),
     };
     let before_first = first.and_then(|first| first.before);
-    let made = backed_up
-        .and_then(|copies| crate::inverse::keep(&folder, &plan.edits).map(|()| copies))
-        .and_then(|copies| Ok((copies, member.library.write(&before, &plan.edits)?)));
-    let (copies, written) = match made {
-        Ok(made) => made,
+    let kept =
+        backed_up.and_then(|copies| crate::inverse::keep(&folder, &plan.edits).map(|()| copies));
+    let copies = match kept {
+        Ok(copies) => copies,
         Err(error) => {
             give_up(home, number, member.row.id)?;
-            let (state, reason) = match error.kind {
-                ErrorKind::Busy | ErrorKind::Stale => (LibraryState::Waiting, error.to_string()),
-                _ => (LibraryState::Failed, format!("{error}; {}", error.kind.hint())),
-            };
-            return Ok(found(member, plan, state, 0, Some(reason)));
+            return Ok(unwritten(member, plan, &error));
+        }
+    };
+    let written = match member.library.write(&before, &plan.edits) {
+        Ok(written) => written,
+        Err(error) => {
+            find_out(home, number, member.row.id, &*member.library, &error)?;
+            return Ok(unwritten(member, plan, &error));
         }
     };
     let refused = written.refused.len();
@@ -304,12 +307,41 @@ fn lower(
     Ok(Found { backup: copies, ..found(member, plan, state, count, reason) })
 }
 
+fn unwritten(member: &Member, plan: &MemberDraft, error: &segue_translator::Error) -> Found {
+    let (state, reason) = match error.kind {
+        ErrorKind::Busy | ErrorKind::Stale => (LibraryState::Waiting, error.to_string()),
+        _ => (LibraryState::Failed, format!("{error}; {}", error.kind.hint())),
+    };
+    found(member, plan, state, 0, Some(reason))
+}
+
+/// A write failed, and a part of it may be in place all the same: what is must not be taken for an
+/// edit of the app. If the library cannot be read now, the journal keeps that for the next pass.
+pub(crate) fn find_out(
+    home: &mut Home,
+    number: i64,
+    link: LinkId,
+    library: &dyn Library,
+    error: &segue_translator::Error,
+) -> Result<(), Failure> {
+    if matches!(error.kind, ErrorKind::Busy | ErrorKind::Stale) {
+        return give_up(home, number, link);
+    }
+    let intents = home.store.intents()?;
+    let is_ours = |intent: &&Intent| intent.operation == number && intent.link == link;
+    let row = home.store.link(link)?;
+    if let (Some(intent), Some(row)) = (intents.iter().find(is_ours), row) {
+        crate::recover::settle(home, row, library, intent)?;
+    }
+    Ok(())
+}
+
 /// Nothing was written: the next pass compares the whole library again.
 fn give_up(home: &mut Home, number: i64, link: LinkId) -> Result<(), Failure> {
     let tx = home.store.transaction()?;
     tx.clear_intent(number, link)?;
     if let Some(row) = tx.link(link)? {
-        tx.put_link(&segue_store::LinkRow { revision: None, ..row })?;
+        tx.put_link(&LinkRow { revision: None, ..row })?;
     }
     Ok(tx.commit()?)
 }
@@ -460,7 +492,8 @@ fn settle_lists(
     Ok(outcome.unexpected)
 }
 
-fn finish(
+/// Says in the log how it ended.
+pub(crate) fn finish(
     home: &mut Home,
     operation: &Operation,
     number: i64,

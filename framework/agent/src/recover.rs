@@ -1,20 +1,21 @@
 //! Finishes what a killed process began: the journal says which differences are our own.
 //!
-//! An app's file is replaced whole or not at all, so an intent was carried out or it was not, and of
-//! the two pasts the one is taken in which the user did less since. If it was, the base takes what
-//! we wrote, the app had been shown it, and what differs beyond that is the user's. If not, nothing
-//! happened, and the next pass plans it again. It writes into no app.
+//! An app's file is replaced whole or not at all, so an intent was carried out or it was not, or only
+//! its first file was; of these pasts the one is taken in which the user did less since. If it was,
+//! the base takes what we wrote, the app had been shown it, and what differs beyond that is the
+//! user's. If not, nothing happened, and the next pass plans it again. It writes into no app.
 
 use segue_model::{
     BaseCollection, Catalog, ChangeSet, Collection, CollectionEdit, FieldEdit, NativeId, Rule,
     Schema,
 };
 use segue_reconcile::list::distance;
-use segue_store::{LinkRow, OperationLink, Tx};
-use segue_translator::Collector;
+use segue_store::{Intent, LinkRow, OperationLink, Tx};
+use segue_translator::{Collector, Library};
 
 use crate::agent::Agent;
 use crate::failure::Failure;
+use crate::home::Home;
 use crate::journal::Note;
 use crate::libraries;
 
@@ -22,49 +23,71 @@ use crate::libraries;
 pub(crate) fn recover(agent: &mut Agent) -> Result<(), Failure> {
     for intent in agent.home.store.intents()? {
         let Some(row) = agent.home.store.link(intent.link)? else { continue };
-        let read = libraries::open(agent, &row.app, &row.path)
-            .and_then(|library| Ok((library.capabilities(), Collector::collect(&*library)?.0)));
-        // A library that cannot be read now keeps its intent; its own pass fails and says why.
-        let Ok((capabilities, catalog)) = read else { continue };
-        let schema = capabilities.schema;
-        let changes = intent.changes(schema)?;
-        let backup = format!("{}/{}", intent.operation, row.id);
-        let backup = Some(backup).filter(|name| agent.home.backup_folder(name).exists());
-        let tx = agent.home.store.transaction()?;
-        let lists = tx.base_collections(row.id, schema)?;
-        if is_carried_out(&changes, &catalog, &lists) {
-            let note = Note::parse(&intent.extra);
-            settle_fields(&tx, &row, schema, &changes)?;
-            settle_lists(&tx, &row, lists, &changes, &note, &catalog)?;
-            for (shard, heads) in &note.shown {
-                tx.put_link_heads(row.id, *shard, heads)?;
-            }
-            tx.put_operation_link(&OperationLink {
-                operation: intent.operation,
-                link: row.id,
-                before: None,
-                // Not known: what the app's user did since is in the file too.
-                after: None,
-                backup,
-                written: changes.len() as u64,
-            })?;
+        if let Ok(library) = libraries::open(agent, &row.app, &row.path) {
+            settle(&mut agent.home, row, &*library, &intent)?;
         }
-        tx.put_link(&LinkRow { revision: None, ..row })?;
-        tx.clear_intent(intent.operation, intent.link)?;
-        if let Some(mut operation) = tx.operation(intent.operation)? {
-            operation.state = "partly".into();
-            tx.put_operation(&operation)?;
-        }
-        tx.commit()?;
     }
     Ok(())
 }
 
-/// Whether more of what was to be written is there than of what was there before.
+/// Settles what became of one write that did not say so itself: it was killed, or failed midway.
+pub(crate) fn settle(
+    home: &mut Home,
+    row: LinkRow,
+    library: &dyn Library,
+    intent: &Intent,
+) -> Result<(), Failure> {
+    // A library that cannot be read now keeps its intent; its own pass fails and says why.
+    let Ok((catalog, _)) = Collector::collect(library) else { return Ok(()) };
+    let schema = library.capabilities().schema;
+    let changes = intent.changes(schema)?;
+    let backup = format!("{}/{}", intent.operation, row.id);
+    let backup = Some(backup).filter(|name| home.backup_folder(name).exists());
+    let tx = home.store.transaction()?;
+    let lists = tx.base_collections(row.id, schema)?;
+    if is_carried_out(&changes, &catalog, &lists) {
+        let note = Note::parse(&intent.extra);
+        settle_fields(&tx, &row, schema, &changes)?;
+        settle_lists(&tx, &row, lists, &changes, &note, &catalog)?;
+        for (shard, heads) in &note.shown {
+            tx.put_link_heads(row.id, *shard, heads)?;
+        }
+        tx.put_operation_link(&OperationLink {
+            operation: intent.operation,
+            link: row.id,
+            before: None,
+            // Not known: what the app's user did since is in the file too.
+            after: None,
+            backup,
+            written: changes.len() as u64,
+        })?;
+    }
+    tx.put_link(&LinkRow { revision: None, ..row })?;
+    tx.clear_intent(intent.operation, intent.link)?;
+    // An undo that has begun goes on, even if it has to wait for an app first.
+    if let Some(mut operation) = tx.operation(intent.operation)?
+        && operation.undoes.is_none()
+    {
+        operation.state = "partly".into();
+        tx.put_operation(&operation)?;
+    }
+    Ok(tx.commit()?)
+}
+
+/// Whether more of what was to be written is there than of what was there before; or the items, and
+/// no list, for an app that has its lists in a file of their own, which comes second.
 fn is_carried_out(changes: &ChangeSet, now: &Catalog, lists: &[BaseCollection]) -> bool {
     let fields = changes.fields.iter().map(|edit| field_says(edit, now));
-    let lists = changes.collections.iter().map(|edit| list_says(edit, now, lists));
-    fields.chain(lists).sum::<i64>() > 0
+    let lists: Vec<i64> =
+        changes.collections.iter().map(|edit| list_says(edit, now, lists)).collect();
+    // Nobody needs to have done anything since, so this is likelier than any other past.
+    let is_made = |edit: &FieldEdit| {
+        now.item(&edit.item).is_some_and(|item| item.fields.value(edit.field) == edit.new.as_ref())
+    };
+    let is_half = !changes.fields.is_empty()
+        && changes.fields.iter().all(is_made)
+        && lists.iter().all(|says| *says < 0);
+    is_half || fields.sum::<i64>() + lists.iter().sum::<i64>() > 0
 }
 
 /// 1 if the edit was made, as far as its field tells, -1 if not, 0 if that says nothing.
@@ -198,4 +221,44 @@ fn settle_lists(
         tx.put_base_collection(row.id, base)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use segue_model::{Item, Value, music};
+
+    use super::*;
+
+    /// A write of two songs' counts and three lists, of which the app's second file has the lists.
+    fn writes() -> (ChangeSet, Catalog) {
+        let (mut changes, mut catalog) = (ChangeSet::default(), Catalog::default());
+        for id in ["1", "2"] {
+            catalog.items.push(Item::new(id));
+            let (item, field) = (NativeId::from(id), &music::PLAY_COUNT);
+            changes.fields.push(FieldEdit { item, field, old: None, new: Some(Value::Int(2)) });
+        }
+        for name in ["A", "B", "C"] {
+            let (kind, name) = (&music::PLAYLIST, name.into());
+            let entries = vec!["1".into()];
+            changes.collections.push(CollectionEdit::Create { kind, name, parent: None, entries });
+        }
+        (changes, catalog)
+    }
+
+    fn played(catalog: &mut Catalog, counts: [i64; 2]) {
+        for (item, count) in catalog.items.iter_mut().zip(counts) {
+            item.fields.set(&music::PLAY_COUNT, Some(Value::Int(count)));
+        }
+    }
+
+    #[test]
+    fn f29_a_write_whose_first_file_alone_is_in_place_was_made() {
+        let (changes, mut catalog) = writes();
+        assert!(!is_carried_out(&changes, &catalog, &[]));
+        played(&mut catalog, [2, 2]);
+        assert!(is_carried_out(&changes, &catalog, &[]));
+        // Plays of the app's user, before anything was written: the lists say so.
+        played(&mut catalog, [2, 3]);
+        assert!(!is_carried_out(&changes, &catalog, &[]));
+    }
 }

@@ -30,7 +30,21 @@ pub(crate) fn sync(
         time: (agent.world.now)(),
         confirmed: yes,
     };
-    pass(agent, specs, &operation, progress)
+    let Some(resumed) = crate::undo::resume(agent, progress)? else {
+        return pass(agent, specs, &operation, progress);
+    };
+    let mut report = resumed.report;
+    if agent.home.store.links()?.iter().any(|row| row.active) {
+        let done = pass(agent, specs, &operation, progress)?;
+        let waits =
+            |found: &Found| done.libraries.iter().all(|other| other.library != found.library);
+        report.libraries.retain(waits);
+        report.libraries.extend(done.libraries);
+        report.operation = done.operation.or(report.operation);
+        report.conflicts = done.conflicts;
+        report.held = done.held;
+    }
+    Ok(report)
 }
 
 /// Runs one pass as part of an operation.

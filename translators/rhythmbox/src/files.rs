@@ -149,6 +149,8 @@ impl Files {
     fn put_back(&self, old: &Contents, mut error: Error) -> Error {
         let undone = prepare(&self.library, &old.library).and_then(|old| old.commit(|| Ok(())));
         if let Err(undo) = undone {
+            // No longer a library that is as it was and may be tried again.
+            error.kind = undo.kind;
             error.detail = format!(
                 "{}; and {} could not be put back: {}",
                 error.detail,

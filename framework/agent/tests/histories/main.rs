@@ -24,6 +24,7 @@ mod model;
 mod oracle;
 #[cfg(test)]
 mod recover;
+mod resumed;
 #[cfg(test)]
 mod rhythmdb;
 #[cfg(test)]

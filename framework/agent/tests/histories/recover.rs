@@ -8,12 +8,12 @@ use crate::bench::{Bench, song_ref, state, sync};
 use crate::oracle::in_step;
 use crate::wrapped::{Act, Step};
 
-const PAIR: [Kind; 2] = [Kind::Exact, Kind::Stars];
-const BOTH: [When; 2] = [When::Before, When::After];
+pub(super) const PAIR: [Kind; 2] = [Kind::Exact, Kind::Stars];
+pub(super) const BOTH: [When; 2] = [When::Before, When::After];
 
 /// Where the process is killed.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum When {
+pub(super) enum When {
     /// Before the app's file changed.
     Before,
     /// After it changed, before it is read again.
@@ -21,7 +21,7 @@ enum When {
 }
 
 /// A bench with four songs, linked.
-fn linked(kinds: &[Kind]) -> Bench {
+pub(super) fn linked(kinds: &[Kind]) -> Bench {
     let mut bench = Bench::with_songs(29, kinds, 4);
     bench.list(Kind::Exact, "Mix", &[1, 2]);
     bench.link();
@@ -29,7 +29,7 @@ fn linked(kinds: &[Kind]) -> Bench {
     bench
 }
 
-fn kill_at(bench: &Bench, kind: Kind, when: When) {
+pub(super) fn kill_at(bench: &Bench, kind: Kind, when: When) {
     let app = kind.capabilities().app;
     let at = match when {
         When::Before => [Step::Write, Step::Restore],
