@@ -90,6 +90,10 @@ impl Host for ThisComputer {
         let library = Library::new(probe.library, self.processes.own_uid());
         self.processes.running(probe, &library).or_else(|| self.on_the_bus(probe, &library))
     }
+
+    fn since_start(&self) -> Option<(String, u32)> {
+        self.processes.since_start()
+    }
 }
 
 /// The address of the session bus by these two variables (`DBUS_SESSION_BUS_ADDRESS`,

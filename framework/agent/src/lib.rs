@@ -7,6 +7,7 @@
 mod agent;
 mod backup;
 pub mod cli;
+mod clock;
 pub mod command;
 mod conflicts;
 pub mod conform;

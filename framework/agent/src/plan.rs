@@ -60,7 +60,11 @@ pub(crate) fn plan(
     tx.put_plan(&id, now, kept.to_json().to_string().as_bytes())?;
     tx.commit()?;
     let names = Names::of(&agent.home.store, &drafted.members, &agent.world.device)?;
-    report::plan(&agent.home.store, &drafted.draft, &drafted.members, &names, id)
+    let mut report = report::plan(&agent.home.store, &drafted.draft, &drafted.members, &names, id)?;
+    if let Some(complaint) = crate::clock::complaint(agent)? {
+        report.held.extend(crate::clock::batches(agent, &complaint)?);
+    }
+    Ok(report)
 }
 
 /// The edits of a kept plan.
@@ -112,6 +116,8 @@ pub(crate) fn apply(
     let tx = agent.home.store.transaction()?;
     tx.remove_plan(plan)?;
     tx.commit()?;
+    // A person read the plan, which says so if the clock was wrong.
+    crate::clock::note(agent, true)?;
     Ok(report)
 }
 

@@ -182,6 +182,25 @@ pub(crate) fn plan(
     })
 }
 
+impl PlanReport {
+    /// Adds what the same pass would do over another document.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.libraries.extend(other.libraries);
+        self.items += other.items;
+        self.matched += other.matched;
+        for (rung, count) in other.rungs {
+            match self.rungs.iter_mut().find(|(known, _)| *known == rung) {
+                Some((_, sum)) => *sum += count,
+                None => self.rungs.push((rung, count)),
+            }
+        }
+        self.doubtful += other.doubtful;
+        self.conflicts += other.conflicts;
+        self.conflict_examples.extend(other.conflict_examples);
+        self.held.extend(other.held);
+    }
+}
+
 const fn rung_name(rung: Rung) -> &'static str {
     match rung {
         Rung::File => "file",
@@ -235,4 +254,28 @@ fn library(store: &Reader, member: &Member, draft: &MemberDraft) -> Result<Libra
         lifts: draft.lifts,
         cannot_hold: member.capabilities.cannot_hold.iter().map(|&s| s.to_owned()).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_over_two_documents_is_one_report() {
+        let one = |library: &str, rung: &str| PlanReport {
+            libraries: vec![LibraryPlan { library: library.into(), ..Default::default() }],
+            items: 2,
+            matched: 1,
+            rungs: vec![("file".into(), 1), (rung.into(), 3)],
+            conflicts: 4,
+            ..Default::default()
+        };
+        let mut sum = one("rhythmbox", "path");
+        sum.add(one("calibre", "tags"));
+        let names: Vec<&str> = sum.libraries.iter().map(|plan| plan.library.as_str()).collect();
+        assert_eq!(names, ["rhythmbox", "calibre"]);
+        assert_eq!((sum.items, sum.matched, sum.conflicts), (4, 2, 8));
+        let rungs = [("file", 2), ("path", 3), ("tags", 3)].map(|(name, n)| (name.to_owned(), n));
+        assert_eq!(sum.rungs, rungs);
+    }
 }

@@ -20,6 +20,22 @@ pub(crate) fn sync(
     yes: bool,
     progress: &dyn Progress,
 ) -> Result<PassReport, Failure> {
+    if !yes && let Some(complaint) = crate::clock::complaint(agent)? {
+        return crate::clock::held(agent, &complaint);
+    }
+    let report = believing_the_clock(agent, specs, yes, progress)?;
+    if yes || report.operation.is_some() {
+        crate::clock::note(agent, yes)?;
+    }
+    Ok(report)
+}
+
+fn believing_the_clock(
+    agent: &mut Agent,
+    specs: &[LibrarySpec],
+    yes: bool,
+    progress: &dyn Progress,
+) -> Result<PassReport, Failure> {
     let operation = Operation {
         number: None,
         id: OperationId(agent.world.random_bytes()),
@@ -62,22 +78,29 @@ pub(crate) fn pass(
         held: Vec::new(),
         kept: Vec::new(),
     };
-    for rows in documents(agent, specs)? {
+    let documents = documents(agent, specs)?;
+    let several = documents.len() > 1;
+    for rows in documents {
         let (mut drafted, failed) = draft(agent, rows, operation, progress)?;
         report.libraries.extend(failed);
         if drafted.members.is_empty() {
             continue;
         }
-        let done = plan::execute(agent, operation, &mut drafted, progress)?;
+        // However many documents it is about, one pass is one operation.
+        let this = Operation { number: report.operation, ..operation.clone() };
+        let done = plan::execute(agent, &this, &mut drafted, progress)?;
         report.operation = report.operation.or(done.operation);
         report.libraries.extend(done.libraries);
         report.conflicts += done.conflicts;
         report.held.extend(done.held);
     }
+    if let Some(number) = report.operation.filter(|_| several) {
+        crate::operate::finish(&mut agent.home, operation, number, &report.libraries)?;
+    }
     Ok(report)
 }
 
-/// Says what a pass would do.
+/// Says what a pass would do, over all documents.
 pub(crate) fn dry_run(
     agent: &mut Agent,
     specs: &[LibrarySpec],
@@ -93,16 +116,21 @@ pub(crate) fn dry_run(
         time: (agent.world.now)(),
         confirmed: false,
     };
-    let rows = documents(agent, specs)?.into_iter().next().unwrap_or_default();
-    let (drafted, failed) = draft(agent, rows, &operation, progress)?;
-    let names = Names::of(&agent.home.store, &drafted.members, &agent.world.device)?;
-    let store = &agent.home.store;
-    let mut report = report::plan(store, &drafted.draft, &drafted.members, &names, String::new())?;
-    report.libraries.extend(failed.into_iter().map(|found| crate::command::LibraryPlan {
-        library: found.library,
-        waits: found.reason,
-        ..Default::default()
-    }));
+    let mut report = PlanReport::default();
+    for rows in documents(agent, specs)? {
+        let (drafted, failed) = draft(agent, rows, &operation, progress)?;
+        let names = Names::of(&agent.home.store, &drafted.members, &agent.world.device)?;
+        let store = &agent.home.store;
+        report.add(report::plan(store, &drafted.draft, &drafted.members, &names, String::new())?);
+        report.libraries.extend(failed.into_iter().map(|found| crate::command::LibraryPlan {
+            library: found.library,
+            waits: found.reason,
+            ..Default::default()
+        }));
+    }
+    if let Some(complaint) = crate::clock::complaint(agent)? {
+        report.held.extend(crate::clock::batches(agent, &complaint)?);
+    }
     Ok(report)
 }
 

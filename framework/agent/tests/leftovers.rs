@@ -26,6 +26,7 @@ struct Desk {
     folder: tempfile::TempDir,
     agent: Agent,
     running: Arc<AtomicBool>,
+    clock: Arc<AtomicU64>,
 }
 
 const APPS: [(Kind, &str); 2] = [(Kind::Exact, "memory-exact"), (Kind::Stars, "memory-stars")];
@@ -35,9 +36,10 @@ impl Desk {
     fn new(songs: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let running = Arc::new(AtomicBool::new(false));
-        let (clock, seed) = (AtomicU64::new(1_700_000_000), AtomicU64::new(1));
+        let (clock, seed) = (Arc::new(AtomicU64::new(1_700_000_000)), AtomicU64::new(1));
+        let ticking = clock.clone();
         let world = World {
-            now: Arc::new(move || clock.fetch_add(1, Ordering::Relaxed) as i64),
+            now: Arc::new(move || ticking.fetch_add(1, Ordering::Relaxed) as i64),
             random: Arc::new(move |bytes| {
                 for chunk in bytes.chunks_mut(8) {
                     let next = seed.fetch_add(1, Ordering::Relaxed);
@@ -52,7 +54,7 @@ impl Desk {
             device: "desk".into(),
         };
         let agent = Agent::open_in(&folder.path().join("segue"), world).unwrap();
-        let desk = Self { folder, agent, running };
+        let desk = Self { folder, agent, running, clock };
         for (kind, app) in APPS {
             Store::create(kind, &desk.library(app)).unwrap();
             desk.edit(kind, |catalog| catalog.items = (0..songs).map(song).collect());
@@ -222,4 +224,60 @@ fn f11_a_moved_file_whose_old_place_is_still_listed_keeps_all() {
     desk.sync(false);
     assert_eq!(desk.rated(Kind::Stars), 13);
     assert_eq!(entries(&desk.edit(Kind::Stars, |_| ())), before);
+}
+
+#[test]
+fn an_undo_of_first_contact_goes_on_when_the_app_has_quit_and_can_be_taken_back() {
+    let mut desk = Desk::new(30);
+    desk.edit(Kind::Exact, |catalog| rate(catalog, Some(80)));
+    desk.link();
+    desk.running.store(true, Ordering::Relaxed);
+    let waits = |report: &PassReport| {
+        let stars = report.libraries.iter().find(|found| found.library == "memory-stars");
+        stars.is_some_and(|found| found.state == LibraryState::Waiting)
+    };
+    assert!(waits(&desk.pass(Request::Undo { operation: None })));
+    assert!(waits(&desk.sync(false)));
+    // Who asks again, and who wants it back, waits for the same app.
+    assert!(waits(&desk.pass(Request::Undo { operation: None })));
+    assert!(waits(&desk.pass(Request::Redo)));
+    let plan = Request::Apply { plan: "abc".into() };
+    let refused = desk.agent.run(plan, &Quiet).unwrap_err();
+    assert!(refused.to_string().contains("op 1 is not done yet"), "{refused}");
+    assert_eq!(desk.rated(Kind::Stars), 30);
+    desk.running.store(false, Ordering::Relaxed);
+    assert!(!waits(&desk.sync(false)));
+    assert_eq!((desk.rated(Kind::Stars), desk.rated(Kind::Exact)), (0, 30));
+    desk.pass(Request::Redo);
+    assert_eq!((desk.rated(Kind::Stars), desk.rated(Kind::Exact)), (30, 30));
+    assert_eq!(desk.sync(false).operation, None);
+}
+
+#[test]
+fn f17_a_clock_set_back_by_days_is_held_until_a_person_lets_it_pass() {
+    const DAY: u64 = 86_400;
+    let mut desk = Desk::new(3);
+    desk.link();
+    // Nobody was here for a month: nothing is wrong with that.
+    desk.clock.fetch_add(30 * DAY, Ordering::Relaxed);
+    desk.edit(Kind::Exact, |catalog| rate(catalog, Some(80)));
+    assert_eq!(desk.sync(false).held, []);
+    assert_eq!(desk.rated(Kind::Stars), 3);
+    desk.clock.fetch_sub(5 * DAY, Ordering::Relaxed);
+    desk.edit(Kind::Exact, |catalog| rate(catalog, Some(40)));
+    for _ in 0..2 {
+        let report = desk.sync(false);
+        assert_eq!((report.held.len(), report.operation), (2, None));
+        assert!(report.held[0].reason.contains("set 4 days back"), "{:?}", report.held);
+        let Response::Plan(plan) =
+            desk.run(Request::Sync { libraries: Vec::new(), dry_run: true, yes: false })
+        else {
+            panic!("a dry run answers a plan")
+        };
+        assert_eq!(plan.held.len(), 2);
+    }
+    let report = desk.sync(true);
+    assert_eq!((report.held.len(), report.operation), (0, Some(3)));
+    // A person said so once.
+    assert_eq!(desk.sync(false).held, []);
 }

@@ -137,9 +137,68 @@ pub const fn looks_rebuilt(had_use: u64, lost_all_use: u64) -> bool {
     lost_all_use >= 10 && lost_all_use.saturating_mul(10) >= had_use.saturating_mul(9)
 }
 
+/// A clock that differs by more than this from what is known is asked about: two days.
+pub const CLOCK_SECONDS_MAX: i64 = 2 * 86_400;
+
+/// A time, with what a clock that nobody can set says beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// Unix seconds, by the clock that a person or a network may set.
+    pub time: i64,
+    /// Which start of the computer it was, and the seconds since; where that is known.
+    pub since_start: Option<(String, u32)>,
+}
+
+/// How far a clock was set, if that looks like an accident: in seconds, ahead or (below zero) back.
+///
+/// `latest` is the latest moment that was recorded. Back is behind that. Ahead is only what the
+/// seconds since the computer's start contradict: else nobody could stay away for a week.
+pub fn clock_set(latest: &Moment, now: &Moment) -> Option<i64> {
+    let passed = now.time.saturating_sub(latest.time);
+    let expected = match (&latest.since_start, &now.since_start) {
+        (Some((then, from)), Some((start, to))) if then == start && from <= to => {
+            i64::from(to - from)
+        }
+        _ => passed.max(0),
+    };
+    let set = passed.saturating_sub(expected);
+    (set.saturating_abs() > CLOCK_SECONDS_MAX).then_some(set)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DAY: i64 = 86_400;
+
+    fn moment(days: i64, start: &str, since: u32) -> Moment {
+        let since_start = (!start.is_empty()).then(|| (start.to_owned(), since * 86_400));
+        Moment { time: days * DAY, since_start }
+    }
+
+    #[test]
+    fn a_clock_set_by_more_than_two_days_is_seen_and_a_long_absence_is_none() {
+        let latest = moment(100, "a", 1);
+        for (now, set) in [
+            (moment(100, "a", 1), None),
+            (moment(102, "a", 1), None),
+            (moment(103, "a", 1), Some(3)),
+            (moment(99, "a", 2), None),
+            (moment(97, "a", 1), Some(-3)),
+            // Away for a month, without and with a restart, or nobody knows.
+            (moment(130, "a", 31), None),
+            (moment(130, "b", 0), None),
+            (moment(130, "", 0), None),
+            (moment(130, "a", 0), None),
+            (moment(97, "b", 0), Some(-3)),
+            (moment(97, "", 0), Some(-3)),
+        ] {
+            assert_eq!(clock_set(&latest, &now), set.map(|days| days * DAY), "{now:?}");
+        }
+        let ends = [i64::MIN, i64::MAX].map(|time| Moment { time, since_start: None });
+        assert!(clock_set(&ends[1], &ends[0]).is_some());
+        assert!(clock_set(&ends[0], &ends[1]).is_none());
+    }
 
     fn held(batch: Batch, changed: u64, total: u64, spent: u64) -> bool {
         let mut tally = Tally::default();

@@ -65,11 +65,17 @@ pub struct Probe<'a> {
     pub holds_open: bool,
 }
 
-/// What a library asks about the rest of the computer.
+/// What a library, and the agent, ask about the rest of the computer.
 pub trait Host: Send + Sync {
     /// What is running that has the library open, in words for a person; `None` if nothing is.
     /// When in doubt, it is running.
     fn running(&self, probe: &Probe<'_>) -> Option<String>;
+
+    /// A name for the computer's last start, and the seconds since, sleep included; `None` where
+    /// nobody counts them. Nobody can set this clock.
+    fn since_start(&self) -> Option<(String, u32)> {
+        None
+    }
 }
 
 /// A host on which no app runs: for tests, and for libraries that no app has open.

@@ -82,7 +82,7 @@ pub struct LibraryRow {
 }
 
 /// What linking or syncing would write.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct PlanReport {
     /// The plan's id, for `apply`; empty for a dry run.
     pub plan: String,

@@ -61,6 +61,15 @@ impl ProcessTable {
         Some(own.uid())
     }
 
+    /// The name of the computer's last start, and the seconds since.
+    pub(super) fn since_start(&self) -> Option<(String, u32)> {
+        let start = fs::read_to_string(self.root.join("sys/kernel/random/boot_id")).ok()?;
+        let uptime = fs::read_to_string(self.root.join("uptime")).ok()?;
+        let seconds = uptime.split('.').next()?.parse().ok()?;
+        let start = start.trim();
+        (!start.is_empty()).then(|| (start.to_owned(), seconds))
+    }
+
     fn pids(&self) -> io::Result<Vec<u32>> {
         let mut pids = Vec::new();
         for entry in fs::read_dir(&self.root)? {
