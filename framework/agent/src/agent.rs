@@ -54,6 +54,13 @@ impl Agent {
     /// If the request as a whole cannot be done; what happens to one of several libraries is part
     /// of the answer.
     pub fn run(&mut self, request: Request, progress: &dyn Progress) -> Result<Response, Failure> {
+        self.answer(request, progress).map_err(|failure| match failure {
+            Failure::Store(error) => Failure::Store(error.named(self.home.store.path())),
+            other => other,
+        })
+    }
+
+    fn answer(&mut self, request: Request, progress: &dyn Progress) -> Result<Response, Failure> {
         match request {
             Request::Look => look::look(self, progress).map(Response::Look),
             Request::Status => look::status(self).map(Response::Status),

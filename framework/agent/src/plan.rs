@@ -9,7 +9,7 @@ use segue_access::{Role, Statement, document_id};
 use segue_model::{DocumentId, Location, OperationId};
 use segue_reconcile::guard::Budgets;
 use segue_reconcile::policy::Unrestricted;
-use segue_store::{DocumentRow, LinkRow, StatementRow, pack_changes};
+use segue_store::{DocumentRow, LinkRow, OperationRow, StatementRow, pack_changes};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -87,6 +87,9 @@ pub(crate) fn apply(
     progress: &dyn Progress,
 ) -> Result<PassReport, Failure> {
     let kept = load(agent, plan)?;
+    if let Some(row) = agent.home.store.operation_by_id(kept.operation)? {
+        return Err(applied(plan, &row));
+    }
     crate::recover::recover(agent)?;
     let operation = kept.operation;
     let mut drafted = draft(agent, &kept.libraries, kept.write_tags, operation, false, progress)?;
@@ -422,9 +425,28 @@ fn load(agent: &Agent, plan: &str) -> Result<Kept, Failure> {
         let sentence = format!("there is no plan `{plan}`");
         Failure::refused(sentence, "plans are kept for a week; make one with: segue plan")
     };
-    let bytes = agent.home.store.plan(plan)?.ok_or_else(missing)?;
+    let Some(bytes) = agent.home.store.plan(plan)? else {
+        let operations = agent.home.store.operations()?;
+        let row = operations.iter().rev().find(|row| row.plan.as_deref() == Some(plan));
+        return Err(row.map_or_else(missing, |row| applied(plan, row)));
+    };
     let json: Json = serde_json::from_slice(&bytes).map_err(|_| missing())?;
     Kept::of_json(&json).ok_or_else(missing)
+}
+
+/// A plan is good once.
+fn applied(plan: &str, row: &OperationRow) -> Failure {
+    let n = row.n;
+    match row.undone_by {
+        Some(by) => Failure::refused(
+            format!("plan {plan} was applied already, as op {n}, which op {by} took back"),
+            "make a new one: segue plan",
+        ),
+        None => Failure::refused(
+            format!("plan {plan} was applied already, as op {n}"),
+            format!("pass on what changed since: segue sync; or take it back: segue undo {n}"),
+        ),
+    }
 }
 
 impl Kept {

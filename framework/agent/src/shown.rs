@@ -10,8 +10,11 @@ use crate::command::ShownEdit;
 use crate::pass::{Draft, Member, MemberDraft, Sight};
 use crate::report::json;
 
+/// Asks for what the apps cannot hold.
+pub(crate) const LOSSES: &str = "losses";
+
 /// The edits of a plan, sorted by library, name and field. `what` is `ratings`, `plays`,
-/// `playlists`, `all` or a field.
+/// `playlists`, `all` or a field; or [`LOSSES`].
 pub(crate) fn edits(
     store: &Reader,
     draft: &Draft,
@@ -24,6 +27,20 @@ pub(crate) fn edits(
         other => other,
     };
     let mut out = Vec::new();
+    if what == LOSSES {
+        let loss = |member: &Member, what: &str| ShownEdit {
+            library: member.label.clone(),
+            what: what.to_owned(),
+            field: LOSSES.to_owned(),
+            old: Json::Null,
+            new: Json::Null,
+        };
+        let of = |member| move |what: &&str| loss(member, what);
+        return Ok(members
+            .iter()
+            .flat_map(|member| member.capabilities.cannot_hold.iter().map(of(member)))
+            .collect());
+    }
     for (member, draft) in members.iter().zip(&draft.members) {
         let titles = Titles::of(store, member, draft);
         let wanted = |name: &str| field == "all" || field == name;

@@ -76,6 +76,16 @@ pub enum StoreError {
     /// The disk is full. The transaction did not happen.
     #[error("the disk is full; free some space, then run the command again")]
     Full,
+    /// The file, or the disk that it is on, may not be written.
+    #[error(
+        "cannot write {}; check who owns it and its folder, their permissions, and whether the \
+         disk is read-only",
+        path.display()
+    )]
+    ReadOnly {
+        /// The file; empty until [`StoreError::named`] says which.
+        path: PathBuf,
+    },
     /// SQLite failed in another way.
     #[error("the store failed: {detail}")]
     Database {
@@ -99,9 +109,24 @@ impl StoreError {
         let detail = error.to_string();
         match error.sqlite_error_code() {
             Some(Code::DiskFull) => Self::Full,
+            // To open a store is to write beside it.
+            Some(Code::ReadOnly | Code::CannotOpen | Code::PermissionDenied) => {
+                Self::ReadOnly { path: PathBuf::new() }
+            }
             Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged { detail },
             Some(Code::ConstraintViolation) => Self::Refused { detail },
             _ => Self::Database { detail },
+        }
+    }
+
+    /// The same error with the store's file in it, where SQLite does not say which.
+    #[must_use]
+    pub fn named(self, store: &Path) -> Self {
+        match self {
+            Self::ReadOnly { path } if path.as_os_str().is_empty() => {
+                Self::ReadOnly { path: store.to_owned() }
+            }
+            other => other,
         }
     }
 

@@ -47,6 +47,10 @@ impl Store {
     /// # Errors
     /// `Newer` and `NotAStore` leave the file as it was; `Damaged`, `Full`, or the file system's.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_here(path).map_err(|error| error.named(path))
+    }
+
+    fn open_here(path: &Path) -> Result<Self, StoreError> {
         create_private(path)?;
         check_header(path)?;
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

@@ -140,3 +140,15 @@ fn a_row_without_its_parent_is_found() {
     let error = store.check().unwrap_err();
     assert!(error.to_string().contains("a row of `shard_heads` without its `document`"), "{error}");
 }
+
+#[test]
+fn a_store_that_may_not_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    drop(Store::open(&path).unwrap());
+    // What permissions and read-only disks lead to, also for root.
+    let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let error = connection.execute_batch("CREATE TABLE a (b)").map_err(StoreError::sql);
+    let error = error.unwrap_err().named(&path).to_string();
+    assert!(error.starts_with(&format!("cannot write {}; check", path.display())), "{error}");
+}

@@ -89,6 +89,8 @@ pub(super) enum Command {
     ///   $ segue plan k7q --show ratings
     ///     strawberry   Blue in Green — Miles Davis   rating   not set → ★★★★★
     ///
+    /// `--show losses` lists what each app cannot hold.
+    ///
     /// With --json: "plan", "libraries" (each "library", "running", "sets", "adds", "removes",
     /// "collections"), "matched", "doubtful", "conflicts", "held" (each "library", "reason",
     /// "items"); with --show also "shown".

@@ -36,7 +36,7 @@ impl Output<'_> {
     /// Prints an answer; `exit` is what it means for the shell.
     pub(super) fn response(&mut self, request: &Request, response: &Response, exit: Exit) -> Exit {
         match response {
-            Response::Export(text) => self.line(&text.0, exit),
+            Response::Export(text) if self.form.json => self.line(&text.0, exit),
             _ if self.form.json => match serde_json::to_value(response) {
                 Ok(json) => self.line(&one_line(&json), exit),
                 Err(error) => self.unmade(&error.to_string()),

@@ -163,6 +163,33 @@ fn a_plan_that_no_longer_fits_is_refused_and_shows_the_difference() {
 }
 
 #[test]
+fn a_plan_that_was_applied_says_so_also_when_it_was_taken_back() {
+    let desk = Desk::new();
+    let plan = desk.json(&["plan", "rhythmbox", "strawberry"]);
+    let plan = plan["plan"].as_str().unwrap();
+    assert_eq!(desk.run(&["apply", plan]).code, 0);
+    let ran = desk.run(&["apply", plan]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("was applied already, as op 1\n"), "{}", ran.err);
+    assert_eq!(desk.run(&["undo"]).code, 0);
+    let ran = desk.run(&["plan", plan, "--show", "ratings"]);
+    assert!(ran.err.contains("as op 1, which op 2 took back"), "{}", ran.err);
+}
+
+#[test]
+fn what_an_app_cannot_hold_is_short_and_can_be_opened() {
+    let desk = Desk::new();
+    let ran = desk.run(&["plan", "rhythmbox", "strawberry"]);
+    let line = ran.out.lines().find(|line| line.contains("rhythmbox cannot hold")).unwrap();
+    let plan = ran.err.rsplit(' ').next().unwrap().trim();
+    let more = format!("and 6 more (segue plan {plan} --show losses)");
+    assert!(line.contains(&more), "{line}");
+    let all = desk.run(&["plan", plan, "--show", "losses"]);
+    assert_eq!((all.code, all.out.lines().count()), (0, 13));
+    assert!(all.out.contains("a song's file name as its title"), "{}", all.out);
+}
+
+#[test]
 fn exit_codes_are_those_of_the_contract() {
     let desk = Desk::new();
     for (words, code) in [

@@ -68,7 +68,10 @@ pub(super) fn page(request: &Request, response: &Response) -> Page {
         Response::Match(report) => settle::matched(report),
         Response::Status(report) => links::status(report),
         Response::Log(rows) => links::log(rows),
-        Response::Export(text) => Page::of(text.0.as_str()),
+        Response::Export(text) => {
+            let end = if text.0.ends_with('\n') { "" } else { "\n" };
+            Page::of(format!("{}{end}", text.0)).then("Look inside:", "segue find TEXT")
+        }
         Response::Found(items) => items::found(items),
         Response::Trace(trace) => items::trace(trace),
         Response::Conflicts(rows) => settle::conflicts(rows),

@@ -11,6 +11,8 @@ use crate::command::{HeldBatch, LibraryPlan, PlanReport, Request, ShownEdit};
 
 /// So many libraries stand beside each other.
 const ABREAST: usize = 3;
+/// So many kinds of loss are listed at once.
+const LOSSES: usize = 2;
 const COUNTERS: [&str; 2] = ["play_count", "skip_count"];
 
 pub(super) fn page(plan: &PlanReport) -> Page {
@@ -129,7 +131,7 @@ fn remarks(plan: &PlanReport) -> String {
     for library in &plan.libraries {
         let name = clean(&library.library);
         if !library.cannot_hold.is_empty() {
-            let lost = clean(&library.cannot_hold.join("; "));
+            let lost = losses(&library.cannot_hold, &plan.plan);
             lines.push(format!("  {name} cannot hold: {lost}. Segue keeps it.\n"));
         }
         match &library.waits {
@@ -141,6 +143,20 @@ fn remarks(plan: &PlanReport) -> String {
         }
     }
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
+}
+
+/// What an app cannot hold: all, or some and where the others are listed.
+fn losses(all: &[String], plan: &str) -> String {
+    let more = if all.len() > LOSSES + 1 { all.len() - LOSSES } else { 0 };
+    let shown = clean(&all[..all.len() - more].join("; "));
+    match (more, plan) {
+        (0, _) => shown,
+        (_, "") => format!("{shown}; and {more} more"),
+        _ => {
+            let plan = shell_word(plan);
+            format!("{shown}; and {more} more (segue plan {plan} --show losses)")
+        }
+    }
 }
 
 /// The batches that wait for a person.
@@ -178,6 +194,13 @@ fn end(plan: &PlanReport, data: String) -> Page {
 /// Single edits, as `--show` lists them.
 pub(super) fn edits(request: &Request, edits: &[ShownEdit]) -> Page {
     let mut table = Table::default();
+    if matches!(request, Request::ShowPlan { what, .. } if what == crate::shown::LOSSES) {
+        for loss in edits {
+            table.row([loss.library.clone(), clean(&loss.what)]);
+        }
+        let page = Page::of(table.lines(2)).say("Segue keeps all of this. Nothing was changed.");
+        return written_by(request, page);
+    }
     for edit in edits {
         let change =
             format!("{} → {}", value(&edit.field, &edit.old), value(&edit.field, &edit.new));
@@ -185,6 +208,10 @@ pub(super) fn edits(request: &Request, edits: &[ShownEdit]) -> Page {
     }
     let shown = count(edits.len() as u64, "edit", "edits");
     let page = Page::of(table.lines(2)).say(format!("{shown}. Nothing was changed."));
+    written_by(request, page)
+}
+
+fn written_by(request: &Request, page: Page) -> Page {
     match request {
         Request::ShowPlan { plan, .. } => {
             page.then("Write the plan:", format!("segue apply {}", shell_word(plan)))
