@@ -14,7 +14,7 @@ use crate::command::{Found, LibraryState};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::journal::Note;
-use crate::pass::{Draft, ListPlan, Member, MemberDraft};
+use crate::pass::{Draft, ListPlan, Member, MemberDraft, Sight};
 use crate::progress::Progress;
 use crate::reading::Difference;
 
@@ -60,19 +60,37 @@ pub(crate) fn execute(
     commit(home, operation, number, draft, members)?;
     let mut libraries = Vec::new();
     for (member, draft) in members.iter_mut().zip(&draft.members) {
-        let found = match number {
+        let mut found = match number {
             Some(number) if writes(member, draft) => {
                 progress.step(&format!("Writing {}", member.label), None);
                 lower(home, number, member, draft)?
             }
             _ => untouched(member, draft),
         };
+        if found.reason.is_none() {
+            found.reason = contested(home, member, draft)?;
+        }
         libraries.push(found);
     }
     if let Some(number) = number {
         finish(home, operation, number, &libraries)?;
     }
     Ok(Executed { number, libraries })
+}
+
+/// What a rival of ours puts back in this library each time, in words.
+fn contested(home: &Home, member: &Member, draft: &MemberDraft) -> Result<Option<String>, Failure> {
+    let Some((native, field)) = draft.contested.first() else { return Ok(None) };
+    let base = home.store.base_item(member.row.id, native, member.capabilities.schema)?;
+    let title = base.map_or_else(|| native.to_string(), |base| crate::shown::title(&base.held));
+    let more = match draft.contested.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more values"),
+    };
+    Ok(Some(format!(
+        "another program puts back {field} of {title}{more} each time; no longer written, \
+         `segue sync --yes` tries once more"
+    )))
 }
 
 /// The first transaction: log, caches, base, journal.
@@ -147,9 +165,13 @@ fn put_base(tx: &Tx<'_>, member: &Member, plan: &MemberDraft) -> Result<(), Fail
     // What goes first: a place that one song left may be another's. And in the order of the table,
     // which then grows at its end.
     let mut rows = Vec::new();
-    for (old, new) in plan.work.values().flatten().map(|work| work.outcome(plan)) {
+    for work in plan.work.values().flatten() {
+        let (old, new) = work.outcome(plan);
         if let Some(old) = old {
             tx.remove_base_item(link, old)?;
+        }
+        if let (Sight::Changed(base, _), Some(new)) = (&work.sight, &new) {
+            crate::contested::note_changes(tx, link, &base.held, &new.held)?;
         }
         rows.extend(new);
     }

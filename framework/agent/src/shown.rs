@@ -128,7 +128,7 @@ impl<'a> Titles<'a> {
 }
 
 /// Title and artist, else the file's name, else the library's own id.
-fn title(item: &Item) -> String {
+pub(crate) fn title(item: &Item) -> String {
     let text = |name: &str| {
         let (_, value) = item.fields.iter().find(|(field, _)| field.name == name)?;
         match value {

@@ -281,3 +281,65 @@ fn f17_a_clock_set_back_by_days_is_held_until_a_person_lets_it_pass() {
     // A person said so once.
     assert_eq!(desk.sync(false).held, []);
 }
+
+#[test]
+fn f09_a_value_that_a_rival_puts_back_is_written_three_times_and_then_reported() {
+    let mut desk = Desk::new(3);
+    desk.edit(Kind::Exact, |catalog| rate(catalog, Some(80)));
+    desk.link();
+    let mut writes = 0;
+    let mut reported = Vec::new();
+    for _ in 0..8 {
+        // Two rivals: one keeps 40 in one app, the other 80 in the other.
+        desk.edit(Kind::Stars, |catalog| rate(catalog, Some(40)));
+        desk.sync(false);
+        desk.edit(Kind::Exact, |catalog| rate(catalog, Some(80)));
+        let report = desk.sync(false);
+        let ratings = |found: &&segue_agent::command::Found| {
+            found.library == "memory-stars" && found.state == LibraryState::Written
+        };
+        writes += report.libraries.iter().filter(ratings).count();
+        let reason = |found: &segue_agent::command::Found| found.reason.clone();
+        reported.extend(report.libraries.iter().filter_map(reason));
+    }
+    assert!((1..=3).contains(&writes), "{writes} writes");
+    assert!(reported.iter().any(|why| why.contains("puts back rating of song")), "{reported:?}");
+    assert_eq!(desk.sync(false).operation, None);
+    // A person insists: once more.
+    desk.edit(Kind::Exact, |catalog| rate(catalog, Some(60)));
+    desk.sync(false);
+    assert_eq!(
+        desk.edit(Kind::Stars, |_| ()).items[0].fields.value(&music::RATING),
+        Some(&Value::Int(60))
+    );
+}
+
+#[test]
+fn f09_a_count_that_a_rival_resets_is_written_three_times() {
+    let mut desk = Desk::new(3);
+    desk.link();
+    let mut writes = 0;
+    for _ in 0..8 {
+        desk.edit(Kind::Stars, |catalog| {
+            catalog.items[0].fields.set(&music::PLAY_COUNT, Some(Value::Int(1)));
+        });
+        let report = desk.sync(false);
+        let written = report.libraries.iter().any(|found| found.written > 0);
+        writes += u32::from(written);
+    }
+    assert!((1..=3).contains(&writes), "{writes} writes");
+}
+
+#[test]
+fn who_changes_their_mind_often_in_one_app_is_no_rival() {
+    let mut desk = Desk::new(3);
+    desk.link();
+    for round in 0..12 {
+        let value = if round % 2 == 0 { 80 } else { 40 };
+        desk.edit(Kind::Exact, |catalog| rate(catalog, Some(value)));
+        desk.sync(false);
+        let shown = desk.edit(Kind::Stars, |_| ());
+        let rating = shown.items[0].fields.value(&music::RATING);
+        assert_eq!(rating, Some(&Value::Int(value)), "round {round}");
+    }
+}

@@ -4,7 +4,25 @@
 use segue_model::{LinkId, NativeId};
 
 use crate::sql::Columns;
-use crate::{StoreError, Tx};
+use crate::{Reader, StoreError, Tx};
+
+impl Reader {
+    /// How often [`Tx::note_write`] counted this.
+    pub fn times_written(
+        &self,
+        link: LinkId,
+        native: &NativeId,
+        field: &str,
+        value_hash: u64,
+    ) -> Result<u32, StoreError> {
+        let Some(link) = self.find_link(link)? else { return Ok(0) };
+        let sql = "SELECT times FROM written_value
+            WHERE link_no = ?1 AND native = ?2 AND field = ?3 AND value_hash = ?4";
+        let params = (link, native.as_bytes(), field, value_hash.cast_signed());
+        let times = self.first(sql, params, |row| row.count(0))?.unwrap_or(0);
+        Ok(u32::try_from(times).unwrap_or(u32::MAX))
+    }
+}
 
 impl Tx<'_> {
     /// Counts a write of a value, named by its hash; returns how often it was written since

@@ -118,6 +118,8 @@ pub(crate) struct MemberDraft {
     pub(crate) lifts: u64,
     /// New items of the library that nobody else has.
     pub(crate) only_here: HashSet<ItemId>,
+    /// Values that something puts back each time: no longer written.
+    pub(crate) contested: Vec<(NativeId, &'static str)>,
     /// The app rebuilt its library.
     pub(crate) rebuilt: bool,
 }
@@ -160,8 +162,20 @@ pub(super) fn guard_lowering(
 ) -> Result<(), Failure> {
     let mut fields = std::mem::take(&mut draft.edits.fields);
     let mut given_up = Ok(());
-    fields.retain(|edit| match crate::contested::is_given_up(frame.store, member.row.id, edit) {
-        Ok(given_up) => !given_up,
+    let mut contested = Vec::new();
+    // A person who confirms wants it written once more.
+    let is_given_up = |edit: &FieldEdit| {
+        if frame.confirmed {
+            return Ok(false);
+        }
+        crate::contested::is_given_up(frame.store, member.row.id, edit)
+    };
+    fields.retain(|edit| match is_given_up(edit) {
+        Ok(false) => true,
+        Ok(true) => {
+            contested.push((edit.item.clone(), edit.field.name));
+            false
+        }
         Err(error) => {
             given_up = Err(error);
             true
@@ -169,6 +183,7 @@ pub(super) fn guard_lowering(
     });
     given_up?;
     draft.edits.fields = fields;
+    draft.contested = contested;
     let mut tally = Tally::default();
     for edit in &draft.edits.fields {
         if edit.new.is_none() {
