@@ -110,7 +110,7 @@ fn program(
     Outside::start(executable, Surroundings { launcher, variables, limits, watch: None })
 }
 
-/// Becomes the program that [`program`] starts; the arguments are those after [`LAUNCH`].
+/// Becomes the program that a registry starts; the arguments are those after [`LAUNCH`].
 pub fn launch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     segue_stdio::launch(arguments)
 }
