@@ -16,6 +16,12 @@ use segue_store::{Reader, StoreError, Tx};
 /// So often a value is written in vain.
 const WRITES_MAX: u32 = 3;
 
+/// Whether anything is remembered of a link. Most never meet a rival, and are asked for each of
+/// many thousand edits.
+pub(crate) fn is_any(reader: &Reader, link: LinkId) -> Result<bool, StoreError> {
+    Ok(reader.has_writes(link)? || reader.has_setting_below(&format!("contested {link} "))?)
+}
+
 /// Remembers whether the library kept what was written.
 pub(crate) fn note(
     tx: &Tx<'_>,

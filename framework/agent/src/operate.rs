@@ -445,10 +445,13 @@ fn note_kept(
 ) -> Result<(), Failure> {
     let read: HashMap<&NativeId, &Item> =
         difference.changed.iter().map(|(_, now)| (&now.id, now)).collect();
+    let is_contested = crate::contested::is_any(tx, link)?;
     for edit in &plan.edits.fields {
         let now = read.get(&edit.item).copied();
         let kept = now.is_some_and(|now| now.fields.value(edit.field) == edit.new.as_ref());
-        crate::contested::note(tx, link, edit, kept)?;
+        if is_contested || !kept {
+            crate::contested::note(tx, link, edit, kept)?;
+        }
     }
     Ok(())
 }

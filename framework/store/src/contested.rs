@@ -22,6 +22,13 @@ impl Reader {
         let times = self.first(sql, params, |row| row.count(0))?.unwrap_or(0);
         Ok(u32::try_from(times).unwrap_or(u32::MAX))
     }
+
+    /// Whether anything was counted for a link.
+    pub fn has_writes(&self, link: LinkId) -> Result<bool, StoreError> {
+        let Some(link) = self.find_link(link)? else { return Ok(false) };
+        let sql = "SELECT EXISTS (SELECT 1 FROM written_value WHERE link_no = ?1)";
+        Ok(self.first(sql, [link], |row| row.flag(0))?.unwrap_or(false))
+    }
 }
 
 impl Tx<'_> {

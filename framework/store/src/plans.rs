@@ -28,6 +28,13 @@ impl Reader {
         })
     }
 
+    /// Whether there is a setting whose key begins so.
+    pub fn has_setting_below(&self, prefix: &str) -> Result<bool, StoreError> {
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM setting WHERE key >= ?1 AND key < ?1 || char(1114111))";
+        Ok(self.first(sql, [prefix], |row| row.flag(0))?.unwrap_or(false))
+    }
+
     /// A setting.
     pub fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
         self.first("SELECT value FROM setting WHERE key = ?1", [key], |row| row.text(0))

@@ -164,8 +164,9 @@ pub(super) fn guard_lowering(
     let mut given_up = Ok(());
     let mut contested = Vec::new();
     // A person who confirms wants it written once more.
+    let may_be = !frame.confirmed && crate::contested::is_any(frame.store, member.row.id)?;
     let is_given_up = |edit: &FieldEdit| {
-        if frame.confirmed {
+        if !may_be {
             return Ok(false);
         }
         crate::contested::is_given_up(frame.store, member.row.id, edit)
