@@ -17,9 +17,14 @@ fn repository() -> PathBuf {
 
 /// Whether the example can be run at all.
 fn has_python() -> bool {
-    let found = Command::new("python3").arg("--version").output().is_ok();
+    runs("python3", &["--version"])
+}
+
+fn runs(program: &str, words: &[&str]) -> bool {
+    let output = Command::new(program).args(words).output();
+    let found = output.is_ok_and(|output| output.status.success());
     if !found {
-        eprintln!("skipped: python3 is not installed");
+        eprintln!("skipped: `{program} {}` fails here", words.join(" "));
     }
     found
 }
@@ -136,6 +141,28 @@ fn programs_that_are_not_used_are_named() {
     assert!(String::from_utf8_lossy(&plan.stderr).contains("no such module"), "{plan:?}");
     let none = desk.segue(&["plan", "rhythmbox"]);
     assert!(String::from_utf8_lossy(&none.stderr).contains("no rhythmbox library"), "{none:?}");
+}
+
+/// Its fixture is a library that the real cmus 2.10 wrote.
+#[test]
+fn conformance_passes_a_program_in_perl_for_a_binary_file() {
+    if !runs("perl", &["-MJSON::PP", "-MMIME::Base64", "-e1"]) {
+        return;
+    }
+    let desk = Desk::new();
+    let cmus = repository().join("examples/cmus-translator-perl/segue-translator-cmus");
+    let report = desk.json(&["conformance", cmus.to_str().unwrap()]);
+    assert_eq!(report["failed"], 0, "{report}");
+    assert!(report["passed"].as_u64().unwrap() >= 30, "{report}");
+
+    // It writes the count where the size is.
+    let script = fs::read_to_string(&cmus).unwrap();
+    let bent = script.replace("$COUNT_AT) = (80, 4)", "$COUNT_AT) = (80, 0)");
+    assert_ne!(script, bent);
+    let program = desk.program("cmus", &bent);
+    let fixtures = cmus.with_file_name("fixtures");
+    let words = ["conformance", program.to_str().unwrap(), "--fixture", fixtures.to_str().unwrap()];
+    assert_eq!(desk.segue(&words).status.code(), Some(1));
 }
 
 #[test]

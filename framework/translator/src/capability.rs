@@ -24,12 +24,15 @@ pub enum Hold {
         /// Whether 0 is a rating too.
         zero: bool,
     },
-    /// A whole number rounded down to a multiple of `step`, at most `most`.
+    /// A whole number rounded down to a multiple of `step`, at most `most`; without a `zero`, what
+    /// rounds to 0 is nothing.
     Steps {
         /// Such as 1,000 for whole seconds of milliseconds; at least 1.
         step: i64,
         /// What the app has room for.
         most: i64,
+        /// Whether 0 is a number that the app tells from nothing.
+        zero: bool,
     },
     /// Of several texts the first.
     First,
@@ -47,10 +50,10 @@ impl Hold {
                 let level = if zero || rating == 0 { level } else { level.max(1) };
                 (zero || level > 0).then(|| Value::Int((level * 100 + count / 2) / count))
             }
-            (Self::Steps { step, most }, Value::Int(number)) => {
-                let step = step.max(1);
+            (Self::Steps { step, most, zero }, Value::Int(number)) => {
                 let number = (*number).min(most);
-                Some(Value::Int(number - number.rem_euclid(step)))
+                let number = number - number.rem_euclid(step.max(1));
+                (zero || number != 0).then_some(Value::Int(number))
             }
             (Self::First, Value::List(texts)) => {
                 texts.first().map(|first| Value::list([first.clone()]))
@@ -177,8 +180,9 @@ mod tests {
             (Hold::Levels { count: 5, zero: false }, &music::RATING),
             (Hold::Levels { count: 7, zero: true }, &music::RATING),
             (Hold::Levels { count: 255, zero: true }, &music::RATING),
-            (Hold::Steps { step: 1_000, most: 65_535_000 }, &music::DURATION),
-            (Hold::Steps { step: 7, most: 255 }, &music::PLAY_COUNT),
+            (Hold::Steps { step: 1_000, most: 65_535_000, zero: true }, &music::DURATION),
+            (Hold::Steps { step: 7, most: 255, zero: true }, &music::PLAY_COUNT),
+            (Hold::Steps { step: 7, most: 255, zero: false }, &music::PLAY_COUNT),
         ];
         for (held, field) in holds {
             let support = FieldSupport::exact(field).held(held);
@@ -196,10 +200,15 @@ mod tests {
             FieldSupport::exact(&music::RATING).held(Hold::Levels { count: 5, zero: false });
         let hold = |rating| stars.hold(&Value::Int(rating)).and_then(|value| value.as_int());
         assert_eq!([0, 1, 29, 30, 100].map(hold), [None, Some(20), Some(20), Some(40), Some(100)]);
-        let seconds = Hold::Steps { step: 1_000, most: 10_000 };
+        let seconds = Hold::Steps { step: 1_000, most: 10_000, zero: true };
         let seconds = FieldSupport::exact(&music::DURATION).held(seconds);
         assert_eq!(seconds.hold(&Value::Int(999)), None, "a duration of 0 is none");
         assert_eq!(seconds.hold(&Value::Int(99_999)), Some(Value::Int(10_000)));
+        let plays = |zero| {
+            let held = Hold::Steps { step: 1, most: 255, zero };
+            FieldSupport::exact(&music::PLAY_COUNT).held(held).hold(&Value::Int(0))
+        };
+        assert_eq!([plays(true), plays(false)], [Some(Value::Int(0)), None]);
         let first = FieldSupport::exact(&music::ARTIST).held(Hold::First);
         assert_eq!(first.hold(&Value::list(["a", "b"])), Some(Value::list(["a"])));
     }

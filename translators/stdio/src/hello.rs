@@ -118,8 +118,8 @@ fn field(schema: &Schema, name: &str, field: &wire::Field) -> Result<FieldSuppor
         (Some(wire::Hold::Levels { count: count @ 1..=1_000, zero }), Shape::Int(0, 100)) => {
             Hold::Levels { count, zero }
         }
-        (Some(wire::Hold::Steps { step: step @ 1.., most: most @ 1.. }), Shape::Int(..)) => {
-            Hold::Steps { step, most }
+        (Some(wire::Hold::Steps { step: step @ 1.., most: most @ 1.., zero }), Shape::Int(..)) => {
+            Hold::Steps { step, most, zero }
         }
         (Some(wire::Hold::First {}), Shape::List) => Hold::First,
         _ => return Err(wrong()),
@@ -150,6 +150,7 @@ mod tests {
             "fields": {
                 "rating": {"access": "write", "hold": {"levels": {"count": 5, "zero": false}}},
                 "artist": {"access": "read", "hold": {"first": {}}, "lossy": true},
+                "play_count": {"access": "write", "hold": {"steps": {"step": 1, "most": 9, "zero": false}}},
                 "duration": {"access": "read", "hold": {"steps": {"step": 1000, "most": 9000}}},
             },
         })
@@ -166,7 +167,11 @@ mod tests {
         assert!(matches!(support("rating").held, Hold::Levels { count: 5, zero: false }));
         assert_eq!(support("rating").access, Access::Write);
         assert!(support("artist").lossy && matches!(support("artist").held, Hold::First));
-        assert!(matches!(support("duration").held, Hold::Steps { step: 1000, most: 9000 }));
+        assert!(matches!(
+            support("duration").held,
+            Hold::Steps { step: 1000, most: 9000, zero: true }
+        ));
+        assert!(matches!(support("play_count").held, Hold::Steps { zero: false, .. }));
     }
 
     #[test]

@@ -139,9 +139,21 @@ pub(crate) struct Field {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Hold {
-    Levels { count: i64, zero: bool },
-    Steps { step: i64, most: i64 },
+    Levels {
+        count: i64,
+        zero: bool,
+    },
+    Steps {
+        step: i64,
+        most: i64,
+        #[serde(default = "yes")]
+        zero: bool,
+    },
     First {},
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Debug, Deserialize)]
