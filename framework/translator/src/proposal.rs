@@ -46,6 +46,9 @@ impl<'a> Proposal<'a> {
         if item.fields.value(edit.field) != edit.old.as_ref() {
             return Err("the app holds another value than was expected");
         }
+        if edit.new.as_ref().is_some_and(|new| !edit.field.shape.admits(new)) {
+            return Err("the field cannot have this value");
+        }
         let new = edit.new.as_ref().and_then(|new| support.hold(new));
         if new != edit.old {
             item.fields.set(edit.field, new.clone());
