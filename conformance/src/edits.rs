@@ -24,6 +24,8 @@ pub(crate) const NAMES: &[&str] = &[
     "0",
     "-1",
     "two\twords  apart",
+    "  spaces around  ",
+    "UPPER and lower; one, two / three",
 ];
 
 /// The fields that may be written.

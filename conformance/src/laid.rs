@@ -1,6 +1,7 @@
 //! A fixture laid into a home of its own, and what can be asked of it.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::trial::{OrFail as _, Verdict};
 /// A copy of a fixture; gone when dropped.
 pub(crate) struct Laid {
     folder: tempfile::TempDir,
+    home: OsString,
     fixture: PathBuf,
     subject: Subject,
 }
@@ -25,15 +27,21 @@ pub(crate) type Files = BTreeMap<PathBuf, (Vec<u8>, Option<SystemTime>)>;
 
 impl Laid {
     pub(crate) fn new(subject: &Subject, fixture: &Path) -> Verdict<Self> {
+        Self::in_home(subject, fixture, OsStr::new("home"))
+    }
+
+    /// In a home folder of this name.
+    pub(crate) fn in_home(subject: &Subject, fixture: &Path, home: &OsStr) -> Verdict<Self> {
         let folder = tempfile::tempdir().or_fail("cannot make a folder")?;
-        let laid = Self { folder, fixture: fixture.to_owned(), subject: subject.clone() };
+        let (home, fixture) = (home.to_owned(), fixture.to_owned());
+        let laid = Self { folder, home, fixture, subject: subject.clone() };
         laid.again()?;
         Ok(laid)
     }
 
     /// The home folder.
     pub(crate) fn home(&self) -> PathBuf {
-        self.folder.path().join("home")
+        self.folder.path().join(&self.home)
     }
 
     /// The library.
@@ -94,8 +102,7 @@ impl Laid {
 
     /// Every file below the library. The shared memory of SQLite is left out: it has no content.
     pub(crate) fn files(&self) -> Verdict<Files> {
-        let mut files = Files::new();
-        collect_files(&self.path(), &mut files).or_fail("cannot look at the files")?;
+        let mut files = files_below(&self.path()).or_fail("cannot look at the files")?;
         files.retain(|path, _| !path.to_string_lossy().ends_with("-shm"));
         Ok(files)
     }
@@ -118,6 +125,13 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Every regular file below a folder.
+pub(crate) fn files_below(folder: &Path) -> io::Result<Files> {
+    let mut files = Files::new();
+    collect_files(folder, &mut files)?;
+    Ok(files)
 }
 
 fn collect_files(folder: &Path, files: &mut Files) -> io::Result<()> {

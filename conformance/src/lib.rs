@@ -23,7 +23,7 @@ mod trial;
 pub use harness::{main, suite};
 pub use mutant::{Mutant, mutants};
 pub use rerun::{REPORTED, child};
-pub use subject::{Inspect, Subject};
+pub use subject::{Enlarge, Inspect, Subject};
 pub use trial::{Outcome, Trial, trials};
 
 /// Makes the `main` of a test with `harness = false` that tries every law on one translator, and each of its
@@ -47,6 +47,8 @@ pub use trial::{Outcome, Trial, trials};
 ///     spoil: |_path| Ok(()),
 ///     // Optional: makes the library one of a version that nobody knows.
 ///     unknown_version: |_path| Ok(()),
+///     // Optional: makes the library one of so many items.
+///     large: |_path, _count| Ok(()),
 ///     // Optional: why a crash may leave items new and collections old, or the reverse.
 ///     separate_files: "items lie in items.xml, playlists in playlists.xml",
 /// }
@@ -62,6 +64,7 @@ macro_rules! suite {
         $(, unmodelled: $unmodelled:expr)?
         $(, spoil: $spoil:expr)?
         $(, unknown_version: $unknown_version:expr)?
+        $(, large: $large:expr)?
         $(, separate_files: $separate_files:expr)?
         $(,)?
     ) => {
@@ -71,6 +74,7 @@ macro_rules! suite {
                 $(.with_unmodelled($unmodelled))?
                 $(.with_spoil($spoil))?
                 $(.with_unknown_version($unknown_version))?
+                $(.with_large($large))?
                 $(.with_separate_files($separate_files))?;
             $crate::suite(&subject, &folder.join("tests/skips.txt"))
         }

@@ -9,6 +9,9 @@ use segue_translator::Translator;
 /// A question about the library at a path; the answer, or why there is none.
 pub type Inspect<T> = Arc<dyn Fn(&Path) -> Result<T, String> + Send + Sync>;
 
+/// Makes the library at a path one of so many items.
+pub type Enlarge = Arc<dyn Fn(&Path, usize) -> Result<(), String> + Send + Sync>;
+
 /// A translator with everything that its trials need.
 #[derive(Clone)]
 pub struct Subject {
@@ -29,6 +32,8 @@ pub struct Subject {
     pub spoil: Option<Inspect<()>>,
     /// Makes a library one of a version that the translator cannot know.
     pub unknown_version: Option<Inspect<()>>,
+    /// Makes a library of so many items.
+    pub large: Option<Enlarge>,
     /// Why items and collections lie in separate files, if they do. No app then replaces both at
     /// once, so after a crash either may be old and the other new; else it is the whole library.
     pub separate_files: Option<String>,
@@ -58,6 +63,7 @@ impl Subject {
             unmodelled: None,
             spoil: None,
             unknown_version: None,
+            large: None,
             separate_files: None,
             seed: seed.and_then(|seed| seed.parse().ok()).unwrap_or(1),
             rerun: std::env::current_exe().ok().map(|program| vec![program.into()]),
@@ -91,6 +97,14 @@ impl Subject {
         make: impl Fn(&Path) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         Self { unknown_version: Some(Arc::new(make)), ..self }
+    }
+
+    /// The same, able to make a library of many items.
+    pub fn with_large(
+        self,
+        make: impl Fn(&Path, usize) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { large: Some(Arc::new(make)), ..self }
     }
 
     /// The same, with items and collections in separate files, and why.

@@ -16,6 +16,8 @@ pub(crate) const LAWS: &[Law] = &[
     Law { name: "collections::are_removed", check: remove },
     Law { name: "collections::f13_names_read_back", check: names },
     Law { name: "collections::same_names_stay_apart", check: same_names },
+    Law { name: "collections::namesakes_are_edited_apart", check: namesakes },
+    Law { name: "collections::parents_are_kept_or_refused", check: parents },
 ];
 
 fn support(case: &Case<'_>) -> Verdict<&'static CollectionSupport> {
@@ -158,5 +160,47 @@ fn same_names(case: &Case<'_>) -> Verdict {
     let same = made(case, &laid, "Caf\u{e9}", false)?;
     let ids = [&one.id, &twin.id, &same.id];
     ensure!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "two share an id: {ids:?}");
+    Ok(())
+}
+
+fn namesakes(case: &Case<'_>) -> Verdict {
+    support(case)?;
+    let laid = case.lay()?;
+    let [_, second, third] = [(); 3].map(|()| made(case, &laid, "Same", false));
+    let (second, third) = (second?, third?);
+    apply(case, &laid, vec![edits::rename(&third, "Another")])?;
+    apply(case, &laid, vec![CollectionEdit::Remove { id: second.id, old: second.entries }])
+        .map(drop)
+}
+
+/// One collection inside another: an app that cannot hold that says so for each.
+fn parents(case: &Case<'_>) -> Verdict {
+    let kind = support(case)?.kind;
+    let laid = case.lay()?;
+    let outer = made(case, &laid, "Outer", false)?;
+    let create = CollectionEdit::Create {
+        kind,
+        name: "Inner".into(),
+        parent: Some(outer.id.clone()),
+        entries: some_entries(&laid, false)?,
+    };
+    let before = laid.bytes()?;
+    let changes = ChangeSet { fields: Vec::new(), collections: vec![create] };
+    let written = laid.write(&changes)?;
+    if written.refused.len() == 1 {
+        ensure!(laid.bytes()? == before, "a refused edit touched a file");
+        return skip("found: no collection inside another, and it is refused");
+    }
+    let Some(id) = written.created.first() else { return fail("nothing was made") };
+    for edit in [None, Some("Renamed")] {
+        let (catalog, _) = laid.read()?;
+        let Some(inner) = catalog.collection(id) else { return fail("the inner one is gone") };
+        let parent = inner.parent.as_ref();
+        ensure!(parent == Some(&outer.id), "it should lie in {:?}, not {parent:?}", outer.id);
+        if let Some(name) = edit {
+            let turned = inner.entries.iter().rev().cloned().collect();
+            apply(case, &laid, vec![edits::rename(inner, name), edits::reorder(inner, turned)])?;
+        }
+    }
     Ok(())
 }

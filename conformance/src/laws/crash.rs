@@ -98,7 +98,7 @@ fn at_every(case: &Case<'_>, blow: &Blow) -> Verdict {
     let laid = case.lay()?;
     let (old, _) = laid.read()?;
     super::write::some_change(case, &old)?;
-    let child = rerun::arguments(case.subject, program, &laid.path());
+    let child = rerun::arguments(case.subject, program, &laid.path(), &[]);
     let calls = calls(&laid, &child)?;
     let log = laid.beside("trace")?.join("injected");
     let log = log.to_string_lossy();

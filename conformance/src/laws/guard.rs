@@ -15,7 +15,6 @@ pub(crate) const LAWS: &[Law] = &[
     Law { name: "guard::stale_revision_is_refused", check: stale },
     Law { name: "guard::f19_changed_values_are_refused_and_the_rest_written", check: changed },
     Law { name: "guard::f19_changed_collections_are_refused", check: changed_collections },
-    Law { name: "guard::strangers_are_refused", check: strangers },
     Law { name: "guard::f28_running_app_is_busy", check: running },
     Law { name: "guard::f28_app_started_meanwhile_is_busy", check: started },
     Law { name: "guard::f31_unknown_version_is_read_only", check: unknown_version },
@@ -39,7 +38,7 @@ fn stale(case: &Case<'_>) -> Verdict {
 }
 
 /// An edit of every writable field of the first two items, to values that differ from the old.
-fn pairs(case: &Case<'_>, laid: &Laid) -> Verdict<(Vec<FieldEdit>, Vec<FieldEdit>)> {
+pub(crate) fn pairs(case: &Case<'_>, laid: &Laid) -> Verdict<(Vec<FieldEdit>, Vec<FieldEdit>)> {
     let (catalog, _) = laid.read()?;
     let [first, second, ..] = &catalog.items[..] else {
         return fail("the fixture has fewer than two items");
@@ -122,29 +121,14 @@ fn changed_collections(case: &Case<'_>) -> Verdict {
     Ok(())
 }
 
-fn strangers(case: &Case<'_>) -> Verdict {
-    let laid = case.lay()?;
-    let (mut fields, _) = pairs(case, &laid)?;
-    for edit in &mut fields {
-        edit.item = "no such item".into();
-        edit.old = None;
-    }
-    let count = fields.len();
-    let before = laid.bytes()?;
-    let written = laid.write(&ChangeSet { fields, collections: Vec::new() })?;
-    ensure!(written.refused.len() == count, "{count} edits: {:?}", written.refused);
-    ensure!(laid.bytes()? == before, "a refused edit touched a file");
-    Ok(())
-}
-
 /// An app that is started right before the question of this number, counted from 1.
-struct StartsAt {
+pub(crate) struct StartsAt {
     question: usize,
     asked: AtomicUsize,
 }
 
 impl StartsAt {
-    fn new(question: usize) -> Arc<Self> {
+    pub(crate) fn new(question: usize) -> Arc<Self> {
         Arc::new(Self { question, asked: AtomicUsize::new(0) })
     }
 }

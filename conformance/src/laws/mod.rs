@@ -6,9 +6,15 @@ mod crash;
 mod discover;
 mod guard;
 mod hostile;
+mod place;
 mod read;
+mod refuse;
+mod size;
 mod values;
 mod write;
+mod zone;
+
+pub(crate) use size::Count;
 
 use crate::trial::Law;
 
@@ -19,10 +25,14 @@ pub(crate) fn all() -> impl Iterator<Item = Law> {
         read::LAWS,
         write::LAWS,
         values::LAWS,
+        zone::LAWS,
         collections::LAWS,
         guard::LAWS,
+        refuse::LAWS,
+        place::LAWS,
         backup::LAWS,
         hostile::LAWS,
+        size::LAWS,
         crash::LAWS,
     ]
     .into_iter()

@@ -1,8 +1,9 @@
 //! Reading shows all of an unchanged library, in order, and changes nothing.
 
 use segue_translator::model::NativeId;
-use segue_translator::{Container, Error, Reading, Sink, Want};
+use segue_translator::{Collector, Container, Error, Reading, Sink, Want};
 
+use super::write::some_change;
 use crate::edits::difference;
 use crate::trial::{Case, Law, OrFail as _, Verdict, ensure};
 
@@ -12,15 +13,17 @@ pub(crate) const LAWS: &[Law] = &[
     Law { name: "read::is_sorted_and_unique", check: sorted },
     Law { name: "read::values_are_what_the_app_holds", check: held },
     Law { name: "read::revision_is_that_of_the_library", check: revision },
+    Law { name: "read::parents_are_collections_and_no_circle", check: parents },
+    Law { name: "read::sees_what_was_written_elsewhere", check: elsewhere },
     Law { name: "read::unwanted_containers_send_nothing", check: unwanted },
 ];
 
 fn twice(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
     let (library, other) = (laid.open()?, laid.open()?);
-    let first = segue_translator::Collector::collect(&*library).or_fail("cannot read")?;
+    let first = Collector::collect(&*library).or_fail("cannot read")?;
     for library in [&library, &other] {
-        let next = segue_translator::Collector::collect(&**library).or_fail("cannot read")?;
+        let next = Collector::collect(&**library).or_fail("cannot read")?;
         if let Some(difference) = difference(&first.0, &next.0) {
             return crate::trial::fail(difference);
         }
@@ -95,6 +98,35 @@ fn revision(case: &Case<'_>) -> Verdict {
     let revision = laid.revision()?;
     ensure!(reading.revision == revision, "read {:?}, then {revision:?}", reading.revision);
     Ok(())
+}
+
+fn parents(case: &Case<'_>) -> Verdict {
+    let (catalog, _) = case.lay()?.read()?;
+    for one in &catalog.collections {
+        let (mut above, mut depth) = (one.parent.as_ref(), 0);
+        while let Some(id) = above {
+            let Some(parent) = catalog.collection(id) else {
+                return crate::trial::fail(format!("`{}` lies in `{id}`, which is none", one.name));
+            };
+            depth += 1;
+            ensure!(depth <= catalog.collections.len(), "`{}` lies in itself", one.name);
+            above = parent.parent.as_ref();
+        }
+    }
+    Ok(())
+}
+
+/// A library that is open for long must not show what it was when it was opened.
+fn elsewhere(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let library = laid.open()?;
+    let (before, _) = Collector::collect(&*library).or_fail("cannot read")?;
+    let written = laid.write(&some_change(case, &before)?)?;
+    let (after, reading) = Collector::collect(&*library).or_fail("cannot read again")?;
+    ensure!(reading.revision == written.revision, "read again, it tells another revision");
+    let (shown, _) = laid.read()?;
+    ensure!(shown != before, "the write changed nothing that can be read");
+    difference(&shown, &after).map_or(Ok(()), crate::trial::fail)
 }
 
 /// Wants nothing, and complains when it gets something.

@@ -89,7 +89,7 @@ fn random_edits(case: &Case<'_>) -> Verdict {
 
 /// A clearing may be refused for one item or another, whose file itself says the value; then it
 /// still stands. That values can be cleared at all is the trial `values::f24_absent_is_not_zero`.
-fn without_refused_clears(
+pub(crate) fn without_refused_clears(
     mut changes: ChangeSet,
     written: &Written,
     after: &Catalog,
@@ -102,7 +102,7 @@ fn without_refused_clears(
         });
         match stands {
             Some(position) => drop(changes.fields.remove(position)),
-            None => return fail(format!("refused: {refusal:?} of {changes:?}")),
+            None => return fail(format!("refused: {refusal:?}")),
         }
     }
     Ok(changes)

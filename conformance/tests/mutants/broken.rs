@@ -1,12 +1,13 @@
 //! The reference translator with one defect.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use segue_memory::{Kind, Memory};
-use segue_translator::model::{ChangeSet, NativeId, Value, music};
+use segue_translator::model::{Catalog, ChangeSet, CollectionEdit, NativeId, Value, music};
 use segue_translator::{
     Capabilities, Collector, Container, Error, ErrorKind, FieldSupport, Host, Idle, Library, Place,
     Probe, Reading, Revision, Sink, Translator, Written,
@@ -60,6 +61,44 @@ pub(crate) enum Defect {
     ReadsPipes,
     WritesInPlace,
     SwallowsErrors,
+    Milliseconds,
+    WholeMinutes,
+    SummerHour,
+    TrimsText,
+    LowersText,
+    DropsEmoji,
+    JoinsSpaces,
+    EscapesTwice,
+    SplitsLists,
+    WholeStars,
+    FirstOnly,
+    AbsentIsZero,
+    SwapsEntries,
+    DropsLast,
+    AppendsEntries,
+    RemovesNamesakes,
+    Clamps,
+    DropsStrangeEntries,
+    SkipsUnknown,
+    TrimsIds,
+    FoldsIds,
+    DropsParents,
+    OwnParent,
+    CachesReads,
+    LocalTimes,
+    Leaks,
+    LossyPaths,
+    ReplacesLinks,
+    OpensModes,
+    LeavesLitter,
+    WritesOutside,
+    RestoresBesideTheApp,
+    ReversesTheFile,
+    RestoresAnotherLayout,
+    DayRevisions,
+    FindsTwice,
+    RemovesFirst,
+    PanicsOnHalves,
 }
 
 pub(crate) struct Mutant {
@@ -99,6 +138,9 @@ impl Translator for Mutant {
     fn discover(&self, place: &Place) -> Vec<PathBuf> {
         match self.defect {
             Defect::FindsNothing => Vec::new(),
+            Defect::FindsTwice => {
+                [Memory(self.kind()).discover(place), Memory(self.kind()).discover(place)].concat()
+            }
             Defect::FindsAlways => vec![place.data_home().join("memory-exact")],
             _ => Memory(self.kind()).discover(place),
         }
@@ -110,9 +152,17 @@ impl Translator for Mutant {
             Defect::AsksOnce => Arc::new(Forgetful { host, first: OnceLock::new() }),
             _ => host,
         };
+        let text = path.to_string_lossy();
+        let path = if self.defect == Defect::LossyPaths { Path::new(&*text) } else { path };
         let inner = Memory(self.kind()).open(path, host)?;
         let file = path.join("library.json");
-        Ok(Box::new(Broken { inner, defect: self.defect, file, odd: AtomicBool::new(false) }))
+        Ok(Box::new(Broken {
+            inner,
+            defect: self.defect,
+            file,
+            odd: AtomicBool::new(false),
+            seen: OnceLock::new(),
+        }))
     }
 }
 
@@ -133,6 +183,7 @@ struct Broken {
     defect: Defect,
     file: PathBuf,
     odd: AtomicBool,
+    seen: OnceLock<(Catalog, Reading)>,
 }
 
 impl Broken {
@@ -152,7 +203,7 @@ impl Broken {
         fs::write(&self.file, json.to_string()).unwrap();
     }
 
-    fn show(&self, catalog: &mut segue_translator::model::Catalog) {
+    fn show(&self, catalog: &mut Catalog) {
         match self.defect {
             Defect::ForgetsAnItem if self.odd.fetch_xor(true, Ordering::Relaxed) => {
                 catalog.items.pop();
@@ -160,6 +211,17 @@ impl Broken {
             Defect::Reverses => catalog.items.reverse(),
             Defect::ReadsNonsense => {
                 catalog.items[0].fields.set(&music::RATING, Value::Int(1_000));
+            }
+            Defect::OwnParent => catalog.collections[0].parent = Some("1".into()),
+            Defect::LocalTimes if std::env::var("TZ").is_ok_and(|zone| zone != "UTC0") => {
+                for item in &mut catalog.items {
+                    let time = item.fields.value(&music::LAST_PLAYED).and_then(Value::as_int);
+                    let local = time.map(|time| Value::Int(time + 3_600));
+                    item.fields.set(&music::LAST_PLAYED, local);
+                }
+            }
+            Defect::Leaks => {
+                catalog.items.iter().for_each(|_| std::mem::forget(vec![1_u8; 12_000]));
             }
             _ => {}
         }
@@ -180,6 +242,42 @@ impl Broken {
         Ok(written)
     }
 
+    /// What spoils a write after it was made.
+    fn spoil(&self, changes: &ChangeSet) {
+        let bytes = || fs::read(&self.file).unwrap();
+        match self.defect {
+            Defect::TouchesOnWrite => self.touch(),
+            Defect::StripsUnknown => self.alter(|json| json["window"] = Json::Null),
+            Defect::ReversesTheFile => {
+                self.alter(|json| json["items"].as_array_mut().unwrap().reverse());
+            }
+            Defect::ReplacesLinks => {
+                let bytes = bytes();
+                fs::remove_file(&self.file).unwrap();
+                fs::write(&self.file, bytes).unwrap();
+            }
+            Defect::RemovesFirst => {
+                let new = self.file.with_extension("new");
+                fs::write(&new, bytes()).unwrap();
+                fs::remove_file(&self.file).unwrap();
+                fs::rename(new, &self.file).unwrap();
+            }
+            Defect::OpensModes => {
+                fs::set_permissions(&self.file, fs::Permissions::from_mode(0o644)).unwrap();
+            }
+            Defect::LeavesLitter => fs::write(self.file.with_extension("tmp"), "").unwrap(),
+            Defect::WritesOutside => {
+                for edit in &changes.collections {
+                    if let CollectionEdit::Create { name, .. } = edit {
+                        // Not every name is one of a file.
+                        let _ = fs::write(self.file.with_file_name(&**name), "");
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn bent(&self, changes: &ChangeSet) -> ChangeSet {
         let (now, _) = Collector::collect(&*self.inner).unwrap_or_default();
         bend::bend(self.defect, changes, &now)
@@ -197,7 +295,15 @@ impl Library for Broken {
 
     fn revision(&self) -> Result<Revision, Error> {
         let revision = self.inner.revision()?;
-        Ok(if self.is(Defect::ConstantRevision) { Revision("same".into()) } else { revision })
+        Ok(match self.defect {
+            Defect::ConstantRevision => Revision("same".into()),
+            Defect::DayRevisions => {
+                let time = fs::metadata(&self.file).unwrap().modified().unwrap();
+                let age = time.duration_since(std::time::UNIX_EPOCH).unwrap();
+                Revision((age.as_secs() / 86_400).to_string())
+            }
+            _ => revision,
+        })
     }
 
     fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {
@@ -207,7 +313,17 @@ impl Library for Broken {
         if self.is(Defect::TouchesOnRead) {
             self.touch();
         }
-        let read = Collector::collect(&*self.inner);
+        if self.is(Defect::PanicsOnHalves) {
+            let text = fs::read_to_string(&self.file).unwrap_or_default();
+            assert!(!text.contains("\\ud800"), "half of a pair");
+        }
+        let read = match self.seen.get() {
+            Some(seen) if self.is(Defect::CachesReads) => Ok(seen.clone()),
+            _ => Collector::collect(&*self.inner),
+        };
+        if let Ok(read) = &read {
+            self.seen.get_or_init(|| read.clone());
+        }
         let read =
             if self.is(Defect::ForgivesErrors) { Ok(read.unwrap_or_default()) } else { read };
         let damaged = read.as_ref().is_err_and(|error| error.kind == ErrorKind::Corrupt);
@@ -222,7 +338,9 @@ impl Library for Broken {
         catalog.collections.into_iter().try_for_each(|one| sink.collection(one))?;
         match self.defect {
             Defect::ReadsOtherRevision => reading.revision = Revision("other".into()),
-            Defect::ConstantRevision => reading.revision = self.revision()?,
+            Defect::ConstantRevision | Defect::DayRevisions => {
+                reading.revision = self.revision()?
+            }
             _ => {}
         }
         Ok(reading)
@@ -231,7 +349,8 @@ impl Library for Broken {
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
         let current = self.inner.revision()?;
         let changes = self.bent(changes);
-        let ignores = self.is(Defect::IgnoresRevision) || self.is(Defect::ConstantRevision);
+        let ignores = [Defect::IgnoresRevision, Defect::ConstantRevision, Defect::DayRevisions]
+            .contains(&self.defect);
         let expected = if ignores { &current } else { expected };
         let mut written = match self.defect {
             Defect::WritesInPlace => self.write_in_place(&changes)?,
@@ -242,13 +361,9 @@ impl Library for Broken {
             }
             _ => self.inner.write(expected, &changes)?,
         };
-        match self.defect {
-            Defect::TouchesOnWrite => self.touch(),
-            Defect::StripsUnknown => self.alter(|json| json["window"] = Json::Null),
-            Defect::JoinsNames => {
-                written.created.iter_mut().for_each(|id| *id = NativeId::from("1"));
-            }
-            _ => {}
+        self.spoil(&changes);
+        if self.is(Defect::JoinsNames) {
+            written.created.iter_mut().for_each(|id| *id = NativeId::from("1"));
         }
         written.revision = self.revision().unwrap_or_default();
         Ok(written)
@@ -265,6 +380,15 @@ impl Library for Broken {
     fn restore(&self, expected: &Revision, from: &Path) -> Result<Revision, Error> {
         match self.defect {
             Defect::RestoresNothing => self.inner.revision(),
+            Defect::RestoresBesideTheApp => {
+                let library = Memory(Kind::Exact).open(&self.file, Arc::new(Idle))?;
+                library.restore(expected, from)
+            }
+            Defect::RestoresAnotherLayout => {
+                self.inner.restore(expected, from)?;
+                self.alter(|_| ());
+                self.inner.revision()
+            }
             Defect::IgnoresRevision => self.inner.restore(&self.inner.revision()?, from),
             _ => self.inner.restore(expected, from),
         }

@@ -159,7 +159,152 @@ static TABLE: &[Row] = &[
         "a failed write is a success",
         &["crash::f29_disk_full_it_is_old_or_new", "crash::f29_disk_failing_it_is_old_or_new"],
     ),
+    Row(
+        Defect::FindsTwice,
+        "discovery finds a library twice",
+        &["discover::finds_the_library_in_a_home"],
+    ),
+    Row(
+        Defect::OwnParent,
+        "a playlist lies in itself",
+        &["read::parents_are_collections_and_no_circle"],
+    ),
+    Row(
+        Defect::CachesReads,
+        "what was read once is shown for ever",
+        &["read::sees_what_was_written_elsewhere"],
+    ),
+    Row(
+        Defect::FirstOnly,
+        "only the first edit of a write is made",
+        &["write::random_edits_read_back"],
+    ),
+    Row(
+        Defect::DayRevisions,
+        "the revision is a time without its fraction",
+        &["write::revision_changes_with_the_library"],
+    ),
+    Row(
+        Defect::ReversesTheFile,
+        "a write reorders neighbours in the file",
+        &["write::unmodelled_content_survives"],
+    ),
+    Row(
+        Defect::WholeStars,
+        "ratings are rounded to stars, undeclared",
+        &["values::f23_ratings_do_not_erode"],
+    ),
+    Row(
+        Defect::Milliseconds,
+        "seconds are written as milliseconds",
+        &["values::f25_times_far_away_read_back"],
+    ),
+    Row(
+        Defect::WholeMinutes,
+        "times lose their seconds, undeclared",
+        &["values::f25_times_far_away_read_back"],
+    ),
+    Row(
+        Defect::SummerHour,
+        "times in summer are an hour late",
+        &["values::f25_times_far_away_read_back"],
+    ),
+    Row(
+        Defect::LocalTimes,
+        "times are read in the local zone",
+        &["values::f25_zones_shift_nothing"],
+    ),
+    Row(Defect::AbsentIsZero, "clearing writes zero", &["values::f24_absent_is_not_zero"]),
+    Row(Defect::TrimsText, "spaces around a title are trimmed", &["values::f13_names_read_back"]),
+    Row(Defect::LowersText, "titles are written in lower case", &["values::f13_names_read_back"]),
+    Row(
+        Defect::DropsEmoji,
+        "characters beyond 16 bits become question marks",
+        &["values::f13_names_read_back"],
+    ),
+    Row(Defect::JoinsSpaces, "runs of spaces become one", &["values::f13_names_read_back"]),
+    Row(Defect::EscapesTwice, "an ampersand is escaped twice", &["values::f13_names_read_back"]),
+    Row(
+        Defect::SplitsLists,
+        "an artist with a semicolon becomes two",
+        &["values::f13_names_read_back"],
+    ),
+    Row(Defect::DropsLast, "a new playlist lacks its last entry", &["collections::are_created"]),
+    Row(
+        Defect::SwapsEntries,
+        "reordering exchanges two neighbours",
+        &["collections::f21_are_reordered"],
+    ),
+    Row(Defect::AppendsEntries, "reordering appends instead", &["collections::f21_are_reordered"]),
+    Row(
+        Defect::RemovesNamesakes,
+        "removing a playlist removes all of its name",
+        &["collections::namesakes_are_edited_apart"],
+    ),
+    Row(
+        Defect::DropsParents,
+        "a playlist leaves its folder silently",
+        &["collections::parents_are_kept_or_refused"],
+    ),
+    Row(Defect::TrimsIds, "ids are trimmed", &["guard::f13_nearly_equal_ids_are_strangers"]),
+    Row(
+        Defect::FoldsIds,
+        "ids are equal but for their case",
+        &["guard::f13_nearly_equal_ids_are_strangers"],
+    ),
+    Row(
+        Defect::Clamps,
+        "impossible values become the nearest possible",
+        &["guard::impossible_values_are_refused"],
+    ),
+    Row(
+        Defect::SkipsUnknown,
+        "edits of unknown playlists vanish",
+        &["guard::unknown_collections_are_refused"],
+    ),
+    Row(
+        Defect::DropsStrangeEntries,
+        "unknown entries are left out silently",
+        &["guard::entries_that_are_no_items_are_refused"],
+    ),
+    Row(Defect::LossyPaths, "paths are made text", &["place::f13_folder_whose_name_is_no_text"]),
+    Row(Defect::ReplacesLinks, "a link is replaced by a file", &["place::links_stay_links"]),
+    Row(Defect::OpensModes, "a private file becomes readable by all", &["place::permissions_stay"]),
+    Row(Defect::LeavesLitter, "a temporary file is left", &["place::no_other_file_is_left"]),
+    Row(
+        Defect::WritesOutside,
+        "a name with `..` leads out of the library",
+        &["place::nothing_outside_is_touched"],
+    ),
+    Row(
+        Defect::RestoresBesideTheApp,
+        "restoring asks nobody whether the app runs",
+        &["backup::f28_running_app_is_busy"],
+    ),
+    Row(
+        Defect::RestoresAnotherLayout,
+        "a restored file has other bytes",
+        &["backup::f33_restores_what_was_there"],
+    ),
+    Row(
+        Defect::PanicsOnHalves,
+        "half of a surrogate pair is a panic",
+        &["hostile::garbage_is_an_error"],
+    ),
+    Row(
+        Defect::Leaks,
+        "memory is kept for each item",
+        &["size::reads_100_000_items_within_20_s_and_1_gib"],
+    ),
+    Row(
+        Defect::RemovesFirst,
+        "the old file is removed before the new one stands",
+        &["crash::f29_killed_it_is_old_or_new"],
+    ),
 ];
+
+/// How many defects the table must have.
+const ROWS_MIN: usize = 60;
 
 fn main() -> ExitCode {
     let mut subjects: Vec<_> = TABLE.iter().map(|row| subject(row.0)).collect();
@@ -210,6 +355,12 @@ fn subject(defect: Defect) -> Subject {
         library["format"] = 2.into();
         std::fs::write(file(path), library.to_string()).map_err(|error| error.to_string())
     })
+    .with_large(|path, count| {
+        let mut library = parse(path)?;
+        let items = library["items"].as_array_mut().ok_or("no items")?;
+        items.extend((0..count).map(|n| serde_json::json!({ "id": format!("/music/{n}.mp3") })));
+        std::fs::write(file(path), library.to_string()).map_err(|error| error.to_string())
+    })
 }
 
 fn file(path: &Path) -> PathBuf {
@@ -244,6 +395,9 @@ fn every_trial_has_a_mutant() -> Result<(), Failed> {
     let all = trials(subject(Defect::None(Kind::Exact)));
     let all: BTreeSet<_> = all.iter().map(|trial| trial.name).collect();
     let covered: BTreeSet<_> = TABLE.iter().flat_map(|row| row.2.iter().copied()).collect();
+    if TABLE.len() < ROWS_MIN {
+        return Err(format!("only {} mutants", TABLE.len()).into());
+    }
     let missing: Vec<_> = all.difference(&covered).collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("no mutant for {missing:?}").into()) }
 }

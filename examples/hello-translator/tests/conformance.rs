@@ -15,8 +15,19 @@ segue_conformance::suite! {
     unknown_version: |path| {
         let mut library = parse(path)?;
         library["format"] = json!(2);
-        std::fs::write(path.join("hello.json"), library.to_string()).map_err(|e| e.to_string())
+        save(path, &library)
     },
+    large: |path, count| {
+        let mut library = parse(path)?;
+        for number in 0..count {
+            library["songs"][format!("/music/{number}.mp3")] = json!({"title": "One of many"});
+        }
+        save(path, &library)
+    },
+}
+
+fn save(path: &Path, library: &Json) -> Result<(), String> {
+    std::fs::write(path.join("hello.json"), library.to_string()).map_err(|error| error.to_string())
 }
 
 /// As the app would read it.

@@ -17,6 +17,7 @@ segue_conformance::suite! {
     unmodelled: unmodelled,
     spoil: |path| replace(path, "<file-size>", "<file-size>1"),
     unknown_version: |path| replace(path, "version=\"2.0\"", "version=\"9.0\""),
+    large: large,
     separate_files: "songs and playlists lie in two files",
 }
 
@@ -31,6 +32,24 @@ fn replace(path: &Path, from: &str, to: &str) -> Result<(), String> {
         return Err(format!("there is no {from}"));
     }
     std::fs::write(path, changed).map_err(|error| error.to_string())
+}
+
+/// Repeats the first song, each at a place of its own.
+fn large(path: &Path, count: usize) -> Result<(), String> {
+    let text = std::fs::read_to_string(path.join(SONGS)).map_err(|error| error.to_string())?;
+    let (begin, end) = ("  <entry type=\"song\">", "</entry>\n");
+    let start = text.find(begin).ok_or("no song")?;
+    let length = text[start..].find(end).ok_or("no end of a song")? + end.len();
+    let (before, song) = (&text[..start], &text[start..start + length]);
+    let (head, rest) = song.split_once("<location>").ok_or("no location")?;
+    let (_, tail) = rest.split_once("</location>").ok_or("no location")?;
+    let mut all = before.to_owned();
+    for number in 0..count {
+        let location = format!("<location>file:///music/{number}.mp3</location>");
+        all.extend([head, &location, tail]);
+    }
+    all.push_str(&text[start..]);
+    std::fs::write(path.join(SONGS), all).map_err(|error| error.to_string())
 }
 
 /// Elements of a song that Segue writes.

@@ -43,7 +43,9 @@ fn main() -> ExitCode {
         })
         .with_unmodelled(unmodelled)
         .with_spoil(spoil)
-        .with_unknown_version(unknown_version);
+        .with_unknown_version(unknown_version)
+        .with_large(large)
+        .named("hello-python");
     segue_conformance::suite(&subject, &folder.join("tests/skips.txt"))
 }
 
@@ -55,6 +57,14 @@ fn change(path: &Path, change: impl Fn(&mut Json)) -> Result<(), String> {
 
 fn unknown_version(path: &Path) -> Result<(), String> {
     change(path, |library| library["format"] = json!(2))
+}
+
+fn large(path: &Path, count: usize) -> Result<(), String> {
+    change(path, |library| {
+        for number in 0..count {
+            library["songs"][format!("/music/{number}.mp3")] = json!({"title": "One of many"});
+        }
+    })
 }
 
 fn spoil(path: &Path) -> Result<(), String> {

@@ -18,6 +18,7 @@ segue_conformance::suite! {
     spoil: |path| run(path, "UPDATE songs SET filesize = filesize + 1 WHERE rowid = 1"),
     // One below those that are known, so that it has every column that is read.
     unknown_version: |path| run(path, "UPDATE schema_version SET version = 14"),
+    large: |path, count| large(path, count).map_err(|error| error.to_string()),
 }
 
 const NAME: &str = "strawberry.db";
@@ -25,6 +26,34 @@ const NAME: &str = "strawberry.db";
 fn run(path: &Path, sql: &str) -> Result<(), String> {
     let connection = Connection::open(path.join(NAME)).map_err(|error| error.to_string())?;
     connection.execute_batch(sql).map_err(|error| error.to_string())
+}
+
+/// Repeats the first song, each at a place of its own, and lets the search find them.
+fn large(path: &Path, count: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let connection = Connection::open(path.join(NAME))?;
+    let names = columns(&connection, "songs")?;
+    let place = |name: &String| match name.as_str() {
+        "url" => "'file:///music/' || number || '.mp3'".to_owned(),
+        name => name.to_owned(),
+    };
+    let values: Vec<_> = names.iter().map(place).collect();
+    let searched = columns(&connection, "songs_fts")?;
+    let found: Vec<_> = searched.iter().map(|name| name.trim_start_matches("fts")).collect();
+    connection.execute_batch(&format!(
+        "BEGIN;
+        WITH RECURSIVE numbers (number) AS
+            (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < {count})
+        INSERT INTO songs ({}) SELECT {} FROM songs, numbers
+            WHERE songs.rowid = (SELECT min(rowid) FROM songs WHERE source = 2);
+        INSERT INTO songs_fts (rowid, {}) SELECT rowid, {} FROM songs
+            WHERE rowid NOT IN (SELECT rowid FROM songs_fts);
+        COMMIT",
+        names.join(", "),
+        values.join(", "),
+        searched.join(", "),
+        found.join(", "),
+    ))?;
+    Ok(())
 }
 
 /// Columns of `songs` that Segue writes, or that follow from these.
@@ -131,11 +160,13 @@ fn digest(path: &Path) -> Result<String, Box<dyn std::error::Error>> {
     Ok(digest)
 }
 
+fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    statement.query_map([table], |row| row.get(0))?.collect()
+}
+
 fn rows(connection: &Connection, table: &str) -> Result<Vec<String>, Box<dyn std::error::Error>> {
-    let names: Vec<String> = connection
-        .prepare("SELECT name FROM pragma_table_info(?1)")?
-        .query_map([table], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let names = columns(connection, table)?;
     let columns: Vec<_> = names.iter().filter(|name| !is_modelled(table, name)).collect();
     let quoted: Vec<_> = columns.iter().map(|name| format!("quote({name})")).collect();
     let number = if ["songs", "songs_fts", "playlists"].contains(&table) { "rowid" } else { "''" };

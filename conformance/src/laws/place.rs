@@ -1,0 +1,132 @@
+//! Where a library lies: in a folder of any name, behind links, among files that are not its own.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::PathBuf;
+
+use segue_translator::Place;
+use segue_translator::model::CollectionEdit;
+
+use super::write::{some_change, without_refused_clears};
+use crate::edits;
+use crate::laid::{Laid, files_below};
+use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail};
+
+pub(crate) const LAWS: &[Law] = &[
+    Law { name: "place::f13_folder_whose_name_is_no_text", check: no_text },
+    Law { name: "place::links_stay_links", check: links },
+    Law { name: "place::permissions_stay", check: permissions },
+    Law { name: "place::no_other_file_is_left", check: leftovers },
+    Law { name: "place::nothing_outside_is_touched", check: outside },
+];
+
+/// Writes a change; the library must then read as if nothing were special about its place.
+fn write_and_read_back(case: &Case<'_>, laid: &Laid) -> Verdict {
+    let (before, reading) = laid.read()?;
+    let mut changes = some_change(case, &before)?;
+    // What cannot be read may be protected from being written.
+    changes.fields.retain(|edit| reading.losses.iter().all(|loss| loss.id != edit.item));
+    let written = laid.write(&changes)?;
+    let (after, _) = laid.read()?;
+    let changes = without_refused_clears(changes, &written, &after)?;
+    let mut expected = edits::expected(&before, &changes, &written, case.capabilities()?);
+    edits::follow_names(&mut expected, &after, &changes);
+    edits::difference(&expected, &after).map_or(Ok(()), fail)
+}
+
+fn no_text(case: &Case<'_>) -> Verdict {
+    let name = OsStr::from_bytes(b"h\xff\xfeme");
+    let laid = Laid::in_home(case.subject, case.fixture, name)?;
+    let found = case.subject.translator.discover(&Place::new(laid.home(), BTreeMap::new()));
+    ensure!(found == [laid.path()], "expected {:?}, found {found:?}", laid.path());
+    let (usual, _) = case.lay()?.read()?;
+    let (shown, _) = laid.read()?;
+    if let Some(difference) = edits::difference(&usual, &shown) {
+        return fail(difference);
+    }
+    write_and_read_back(case, &laid)
+}
+
+/// People keep an app's files elsewhere and link to them.
+fn links(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let elsewhere = laid.beside("elsewhere")?;
+    let files: Vec<PathBuf> = laid.bytes()?.into_keys().collect();
+    for (number, path) in files.iter().enumerate() {
+        let folder = elsewhere.join(number.to_string());
+        fs::create_dir(&folder).or_fail("cannot make a folder")?;
+        let target = folder.join(path.file_name().unwrap_or_default());
+        fs::rename(path, &target).or_fail("cannot move a file")?;
+        symlink(&target, path).or_fail("cannot make a link")?;
+    }
+    write_and_read_back(case, &laid)?;
+    for path in &files {
+        let kind = fs::symlink_metadata(path).or_fail("a link is gone")?.file_type();
+        ensure!(kind.is_symlink(), "the link {} was replaced by a file", path.display());
+    }
+    Ok(())
+}
+
+fn permissions(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let files: Vec<PathBuf> = laid.bytes()?.into_keys().collect();
+    for mode in [0o600, 0o664] {
+        for path in &files {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).or_fail("cannot chmod")?;
+        }
+        let (catalog, _) = laid.read()?;
+        laid.write(&some_change(case, &catalog)?)?;
+        for path in &files {
+            let found = fs::metadata(path).or_fail("a file is gone")?.permissions().mode() & 0o777;
+            ensure!(found == mode, "{}: {mode:o} became {found:o}", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn leftovers(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let before: Vec<PathBuf> = laid.bytes()?.into_keys().collect();
+    let (catalog, _) = laid.read()?;
+    laid.write(&some_change(case, &catalog)?)?;
+    let after: Vec<PathBuf> = laid.bytes()?.into_keys().collect();
+    ensure!(after == before, "expected the files {before:?}, found {after:?}");
+    Ok(())
+}
+
+fn outside(case: &Case<'_>) -> Verdict {
+    let capabilities = case.capabilities()?;
+    let laid = case.lay()?;
+    let library = laid.path();
+    let beside = library.parent().unwrap_or(&library).join("beside");
+    for decoy in [&beside, &laid.home().join("decoy")] {
+        fs::write(decoy, "not the library").or_fail("cannot make a decoy")?;
+    }
+    let others = |laid: &Laid| {
+        let mut files = files_below(&laid.home()).or_fail("cannot look at the home")?;
+        files.retain(|path, _| !path.starts_with(&library));
+        Verdict::Ok(files)
+    };
+    let before = others(&laid)?;
+    let (catalog, _) = laid.read()?;
+    let mut changes = some_change(case, &catalog)?;
+    if let Some(support) = edits::writable_collection(capabilities) {
+        let names = ["../beside", "../../decoy", &beside.to_string_lossy(), "..", "/"];
+        changes.collections.extend(names.map(|name| CollectionEdit::Create {
+            kind: support.kind,
+            name: name.into(),
+            parent: None,
+            entries: Vec::new(),
+        }));
+    }
+    // A name may be refused; what counts is what lies around.
+    let _ = laid.try_write(&changes)?;
+    for path in others(&laid)?.keys() {
+        ensure!(before.contains_key(path), "{} appeared", path.display());
+    }
+    ensure!(others(&laid)? == before, "a file beside the library was touched");
+    laid.sound()
+}
