@@ -66,6 +66,12 @@ pub(crate) fn value(rng: &mut Rng, field: &Field) -> Value {
     }
 }
 
+/// A text that the app can give a collection as a name.
+fn name(rng: &mut Rng, support: &CollectionSupport) -> String {
+    let mut texts = std::iter::repeat_with(|| text(rng)).take(100);
+    texts.find(|text| support.holds_name(text)).unwrap_or_default()
+}
+
 fn text(rng: &mut Rng) -> String {
     format!("{} {}", NAMES[rng.usize(0..NAMES.len())], rng.u16(..))
 }
@@ -105,7 +111,7 @@ pub(crate) fn random(rng: &mut Rng, catalog: &Catalog, capabilities: &Capabiliti
     if let Some(support) = writable_collection(capabilities) {
         collections.push(CollectionEdit::Create {
             kind: support.kind,
-            name: text(rng).into(),
+            name: name(rng, support).into(),
             parent: None,
             entries: entries(rng, catalog),
         });
@@ -122,7 +128,7 @@ pub(crate) fn existing(
     let Some(support) = writable_collection(capabilities) else { return Vec::new() };
     let first = catalog.collections.iter().find(|one| one.kind == support.kind);
     first.map_or_else(Vec::new, |one| {
-        vec![rename(one, &text(rng)), reorder(one, entries(rng, catalog))]
+        vec![rename(one, &name(rng, support)), reorder(one, entries(rng, catalog))]
     })
 }
 

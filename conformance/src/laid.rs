@@ -5,17 +5,19 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use segue_translator::model::{Catalog, ChangeSet};
 use segue_translator::{Collector, Error, Host, Idle, Library, Reading, Revision, Written};
 
-use crate::subject::Subject;
-use crate::trial::{OrFail as _, Verdict};
+use crate::subject::{Running, Subject};
+use crate::trial::{OrFail as _, Verdict, fail, skip};
 
 /// A copy of a fixture; gone when dropped.
 pub(crate) struct Laid {
+    /// The app, if the library is live. The first field: it ends before its folder goes.
+    running: Mutex<Option<Running>>,
     folder: tempfile::TempDir,
     home: OsString,
     fixture: PathBuf,
@@ -32,10 +34,22 @@ impl Laid {
 
     /// In a home folder of this name.
     pub(crate) fn in_home(subject: &Subject, fixture: &Path, home: &OsStr) -> Verdict<Self> {
+        let laid = Self::laid(subject, fixture, home)?;
+        laid.wake()?;
+        Ok(laid)
+    }
+
+    /// The same, with no app running even if the library is live.
+    pub(crate) fn asleep(subject: &Subject, fixture: &Path) -> Verdict<Self> {
+        Self::laid(subject, fixture, OsStr::new("home"))
+    }
+
+    fn laid(subject: &Subject, fixture: &Path, home: &OsStr) -> Verdict<Self> {
         let folder = tempfile::tempdir().or_fail("cannot make a folder")?;
         let (home, fixture) = (home.to_owned(), fixture.to_owned());
-        let laid = Self { folder, home, fixture, subject: subject.clone() };
-        laid.again()?;
+        let running = Mutex::new(None);
+        let laid = Self { running, folder, home, fixture, subject: subject.clone() };
+        laid.lay()?;
         Ok(laid)
     }
 
@@ -58,6 +72,25 @@ impl Laid {
 
     /// Lays the fixture anew, at the same path.
     pub(crate) fn again(&self) -> Verdict {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.lay()?;
+        self.wake()
+    }
+
+    /// Starts the app, if the library is live.
+    fn wake(&self) -> Verdict {
+        let Some(start) = &self.subject.live else { return Ok(()) };
+        match start(&self.path()) {
+            Ok(running) => {
+                *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
+                Ok(())
+            }
+            Err(why) if why.starts_with("here:") => skip(why),
+            Err(why) => fail(format!("cannot start the app: {why}")),
+        }
+    }
+
+    fn lay(&self) -> Verdict {
         let home = self.home();
         if home.exists() {
             fs::remove_dir_all(&home).or_fail("cannot empty the home")?;

@@ -23,7 +23,7 @@ mod trial;
 pub use harness::{main, suite};
 pub use mutant::{Mutant, mutants};
 pub use rerun::{REPORTED, child};
-pub use subject::{Enlarge, Inspect, Subject};
+pub use subject::{Enlarge, Inspect, Running, Subject};
 pub use trial::{Outcome, Trial, trials};
 
 /// Makes the `main` of a test with `harness = false` that tries every law on one translator, and each of its
@@ -51,6 +51,8 @@ pub use trial::{Outcome, Trial, trials};
 ///     large: |_path, _count| Ok(()),
 ///     // Optional: why a crash may leave items new and collections old, or the reverse.
 ///     separate_files: "items lie in items.xml, playlists in playlists.xml",
+///     // Optional: starts the app that alone reaches the library at this path, until it is dropped.
+///     live: |_path| Ok(Box::new(())),
 /// }
 /// # }
 /// ```
@@ -66,6 +68,7 @@ macro_rules! suite {
         $(, unknown_version: $unknown_version:expr)?
         $(, large: $large:expr)?
         $(, separate_files: $separate_files:expr)?
+        $(, live: $live:expr)?
         $(,)?
     ) => {
         fn main() -> ::std::process::ExitCode {
@@ -75,7 +78,8 @@ macro_rules! suite {
                 $(.with_spoil($spoil))?
                 $(.with_unknown_version($unknown_version))?
                 $(.with_large($large))?
-                $(.with_separate_files($separate_files))?;
+                $(.with_separate_files($separate_files))?
+                $(.with_live($live))?;
             $crate::suite(&subject, &folder.join("tests/skips.txt"))
         }
     };

@@ -150,6 +150,7 @@ pub fn mutants(subject: &Subject) -> Vec<Mutant> {
             inner: Arc::clone(&subject.translator),
             defect: kind,
             spoil: subject.spoil.clone(),
+            is_live: subject.live.is_some(),
         };
         // Without anything to spoil there is nothing to see, and the trial says so.
         let blind = kind == Defect::Spoils && subject.spoil.is_none();
@@ -168,6 +169,7 @@ struct BrokenTranslator {
     inner: Arc<dyn Translator>,
     defect: Defect,
     spoil: Option<Inspect<()>>,
+    is_live: bool,
 }
 
 impl Translator for BrokenTranslator {
@@ -191,6 +193,7 @@ impl Translator for BrokenTranslator {
             defect: self.defect,
             spoil: self.spoil.clone(),
             path: path.to_owned(),
+            is_live: self.is_live,
         };
         Ok(Box::new(library))
     }
@@ -203,6 +206,8 @@ struct Broken {
     defect: Defect,
     spoil: Option<Inspect<()>>,
     path: PathBuf,
+    /// Then no file is written, in place or otherwise; what is torn is the set of edits.
+    is_live: bool,
 }
 
 impl Broken {
@@ -243,6 +248,23 @@ impl Broken {
             for piece in bytes.chunks(bytes.len().div_ceil(16).max(1)) {
                 self.io(file.write_all(piece))?;
             }
+        }
+        Ok(written)
+    }
+
+    /// Makes the edits one after the other, each for itself.
+    fn write_piecemeal(&self, changes: &ChangeSet) -> Result<Written, Error> {
+        let mut written = Written { revision: self.revision()?, ..Written::default() };
+        let fields = changes
+            .fields
+            .iter()
+            .map(|edit| ChangeSet { fields: vec![edit.clone()], collections: Vec::new() });
+        let lists = ChangeSet { fields: Vec::new(), collections: changes.collections.clone() };
+        for piece in fields.chain([lists]) {
+            let next = self.inner.write(&written.revision, &piece)?;
+            written.revision = next.revision;
+            written.created.extend(next.created);
+            written.refused.extend(next.refused);
         }
         Ok(written)
     }
@@ -312,6 +334,7 @@ impl Library for Broken {
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
         let changes = &self.bent(changes)?;
         let mut written = match self.defect {
+            Defect::WritesInPlace if self.is_live => self.write_piecemeal(changes)?,
             Defect::WritesInPlace => self.write_in_place(changes)?,
             _ => self.inner.write(expected, changes)?,
         };

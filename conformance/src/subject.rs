@@ -12,6 +12,9 @@ pub type Inspect<T> = Arc<dyn Fn(&Path) -> Result<T, String> + Send + Sync>;
 /// Makes the library at a path one of so many items.
 pub type Enlarge = Arc<dyn Fn(&Path, usize) -> Result<(), String> + Send + Sync>;
 
+/// The app while it runs on a library; it ends when this is dropped.
+pub type Running = Box<dyn std::any::Any + Send>;
+
 /// A translator with everything that its trials need.
 #[derive(Clone)]
 pub struct Subject {
@@ -37,6 +40,9 @@ pub struct Subject {
     /// Why items and collections lie in separate files, if they do. No app then replaces both at
     /// once, so after a crash either may be old and the other new; else it is the whole library.
     pub separate_files: Option<String>,
+    /// Starts the app on the library at a path, if the library is reached only through the running
+    /// app. An error that begins with `here:` skips the trial: the app is not on this computer.
+    pub live: Option<Inspect<Running>>,
     /// What random edits follow from.
     pub seed: u64,
     /// A program and its arguments which call [`child`](crate::child) with this subject; without
@@ -65,6 +71,7 @@ impl Subject {
             unknown_version: None,
             large: None,
             separate_files: None,
+            live: None,
             seed: seed.and_then(|seed| seed.parse().ok()).unwrap_or(1),
             rerun: std::env::current_exe().ok().map(|program| vec![program.into()]),
         }
@@ -105,6 +112,14 @@ impl Subject {
         make: impl Fn(&Path, usize) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         Self { large: Some(Arc::new(make)), ..self }
+    }
+
+    /// The same, reached only through the running app, and what starts it.
+    pub fn with_live(
+        self,
+        start: impl Fn(&Path) -> Result<Running, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { live: Some(Arc::new(start)), ..self }
     }
 
     /// The same, with items and collections in separate files, and why.

@@ -125,7 +125,7 @@ impl Case<'_> {
 
     /// What the fixture's version of the app can hold.
     pub(crate) fn capabilities(&self) -> Verdict<&'static Capabilities> {
-        Ok(self.lay()?.open()?.capabilities())
+        Ok(Laid::asleep(self.subject, self.fixture)?.open()?.capabilities())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Collections: made, renamed, reordered, removed, with repeats and hard names.
 
 use segue_translator::model::{ChangeSet, Collection, CollectionEdit, NativeId};
-use segue_translator::{CollectionSupport, Written};
+use segue_translator::{CollectionSupport, Names, Written};
 
 use crate::edits::{self, NAMES};
 use crate::laid::Laid;
@@ -143,20 +143,49 @@ fn remove(case: &Case<'_>) -> Verdict {
 }
 
 fn names(case: &Case<'_>) -> Verdict {
-    support(case)?;
+    let support = support(case)?;
     let laid = case.lay()?;
-    for name in NAMES {
+    let one = made(case, &laid, "To be renamed", false)?;
+    let (held, others): (Vec<&str>, Vec<&str>) =
+        NAMES.iter().copied().partition(|name| support.holds_name(name));
+    for name in &others {
+        is_refused(case, &laid, name)?;
+    }
+    for name in held.iter().skip(1) {
         made(case, &laid, name, false)?;
     }
-    let one = made(case, &laid, "To be renamed", false)?;
-    apply(case, &laid, vec![edits::rename(&one, NAMES[0])]).map(drop)
+    let Some(first) = held.first() else { return skip("declares: none of the hard names") };
+    apply(case, &laid, vec![edits::rename(&one, first)])?;
+    if matches!(support.names, Names::Any) {
+        made(case, &laid, first, false)?;
+    }
+    Ok(())
+}
+
+/// A name that the app cannot give must be refused, and nothing made.
+fn is_refused(case: &Case<'_>, laid: &Laid, name: &str) -> Verdict {
+    let before = laid.bytes()?;
+    let edit = CollectionEdit::Create {
+        kind: support(case)?.kind,
+        name: name.into(),
+        parent: None,
+        entries: some_entries(laid, false)?,
+    };
+    let written = laid.write(&ChangeSet { fields: Vec::new(), collections: vec![edit] })?;
+    ensure!(written.refused.len() == 1, "{name:?} is not refused: {written:?}");
+    ensure!(laid.bytes()? == before, "a refused name touched a file");
+    Ok(())
 }
 
 fn same_names(case: &Case<'_>) -> Verdict {
-    support(case)?;
+    let support = support(case)?;
     let laid = case.lay()?;
     let one = made(case, &laid, "Caf\u{e9}", false)?;
     let twin = made(case, &laid, "Cafe\u{301}", false)?;
+    if matches!(support.names, Names::Unique(_)) {
+        ensure!(one.id != twin.id, "two share the id {}", one.id);
+        return is_refused(case, &laid, "Caf\u{e9}");
+    }
     let same = made(case, &laid, "Caf\u{e9}", false)?;
     let ids = [&one.id, &twin.id, &same.id];
     ensure!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "two share an id: {ids:?}");

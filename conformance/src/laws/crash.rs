@@ -24,7 +24,7 @@ pub(crate) const LAWS: &[Law] = &[
 /// The most runs of one trial; with more calls than that, evenly chosen ones and the last.
 const RUNS_MAX: usize = 48;
 
-/// Calls that bring bytes or names to a disk. A question mark: not every machine has it.
+/// Calls that bring bytes or names to a disk, or to an app. A question mark: not every machine has it.
 const CALLS: &[&str] = &[
     "write",
     "writev",
@@ -44,6 +44,8 @@ const CALLS: &[&str] = &[
     "?link",
     "linkat",
     "copy_file_range",
+    "sendto",
+    "sendmsg",
     "?sendfile",
     "?mkdir",
     "mkdirat",

@@ -13,7 +13,7 @@ use segue_translator::{Collector, Container, Error, ErrorKind, Library, Reading,
 use super::write::some_change;
 use crate::edits;
 use crate::laid::Laid;
-use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail, panic_text};
+use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail, panic_text, skip};
 
 pub(crate) const LAWS: &[Law] = &[
     Law { name: "hostile::f06_truncated_is_not_a_shorter_library", check: truncated },
@@ -71,6 +71,9 @@ impl<'a> Damage<'a> {
     /// The files are those that a backup copies, as far as they lie in the library under the same
     /// name; otherwise all.
     fn new(case: &'a Case<'a>) -> Verdict<Self> {
+        if case.subject.live.is_some() {
+            return skip("declares: a live library, whose files are the app's to read");
+        }
         let laid = case.lay()?;
         let (whole, _) = laid.read()?;
         let changes = some_change(case, &whole)?;

@@ -331,7 +331,9 @@ fn lower(
 
 fn unwritten(member: &Member, plan: &MemberDraft, error: &segue_translator::Error) -> Found {
     let (state, reason) = match error.kind {
-        ErrorKind::Busy | ErrorKind::Stale => (LibraryState::Waiting, error.to_string()),
+        ErrorKind::Busy | ErrorKind::NotRunning | ErrorKind::Stale => {
+            (LibraryState::Waiting, error.to_string())
+        }
         _ => (LibraryState::Failed, format!("{error}; {}", error.kind.hint())),
     };
     found(member, plan, state, 0, Some(reason))
@@ -346,7 +348,7 @@ pub(crate) fn find_out(
     library: &dyn Library,
     error: &segue_translator::Error,
 ) -> Result<(), Failure> {
-    if matches!(error.kind, ErrorKind::Busy | ErrorKind::Stale) {
+    if matches!(error.kind, ErrorKind::Busy | ErrorKind::NotRunning | ErrorKind::Stale) {
         return give_up(home, number, link);
     }
     let intents = home.store.intents()?;

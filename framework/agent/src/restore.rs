@@ -174,7 +174,7 @@ fn begin(
 
 fn not_taken_back(app: &str, error: &segue_translator::Error) -> Found {
     let state = match error.kind {
-        ErrorKind::Busy | ErrorKind::Stale => LibraryState::Waiting,
+        ErrorKind::Busy | ErrorKind::NotRunning | ErrorKind::Stale => LibraryState::Waiting,
         _ => LibraryState::Failed,
     };
     outcome(app, state, 0, Some(format!("{error}; {}", error.kind.hint())))

@@ -198,7 +198,7 @@ fn draft(
 fn failure(library: String, error: &segue_translator::Error) -> Found {
     use segue_translator::ErrorKind;
     let state = match error.kind {
-        ErrorKind::Busy | ErrorKind::Stale => LibraryState::Waiting,
+        ErrorKind::Busy | ErrorKind::NotRunning | ErrorKind::Stale => LibraryState::Waiting,
         _ => LibraryState::Failed,
     };
     Found {

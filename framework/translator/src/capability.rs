@@ -111,6 +111,15 @@ impl FieldSupport {
     }
 }
 
+/// Which names an app can give a collection.
+#[derive(Debug, Clone, Copy)]
+pub enum Names {
+    /// Any text, also that of another.
+    Any,
+    /// Those of which this says so, each once: the names of files, for instance.
+    Unique(fn(&str) -> bool),
+}
+
 /// How an app holds one kind of collection.
 #[derive(Debug, Clone, Copy)]
 pub struct CollectionSupport {
@@ -120,9 +129,19 @@ pub struct CollectionSupport {
     pub access: Access,
     /// Whether an item may stand in it twice.
     pub repeats: bool,
+    /// Which names it can have. Under another it is withheld, and keeps the name that it has.
+    pub names: Names,
 }
 
 impl CollectionSupport {
+    /// Whether the app could give one this name, if no other has it.
+    pub fn holds_name(&self, name: &str) -> bool {
+        match self.names {
+            Names::Any => true,
+            Names::Unique(holds) => holds(name),
+        }
+    }
+
     /// The entries as the app would hold them: without repeats where it cannot hold any.
     pub fn hold(&self, entries: &[NativeId]) -> Vec<NativeId> {
         if self.repeats {

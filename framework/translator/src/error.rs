@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub enum ErrorKind {
     /// The app is running or holds a lock: wait, and try again next pass.
     Busy,
+    /// The app does not run, and its library is reached only while it does: wait, as for `Busy`.
+    NotRunning,
     /// The library changed since it was read: read again.
     Stale,
     /// There is no library here (any more): take nothing for deleted.
@@ -32,6 +34,7 @@ impl ErrorKind {
     pub const fn hint(self) -> &'static str {
         match self {
             Self::Busy => "quit the app, then run `segue sync` again",
+            Self::NotRunning => "start the app, then run `segue sync` again",
             Self::Stale => "the library changed meanwhile; run the command again",
             Self::Absent => "mount the disk or start the app once, then run the command again",
             Self::Unsupported => {

@@ -17,7 +17,7 @@ pub mod json_file;
 mod library;
 mod proposal;
 
-pub use capability::{Access, Capabilities, CollectionSupport, FieldSupport, Hold};
+pub use capability::{Access, Capabilities, CollectionSupport, FieldSupport, Hold, Names};
 pub use error::{Error, ErrorKind};
 pub use host::{Host, Idle, Place, Probe};
 pub use library::{

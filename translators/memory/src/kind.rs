@@ -1,6 +1,6 @@
 //! The kinds of apps that the reference translator can be, each a static table of capabilities.
 
-use segue_translator::capability::{Access, Capabilities, CollectionSupport, FieldSupport};
+use segue_translator::capability::{Access, Capabilities, CollectionSupport, FieldSupport, Names};
 use segue_translator::model::music::{self, MUSIC, PLAYLIST, SMART_PLAYLIST};
 use segue_translator::model::{CollectionKind, Field, Rule, Schema, Shape, Value};
 
@@ -100,9 +100,13 @@ macro_rules! music_fields {
 }
 
 const PLAYLISTS: CollectionSupport =
-    CollectionSupport { kind: &PLAYLIST, access: Access::Write, repeats: true };
-const SMART: CollectionSupport =
-    CollectionSupport { kind: &SMART_PLAYLIST, access: Access::Read, repeats: false };
+    CollectionSupport { kind: &PLAYLIST, access: Access::Write, repeats: true, names: Names::Any };
+const SMART: CollectionSupport = CollectionSupport {
+    kind: &SMART_PLAYLIST,
+    access: Access::Read,
+    repeats: false,
+    names: Names::Any,
+};
 
 static EXACT: Capabilities = Capabilities {
     app: "memory-exact",
@@ -179,7 +183,12 @@ static TAGS: Capabilities = Capabilities {
         FieldSupport::exact(&SEEN),
         FieldSupport::exact(&TAGS_FIELD).held_as(sorted),
     ],
-    collections: &[CollectionSupport { kind: &SHELF, access: Access::Write, repeats: true }],
+    collections: &[CollectionSupport {
+        kind: &SHELF,
+        access: Access::Write,
+        repeats: true,
+        names: Names::Any,
+    }],
     cannot_hold: &[],
 };
 

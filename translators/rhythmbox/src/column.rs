@@ -6,7 +6,7 @@
 //! Invariant: what `hold` lets pass, `encode` writes and `lift` reads back equal.
 
 use segue_translator::model::{Field, Value, music};
-use segue_translator::{Capabilities, CollectionSupport, FieldSupport};
+use segue_translator::{Capabilities, CollectionSupport, FieldSupport, Names};
 
 use crate::format::{Song, Tag};
 use crate::kind::{day, first, number, real, seconds, stars, tag_text, text};
@@ -112,11 +112,13 @@ pub(crate) static CAPABILITIES: Capabilities = Capabilities {
             kind: &music::PLAYLIST,
             access: segue_translator::Access::Write,
             repeats: false,
+            names: Names::Any,
         },
         CollectionSupport {
             kind: &music::SMART_PLAYLIST,
             access: segue_translator::Access::Read,
             repeats: false,
+            names: Names::Any,
         },
     ],
     cannot_hold: &[

@@ -6,7 +6,7 @@
 use segue_translator::file_app::{App, Below, Folder, Signs};
 use segue_translator::model::music::MUSIC;
 use segue_translator::model::{Schema, Shape};
-use segue_translator::{Access, Capabilities, CollectionSupport, FieldSupport, Hold};
+use segue_translator::{Access, Capabilities, CollectionSupport, FieldSupport, Hold, Names};
 
 use crate::search::is_app;
 use crate::wire;
@@ -135,7 +135,12 @@ fn collection(
 ) -> Result<CollectionSupport, String> {
     let kind = schema.kind(name);
     let kind = kind.ok_or_else(|| format!("`{name}` is no collection of `{}`", schema.name))?;
-    Ok(CollectionSupport { kind, access: access(said.access), repeats: said.repeats })
+    Ok(CollectionSupport {
+        kind,
+        access: access(said.access),
+        repeats: said.repeats,
+        names: Names::Any,
+    })
 }
 
 #[cfg(test)]

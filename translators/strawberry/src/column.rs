@@ -3,7 +3,7 @@
 //! Invariant: every field that [`capabilities`] names is one line of [`COLUMNS`], with its unit.
 
 use segue_translator::model::{Field, Value, music};
-use segue_translator::{Access, Capabilities, CollectionSupport, FieldSupport};
+use segue_translator::{Access, Capabilities, CollectionSupport, FieldSupport, Names};
 
 use crate::format::Unit;
 
@@ -91,8 +91,18 @@ columns! {
 }
 
 static COLLECTIONS: &[CollectionSupport] = &[
-    CollectionSupport { kind: &music::PLAYLIST, access: Access::Write, repeats: true },
-    CollectionSupport { kind: &music::SMART_PLAYLIST, access: Access::Read, repeats: true },
+    CollectionSupport {
+        kind: &music::PLAYLIST,
+        access: Access::Write,
+        repeats: true,
+        names: Names::Any,
+    },
+    CollectionSupport {
+        kind: &music::SMART_PLAYLIST,
+        access: Access::Read,
+        repeats: true,
+        names: Names::Any,
+    },
 ];
 
 const fn capabilities_of(version: i64) -> Capabilities {

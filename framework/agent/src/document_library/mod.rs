@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex};
 
 use segue_model::{DocumentId, LinkId, music};
 use segue_translator::{
-    Access, Capabilities, CollectionSupport, Error, ErrorKind, FieldSupport, Host, Library, Place,
-    Reading, Revision, Sink, Translator, Written,
+    Access, Capabilities, CollectionSupport, Error, ErrorKind, FieldSupport, Host, Library, Names,
+    Place, Reading, Revision, Sink, Translator, Written,
 };
 use sha2::{Digest, Sha256};
 
@@ -40,8 +40,18 @@ static CAPABILITIES: Capabilities = Capabilities {
     schema: &music::MUSIC,
     fields: &FIELDS,
     collections: &[
-        CollectionSupport { kind: &music::PLAYLIST, access: Access::Write, repeats: true },
-        CollectionSupport { kind: &music::SMART_PLAYLIST, access: Access::Read, repeats: false },
+        CollectionSupport {
+            kind: &music::PLAYLIST,
+            access: Access::Write,
+            repeats: true,
+            names: Names::Any,
+        },
+        CollectionSupport {
+            kind: &music::SMART_PLAYLIST,
+            access: Access::Read,
+            repeats: false,
+            names: Names::Any,
+        },
     ],
     cannot_hold: &[],
 };

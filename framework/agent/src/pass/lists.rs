@@ -409,7 +409,7 @@ fn project_member(
         match (list, record.live) {
             (Some(list), Some(_)) => {
                 let name = shown_name(record, records, member, members, Some(&list.held.name));
-                if *list.held.name != *name {
+                if *list.held.name != *name && support.holds_name(&name) {
                     draft.edits.collections.push(CollectionEdit::Rename {
                         id: list.held.id.clone(),
                         old: list.held.name.clone(),
@@ -431,6 +431,10 @@ fn project_member(
             }),
             (None, Some(_)) if !natives.is_empty() => {
                 let name = shown_name(record, records, member, members, None);
+                if !support.holds_name(&name) {
+                    draft.lacking += natives.len() as u64;
+                    continue;
+                }
                 draft.creates.push((CollectionId(*id), entries));
                 draft.edits.collections.push(CollectionEdit::Create {
                     kind: support.kind,
