@@ -92,13 +92,11 @@ impl Client {
         };
         let said: Vec<_> = refused.iter().map(|(at, error)| format!("{at}: {error}")).collect();
         let said = said.join("; ");
-        Err(match refused.iter().find(|(_, error)| !asleep(error)) {
-            Some((_, error)) => Error { detail: said, ..Error::io(operation, &config.path, error) },
-            None => {
-                let detail = format!("MPD is not running ({said})");
-                Error::new(ErrorKind::NotRunning, operation, &config.path, detail)
-            }
-        })
+        if let Some((_, error)) = refused.iter().find(|(_, error)| !asleep(error)) {
+            return Err(Error { detail: said, ..Error::io(operation, &config.path, error) });
+        }
+        let detail = format!("MPD is not running ({said})");
+        Err(Error::new(ErrorKind::NotRunning, operation, &config.path, detail))
     }
 
     fn greet(
@@ -235,7 +233,9 @@ fn explain(operation: &'static str, path: &std::path::Path, error: &MpdProtocolE
             }
             _ => (ErrorKind::Io, error.to_string()),
         },
-        _ => (ErrorKind::Corrupt, "what answers there is no MPD".to_owned()),
+        MpdProtocolError::InvalidMessage => {
+            (ErrorKind::Corrupt, "what answers there is no MPD".to_owned())
+        }
     };
     Error::new(kind, operation, path, detail)
 }

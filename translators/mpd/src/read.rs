@@ -114,7 +114,7 @@ fn songs<'a>(client: &Client, frame: &'a Frame) -> Result<Vec<Song<'a>>, Error> 
             ("file", _) if is_path(value) => songs.push(Song { uri: value, tags: Vec::new() }),
             (key, Some(song)) if key != "file" => song.tags.push((key, value)),
             _ => {
-                let detail = format!("MPD lists a song at {:.100}, which is no path", value);
+                let detail = format!("MPD lists a song at {value:.100}, which is no path");
                 return Err(client.error(ErrorKind::Corrupt, detail));
             }
         }

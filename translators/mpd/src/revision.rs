@@ -6,6 +6,7 @@
 //!
 //! Invariant: a song, a sticker or a playlist that changed is another revision.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
@@ -30,11 +31,15 @@ pub(crate) fn now(client: &mut Client, config: &Config) -> Result<Revision, Erro
     }
     if let Some(folder) = &config.playlists {
         for (name, stamp) in lists(folder)? {
-            digest.update(format!("{name:?} {stamp}\n"));
+            digest.update(name.as_encoded_bytes());
+            digest.update(format!("/{stamp}\n"));
         }
     }
-    let hash = digest.finalize();
-    Ok(Revision(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()))
+    let mut mark = String::new();
+    for byte in digest.finalize().iter().take(16) {
+        let _ = write!(mark, "{byte:02x}");
+    }
+    Ok(Revision(mark))
 }
 
 /// How often the database was changed: two changes within one tick of the clock have one time.
