@@ -34,17 +34,17 @@ impl Laid {
 
     /// In a home folder of this name.
     pub(crate) fn in_home(subject: &Subject, fixture: &Path, home: &OsStr) -> Verdict<Self> {
-        let laid = Self::laid(subject, fixture, home)?;
+        let laid = Self::quiet(subject, fixture, home)?;
         laid.wake()?;
         Ok(laid)
     }
 
     /// The same, with no app running even if the library is live.
     pub(crate) fn asleep(subject: &Subject, fixture: &Path) -> Verdict<Self> {
-        Self::laid(subject, fixture, OsStr::new("home"))
+        Self::quiet(subject, fixture, OsStr::new("home"))
     }
 
-    fn laid(subject: &Subject, fixture: &Path, home: &OsStr) -> Verdict<Self> {
+    fn quiet(subject: &Subject, fixture: &Path, home: &OsStr) -> Verdict<Self> {
         let folder = tempfile::tempdir().or_fail("cannot make a folder")?;
         let (home, fixture) = (home.to_owned(), fixture.to_owned());
         let running = Mutex::new(None);

@@ -193,7 +193,9 @@ fn same_names(case: &Case<'_>) -> Verdict {
 }
 
 fn namesakes(case: &Case<'_>) -> Verdict {
-    support(case)?;
+    if matches!(support(case)?.names, Names::Unique(_)) {
+        return skip("declares: each name once");
+    }
     let laid = case.lay()?;
     let [_, second, third] = [(); 3].map(|()| made(case, &laid, "Same", false));
     let (second, third) = (second?, third?);

@@ -13,7 +13,7 @@ use segue_translator::model::CollectionEdit;
 use super::write::{some_change, without_refused_clears};
 use crate::edits;
 use crate::laid::{Laid, files_below};
-use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail};
+use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail, skip};
 
 pub(crate) const LAWS: &[Law] = &[
     Law { name: "place::f13_folder_whose_name_is_no_text", check: no_text },
@@ -37,7 +37,16 @@ fn write_and_read_back(case: &Case<'_>, laid: &Laid) -> Verdict {
     edits::difference(&expected, &after).map_or(Ok(()), fail)
 }
 
+/// The files of a live library are its app's doing.
+fn own_files(case: &Case<'_>) -> Verdict {
+    match case.subject.live {
+        Some(_) => skip("declares: a live library, whose files the app itself writes"),
+        None => Ok(()),
+    }
+}
+
 fn no_text(case: &Case<'_>) -> Verdict {
+    own_files(case)?;
     let name = OsStr::from_bytes(b"h\xff\xfeme");
     let laid = Laid::in_home(case.subject, case.fixture, name)?;
     let found = case.subject.translator.discover(&Place::new(laid.home(), BTreeMap::new()));
@@ -52,6 +61,7 @@ fn no_text(case: &Case<'_>) -> Verdict {
 
 /// People keep an app's files elsewhere and link to them.
 fn links(case: &Case<'_>) -> Verdict {
+    own_files(case)?;
     let laid = case.lay()?;
     let elsewhere = laid.beside("elsewhere")?;
     let files: Vec<PathBuf> = laid.bytes()?.into_keys().collect();
@@ -71,6 +81,7 @@ fn links(case: &Case<'_>) -> Verdict {
 }
 
 fn permissions(case: &Case<'_>) -> Verdict {
+    own_files(case)?;
     let laid = case.lay()?;
     let files: Vec<PathBuf> = laid.bytes()?.into_keys().collect();
     for mode in [0o600, 0o664] {
@@ -88,6 +99,7 @@ fn permissions(case: &Case<'_>) -> Verdict {
 }
 
 fn leftovers(case: &Case<'_>) -> Verdict {
+    own_files(case)?;
     let laid = case.lay()?;
     let before: Vec<PathBuf> = laid.bytes()?.into_keys().collect();
     let (catalog, _) = laid.read()?;
