@@ -127,7 +127,7 @@ impl<'s> Shards<'s> {
         let loaded = self.load(index)?;
         let committed = loaded.shard.commit(at, operation, time, writes)?;
         if let Some(committed) = &committed {
-            loaded.changes.push(committed.change.clone());
+            loaded.changes.extend(committed.changes.iter().cloned());
         }
         Ok(committed)
     }
@@ -145,7 +145,7 @@ impl<'s> Shards<'s> {
         let loaded = self.load(index)?;
         let committed = loaded.shard.commit_seen(records, operation, time, writes)?;
         if let Some(committed) = &committed {
-            loaded.changes.push(committed.change.clone());
+            loaded.changes.extend(committed.changes.iter().cloned());
         }
         Ok(committed)
     }

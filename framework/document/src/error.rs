@@ -9,6 +9,9 @@ pub enum DocumentError {
     /// A commit was asked for at a state that this shard has never had.
     #[error("the document has no such earlier state; `segue doctor` checks the log")]
     UnknownHeads,
+    /// One value is larger than a change may be.
+    #[error("a single value is larger than 4 MiB, which no other device would take")]
+    TooLarge,
 }
 
 impl From<automerge::AutomergeError> for DocumentError {

@@ -9,9 +9,12 @@
 //! Invariants: this is the only crate that names automerge. Merging is automerge's; what competing
 //! values mean is decided by one pure function per rule, in [`resolve`].
 
+mod commit;
 mod encode;
 mod error;
 mod export;
+mod header;
+mod intake;
 mod key;
 mod learn;
 mod position;
@@ -21,12 +24,15 @@ mod revert;
 mod shard;
 mod write;
 
+pub use commit::Committed;
 pub use error::DocumentError;
 pub use export::{ExportCollection, ExportItem, export};
+pub use header::{CHANGE_BYTES_MAX, ChangeHeader, HeaderError};
+pub use intake::{Intake, Refusal};
 pub use position::{between, spread};
 pub use record::{Entry, Origin, Record, Register, Weight};
 pub use revert::revert;
-pub use shard::{Committed, RawChange, Shard, Step};
+pub use shard::{RawChange, Shard, Step};
 pub use write::Write;
 
 /// The shard that holds all collections and the document's own record.

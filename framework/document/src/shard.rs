@@ -5,28 +5,19 @@
 //! write meanwhile (an import) goes into a map of its own, named by its operation, because that can
 //! be built at once. A key is written where it stands, else into its bucket; reading takes the union.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use automerge::hydrate;
-use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{
-    ActorId, Automerge, Change, ChangeHash as Hash, LoadOptions, ObjId, ObjType, PatchAction,
-    PatchLog, Prop, ROOT, ReadDoc, Value, ValueRef, VerificationMode,
+    ActorId, Automerge, Change, ChangeHash as Hash, LoadOptions, ObjId, ObjType, PatchAction, Prop,
+    ROOT, ReadDoc, Value, ValueRef, VerificationMode,
 };
-use segue_model::{ChangeHash, Heads, OperationId};
+use segue_model::{ChangeHash, Heads};
 
 use crate::error::DocumentError;
 use crate::key::{self, Key};
 use crate::record::Record;
-use crate::write::{self, Puts, Write};
 
 static GENESIS: &[u8] = include_bytes!("genesis.automerge");
-
-/// From so many records on, a commit decodes the whole shard instead of searching it for each.
-const SCAN_MIN: usize = 16;
-
-/// From so many new keys on, a commit builds one map instead of putting key by key.
-const BATCH_KEYS_MIN: usize = 48;
 
 /// One change, as it is signed, kept and sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +26,6 @@ pub struct RawChange {
     pub hash: ChangeHash,
     /// The bytes that hash to it.
     pub bytes: Vec<u8>,
-}
-
-/// What a commit made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
-    /// The change.
-    pub change: RawChange,
-    /// The state of the branch on which it was made: what its author has seen.
-    pub branch: Heads,
 }
 
 /// One change as a step in history.
@@ -60,9 +42,10 @@ pub struct Step {
 /// One shard in memory.
 #[derive(Debug, Clone)]
 pub struct Shard {
-    doc: Automerge,
-    buckets: Vec<ObjId>,
-    batches: Vec<ObjId>,
+    pub(crate) doc: Automerge,
+    pub(crate) buckets: Vec<ObjId>,
+    pub(crate) batches: Vec<ObjId>,
+    actor: [u8; 16],
 }
 
 impl Shard {
@@ -76,7 +59,7 @@ impl Shard {
         // The cache is our own file, its heads are compared by the caller, and the log is the truth.
         let options = LoadOptions::new().verification_mode(VerificationMode::DontCheck);
         let doc = Automerge::load_with_options(saved, options)?.with_actor(ActorId::from(actor));
-        let mut shard = Self { doc, buckets: Vec::new(), batches: Vec::new() };
+        let mut shard = Self { doc, buckets: Vec::new(), batches: Vec::new(), actor };
         shard.find_maps()?;
         Ok(shard)
     }
@@ -176,165 +159,26 @@ impl Shard {
         Ok(record)
     }
 
-    /// Writes into records, as somebody who has seen the state `at` (or, without it, all of it).
-    /// Returns nothing if that changes nothing.
-    ///
-    /// # Errors
-    /// If `at` is no state of this shard.
-    pub fn commit(
-        &mut self,
-        at: Option<&Heads>,
-        operation: OperationId,
-        time: i64,
-        writes: &BTreeMap<[u8; 16], Vec<Write>>,
-    ) -> Result<Option<Committed>, DocumentError> {
-        let at = at.filter(|at| **at != self.heads());
-        if let Some(at) = at {
-            let known = |hash: &Hash| self.doc.get_change_by_hash(hash).is_some();
-            if !hashes(at).iter().all(known) {
-                return Err(DocumentError::UnknownHeads);
-            }
-        }
-        if at.is_none() && writes.len() >= SCAN_MIN {
-            let mut records = self.records()?;
-            return self.commit_seen(&mut records, operation, time, writes.clone());
-        }
-        let (mut puts, mut fresh) = (Puts::new(), Puts::new());
-        for (id, writes) in writes {
-            let mut record = self.record(id, at)?;
-            write::apply(&mut record, writes.clone(), operation, &mut puts, &mut fresh);
-        }
-        puts.append(&mut fresh);
-        self.commit_puts(at, operation, time, &puts, &Puts::new())
+    /// Who commits to this shard.
+    pub(crate) fn actor(&self) -> [u8; 16] {
+        self.actor
     }
 
-    /// Writes into records as [`Shard::commit`] does, as somebody who has seen all of the shard:
-    /// `records` is what [`Shard::records`] returns now, and then what it returns afterwards.
-    ///
-    /// # Errors
-    /// If automerge refuses a write.
-    pub fn commit_seen(
-        &mut self,
-        records: &mut BTreeMap<[u8; 16], Record>,
-        operation: OperationId,
-        time: i64,
-        writes: BTreeMap<[u8; 16], Vec<Write>>,
-    ) -> Result<Option<Committed>, DocumentError> {
-        let (mut puts, mut fresh) = (Puts::new(), Puts::new());
-        for (id, writes) in writes {
-            let record = records.entry(id).or_default();
-            record.id = id;
-            write::apply(record, writes, operation, &mut puts, &mut fresh);
-            if record.is_empty() {
-                records.remove(&id);
-            }
-        }
-        if fresh.len() < BATCH_KEYS_MIN {
-            puts.append(&mut fresh);
-        }
-        self.commit_puts(None, operation, time, &puts, &fresh)
-    }
-
-    fn commit_puts(
-        &mut self,
-        at: Option<&Heads>,
-        operation: OperationId,
-        time: i64,
-        puts: &Puts,
-        batch: &Puts,
-    ) -> Result<Option<Committed>, DocumentError> {
-        if puts.is_empty() && batch.is_empty() {
-            return Ok(None);
-        }
-        let hash = self.put(at, operation, time, puts, batch)?;
-        let change = self.doc.get_change_by_hash(&hash).ok_or(DocumentError::UnknownHeads)?;
-        let branch = if at.is_some() { heads(&[hash]) } else { self.heads() };
-        let committed = Committed { change: raw(&change), branch };
-        if !batch.is_empty() {
-            self.find_maps()?;
-        }
-        Ok(Some(committed))
-    }
-
-    fn put(
-        &mut self,
-        at: Option<&Heads>,
-        operation: OperationId,
-        time: i64,
-        puts: &Puts,
-        batch: &Puts,
-    ) -> Result<Hash, DocumentError> {
-        let targets: Vec<Vec<ObjId>> = puts.keys().map(|key| self.homes_of(key, at)).collect();
-        let batch_name = self.batch_name(operation)?;
-        let at = at.map(hashes);
-        let mut transaction = match &at {
-            Some(at) => self
-                .doc
-                .transaction_at(PatchLog::inactive(), at)
-                .map_err(|error| DocumentError::Automerge(error.to_string()))?,
-            None => self.doc.transaction(),
-        };
-        for ((key, value), maps) in puts.iter().zip(&targets) {
-            for (index, map) in maps.iter().enumerate() {
-                match value.as_ref().filter(|_| index == 0) {
-                    Some(value) => transaction.put(map, key.as_str(), value.clone())?,
-                    None => transaction.delete(map, key.as_str())?,
-                }
-            }
-        }
-        if !batch.is_empty() {
-            let map: HashMap<String, hydrate::Value> = batch
-                .iter()
-                .filter_map(|(k, v)| Some((k.clone(), hydrate::Value::Scalar(v.clone()?))))
-                .collect();
-            let map = hydrate::Value::Map(hydrate::Map::from(map));
-            transaction.batch_create_object(ROOT, batch_name, &map, false)?;
-        }
-        let options = CommitOptions::default().with_message(operation.to_string()).with_time(time);
-        transaction.commit_with(options).0.ok_or(DocumentError::UnknownHeads)
-    }
-
-    /// The maps in which a key stands: several, if devices made it on their own; else its bucket.
-    fn homes_of(&self, key: &str, at: Option<&Heads>) -> Vec<ObjId> {
-        let at = at.map(hashes);
-        let stands = |map: &&ObjId| {
-            let value = match &at {
-                Some(at) => self.doc.get_at(*map, key, at),
-                None => self.doc.get(*map, key),
-            };
-            matches!(value, Ok(Some(_)))
-        };
-        let bucket = match Key::parse(key) {
-            Some((id, _)) => self.bucket(&id),
-            None => &self.buckets[0],
-        };
-        let all = std::iter::once(bucket).chain(&self.batches);
-        let homes: Vec<ObjId> = all.filter(stands).cloned().collect();
-        if homes.is_empty() { vec![bucket.clone()] } else { homes }
-    }
-
-    /// A name for a map of new keys. An operation may need several, one for each library.
-    fn batch_name(&self, operation: OperationId) -> Result<String, DocumentError> {
-        let first = format!("batch/{operation}");
-        let mut name = first.clone();
-        let mut count = 1;
-        while self.doc.get(ROOT, name.as_str())?.is_some() {
-            count += 1;
-            name = format!("{first}/{count}");
-        }
-        Ok(name)
-    }
-
-    fn bucket(&self, id: &[u8; 16]) -> &ObjId {
+    pub(crate) fn bucket(&self, id: &[u8; 16]) -> &ObjId {
         &self.buckets[usize::from(id[1]) % self.buckets.len()]
     }
 
-    fn find_maps(&mut self) -> Result<(), DocumentError> {
+    pub(crate) fn find_maps(&mut self) -> Result<(), DocumentError> {
         let (mut buckets, mut batches) = (Vec::with_capacity(256), Vec::new());
         // One walk: looking each key up costs as much as a small import.
         for item in self.doc.map_range(ROOT, ..) {
             match item.value {
                 ValueRef::Object(ObjType::Map) if item.key.len() == 2 => buckets.push(item.id()),
+                // Two of one name stand beside each other: none may hide another.
+                ValueRef::Object(ObjType::Map) if item.conflict => {
+                    let all = self.doc.get_all(ROOT, item.key.as_ref())?;
+                    batches.extend(all.into_iter().map(|(_, id)| id));
+                }
                 ValueRef::Object(ObjType::Map) => batches.push(item.id()),
                 _ => {}
             }
@@ -351,14 +195,14 @@ fn key_of(item: automerge::iter::MapRangeItem<'_>) -> String {
     item.key.into_owned()
 }
 
-fn raw(change: &Change) -> RawChange {
+pub(crate) fn raw(change: &Change) -> RawChange {
     RawChange { hash: ChangeHash(change.hash().0), bytes: change.raw_bytes().to_vec() }
 }
 
-fn heads(hashes: &[Hash]) -> Heads {
+pub(crate) fn heads(hashes: &[Hash]) -> Heads {
     Heads::new(hashes.iter().map(|hash| ChangeHash(hash.0)).collect())
 }
 
-fn hashes(heads: &Heads) -> Vec<Hash> {
+pub(crate) fn hashes(heads: &Heads) -> Vec<Hash> {
     heads.hashes().iter().map(|hash| Hash(hash.0)).collect()
 }

@@ -29,7 +29,8 @@ fn origin(number: u8, value: i64) -> Write {
 /// Commits writes to [`ITEM`] and returns the branch's heads and the change.
 fn commit(shard: &mut Shard, at: Option<&Heads>, n: u8, writes: Vec<Write>) -> (Heads, RawChange) {
     let made = shard.commit(at, op(n), 0, &BTreeMap::from([(ITEM, writes)])).unwrap().unwrap();
-    (made.branch, made.change)
+    assert_eq!(made.changes.len(), 1);
+    (made.branch, made.changes.into_iter().next().unwrap())
 }
 
 fn ratings(shard: &Shard) -> Vec<i64> {
@@ -112,7 +113,7 @@ fn f35_the_log_rebuilds_the_same_records_in_any_order() {
     let many: BTreeMap<_, _> = (0..100u8).map(|n| ([n; 16], vec![origin(1, n.into())])).collect();
     let import = shard.commit(None, op(1), 0, &many).unwrap().unwrap();
     let shown = import.branch.clone();
-    log.push(import.change.bytes);
+    log.extend(import.changes.into_iter().map(|change| change.bytes));
     for n in 2..30u8 {
         let at = (n % 3 == 0).then_some(&shown);
         let (_, change) = commit(&mut shard, at, n, vec![rating(i64::from(n), n % 4)]);
@@ -236,7 +237,8 @@ fn a_key_that_two_devices_made_is_superseded_in_both_places() {
     let import = shard.commit(None, op(1), 0, &many).unwrap().unwrap();
     let (_, alone) = commit(&mut other, None, 2, vec![rating(90, 2)]);
     shard.apply(&[alone.bytes]).unwrap();
-    other.apply(&[import.change.bytes]).unwrap();
+    let bytes: Vec<_> = import.changes.into_iter().map(|change| change.bytes).collect();
+    other.apply(&bytes).unwrap();
     assert_eq!(ratings(&shard).len(), 2);
     commit(&mut shard, None, 3, vec![rating(50, 1)]);
     assert_eq!(ratings(&shard), [50]);
