@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_by_more_than_two_days_is_seen_and_a_long_absence_is_none() {
+    fn f17_a_clock_set_by_more_than_two_days_is_seen_and_a_long_absence_is_none() {
         let latest = moment(100, "a", 1);
         for (now, set) in [
             (moment(100, "a", 1), None),
