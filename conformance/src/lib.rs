@@ -16,12 +16,14 @@ mod harness;
 mod laid;
 mod laws;
 mod mutant;
+mod record;
 mod rerun;
 mod subject;
 mod trial;
 
 pub use harness::{main, suite};
 pub use mutant::{Mutant, mutants};
+pub use record::Record;
 pub use rerun::{REPORTED, child};
 pub use subject::{Enlarge, Inspect, Running, Subject};
 pub use trial::{Outcome, Trial, trials};

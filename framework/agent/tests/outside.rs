@@ -7,6 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use segue_conformance::Record;
 use serde_json::Value as Json;
 
 const HELLO: &str = "examples/hello-translator-python/segue-translator-hello";
@@ -143,6 +144,20 @@ fn programs_that_are_not_used_are_named() {
     assert!(String::from_utf8_lossy(&none.stderr).contains("no rhythmbox library"), "{none:?}");
 }
 
+/// What a report says was tried, as the suites keep it.
+fn record(report: &Json) -> Record {
+    let mut record = Record::default();
+    for row in report["trials"].as_array().unwrap() {
+        let [name, fixture] = ["name", "fixture"].map(|key| row[key].as_str().unwrap());
+        let app = report["app"].as_str().unwrap();
+        record.tries(app, fixture);
+        if row["result"] == "skipped" {
+            record.skip((app, fixture), name, row["reason"].as_str().unwrap());
+        }
+    }
+    record
+}
+
 /// Its fixture is a library that the real cmus 2.10 wrote.
 #[test]
 fn conformance_passes_a_program_in_perl_for_a_binary_file() {
@@ -154,6 +169,7 @@ fn conformance_passes_a_program_in_perl_for_a_binary_file() {
     let report = desk.json(&["conformance", cmus.to_str().unwrap()]);
     assert_eq!(report["failed"], 0, "{report}");
     assert!(report["passed"].as_u64().unwrap() >= 30, "{report}");
+    assert!(record(&report).is_that_of(&cmus.with_file_name("skips.txt")));
 
     // It writes the count where the size is.
     let script = fs::read_to_string(&cmus).unwrap();
