@@ -1,6 +1,7 @@
 //! Makes a set of edits through the protocol.
 //!
-//! Everything is asked again and compared right before; what no longer fits is refused. The
+//! Everything is asked again and compared, and right before the first command is sent nothing may
+//! have changed since; what no longer fits is refused. The
 //! rest becomes one list of commands, which MPD starts when it has all of it and goes through
 //! without serving anybody else. So Segue can be killed at any moment: the library is the old or the new
 //! one. What is left if MPD itself dies in the middle, `docs.md` says.
@@ -69,6 +70,10 @@ pub(crate) fn write(
             id: subject(edit),
             reason: "MPD has no folder for playlists".into(),
         }));
+    }
+    if !steps.is_empty() {
+        // Reading a large library takes a while, and MPD sets without comparing.
+        read::refuse_stale(client, config, expected)?;
     }
     tell(client, steps, &mut written)?;
     written.revision = revision::now(client, config)?;

@@ -5,11 +5,13 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use segue_mpd::{Limits, Mpd};
-use segue_translator::model::ChangeSet;
+use segue_translator::model::music::RATING;
+use segue_translator::model::{ChangeSet, FieldEdit, Value};
 use segue_translator::{Collector, Error, ErrorKind, Idle, Library, Translator as _};
 
 const HELLO: &str = "OK MPD 0.23.5\n";
@@ -159,4 +161,33 @@ fn f31_an_unknown_protocol_is_read_only() {
         let written = library.write(&reading.revision, &ChangeSet::default());
         assert_eq!(written.unwrap_err().kind, ErrorKind::Unsupported, "{greeting}");
     }
+}
+
+/// MPD sets without comparing, so the last look is right before the edits are sent.
+#[test]
+fn f19_what_another_client_sets_while_we_compare_is_stale() {
+    const LOOK: &str = "sticker \"list\"";
+    let (stickers, told) = (Arc::new(OnceLock::<PathBuf>::new()), Arc::new(Mutex::new(Vec::new())));
+    let (changed, heard) = (Arc::clone(&stickers), Arc::clone(&told));
+    let (folder, _) = library(HELLO, move |command, stream| {
+        heard.lock().unwrap().push(command.to_owned());
+        if command.starts_with(LOOK) {
+            fs::write(changed.get().unwrap(), "set by another client").unwrap();
+        }
+        say(stream, &honest(command));
+    });
+    let file = folder.path().join("stickers");
+    fs::write(&file, "").unwrap();
+    let config = fs::OpenOptions::new().append(true).open(folder.path().join("mpd.conf"));
+    config.unwrap().write_all(format!("sticker_file \"{}\"\n", file.display()).as_bytes()).unwrap();
+    stickers.set(file).unwrap();
+    let library = Mpd::default().open(folder.path(), Arc::new(Idle)).unwrap();
+    let revision = library.revision().unwrap();
+    let new = Some(Value::Int(60));
+    let fields = vec![FieldEdit { item: "a.ogg".into(), field: &RATING, old: None, new }];
+    let written = library.write(&revision, &ChangeSet { fields, collections: Vec::new() });
+    assert_eq!(written.unwrap_err().kind, ErrorKind::Stale);
+    let told = told.lock().unwrap();
+    assert!(told.iter().any(|command| command.starts_with(LOOK)), "{told:?}");
+    assert!(!told.iter().any(|command| command.starts_with("sticker \"set\"")), "{told:?}");
 }
