@@ -66,6 +66,19 @@ pub(crate) fn value(rng: &mut Rng, field: &Field) -> Value {
     }
 }
 
+/// A value that the app holds as none of these.
+pub(crate) fn value_but(
+    rng: &mut Rng,
+    support: &FieldSupport,
+    avoid: &[Option<Value>],
+) -> Option<Value> {
+    let mut values = std::iter::repeat_with(|| value(rng, support.field)).take(200);
+    values.find(|new| {
+        let held = support.hold(new);
+        held.is_some() && !avoid.contains(&held)
+    })
+}
+
 /// A text that the app can give a collection as a name.
 fn name(rng: &mut Rng, support: &CollectionSupport) -> String {
     let mut texts = std::iter::repeat_with(|| text(rng)).take(100);

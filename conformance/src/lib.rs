@@ -18,6 +18,7 @@ mod laws;
 mod mutant;
 mod record;
 mod rerun;
+mod rival;
 mod subject;
 mod trial;
 

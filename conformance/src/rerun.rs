@@ -1,5 +1,5 @@
 //! The same write in a process of its own, which may be killed at any system call, lie in another
-//! zone, or be measured.
+//! zone, be measured, or be another writer.
 //!
 //! The parent asks through variables; [`child`] answers before anything else runs. Two look-ups of
 //! files that do not exist mark in a trace where the write begins and ends.
@@ -16,6 +16,7 @@ use segue_translator::{Collector, Error, ErrorKind, Idle};
 
 use crate::edits;
 use crate::laws::Count;
+use crate::rival;
 use crate::subject::Subject;
 
 const SUBJECT: &str = "SEGUE_CONFORMANCE_SUBJECT";
@@ -23,6 +24,8 @@ const LIBRARY: &str = "SEGUE_CONFORMANCE_LIBRARY";
 const SEED: &str = "SEGUE_CONFORMANCE_SEED";
 /// The file for what was read before the write.
 pub(crate) const SHOWN: &str = "SEGUE_CONFORMANCE_SHOWN";
+/// What another writer changes while a write is under way; it reports in the file [`SHOWN`].
+pub(crate) const RIVAL: &str = "SEGUE_CONFORMANCE_RIVAL";
 /// The file for the number of items and the peak of memory; one value is written then.
 pub(crate) const MEASURED: &str = "SEGUE_CONFORMANCE_MEASURED";
 pub(crate) const BEGIN: &str = "/segue-conformance-write-begins";
@@ -72,9 +75,11 @@ pub fn child(subjects: &[Subject]) -> Option<ExitCode> {
     let Some(subject) = subjects.iter().find(|subject| subject.name == name) else {
         return Some(ExitCode::from(2));
     };
-    let done = match std::env::var_os(MEASURED) {
-        Some(report) => measure(subject, &path, Path::new(&report)),
-        None => write(subject, &path),
+    let shown = std::env::var_os(SHOWN).unwrap_or_default();
+    let done = match (std::env::var_os(MEASURED), std::env::var(RIVAL)) {
+        (Some(report), _) => measure(subject, &path, Path::new(&report)),
+        (None, Ok(target)) => rival::write(subject, &path, &target, Path::new(&shown)),
+        (None, Err(_)) => write(subject, &path),
     };
     Some(match done {
         Ok(()) => ExitCode::SUCCESS,

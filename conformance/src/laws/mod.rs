@@ -7,6 +7,7 @@ mod discover;
 mod guard;
 mod hostile;
 mod place;
+mod race;
 mod read;
 mod refuse;
 mod size;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> impl Iterator<Item = Law> {
         zone::LAWS,
         collections::LAWS,
         guard::LAWS,
+        race::LAWS,
         refuse::LAWS,
         place::LAWS,
         backup::LAWS,

@@ -99,6 +99,10 @@ pub(crate) enum Defect {
     FindsTwice,
     RemovesFirst,
     PanicsOnHalves,
+    ComparesEarly,
+    TriesAgain,
+    PutsBack,
+    FieldsFirst,
 }
 
 pub(crate) struct Mutant {
@@ -242,6 +246,64 @@ impl Broken {
         Ok(written)
     }
 
+    /// Makes the edits on a copy, and asks about the app only then; nobody compares again.
+    fn write_compared_early(
+        &self,
+        expected: &Revision,
+        changes: &ChangeSet,
+    ) -> Result<Written, Error> {
+        let copy = tempfile::tempdir().unwrap();
+        fs::copy(&self.file, copy.path().join("library.json")).unwrap();
+        let library = Memory(Kind::Exact).open(copy.path(), Arc::new(Idle))?;
+        let written = library.write(&library.revision()?, changes)?;
+        let error = |kind, why: &str| Err(Error::new(kind, "write", &self.file, why));
+        if self.inner.revision()? != *expected {
+            return error(ErrorKind::Stale, "it changed");
+        }
+        if let Some(what) = self.inner.running() {
+            return error(ErrorKind::Busy, &what);
+        }
+        fs::copy(copy.path().join("library.json"), &self.file).unwrap();
+        Ok(written)
+    }
+
+    /// Makes the edits as often as it takes, whatever they expect.
+    fn write_again(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
+        match self.inner.write(expected, changes) {
+            Err(error) if error.kind == ErrorKind::Stale => {
+                let (now, reading) = Collector::collect(&*self.inner)?;
+                let changes = bend::bend(Defect::IgnoresOld, changes, &now);
+                self.inner.write(&reading.revision, &changes)
+            }
+            written => written,
+        }
+    }
+
+    /// Makes the edits; if that fails, the file is what it was.
+    fn write_or_put_back(
+        &self,
+        expected: &Revision,
+        changes: &ChangeSet,
+    ) -> Result<Written, Error> {
+        let bytes = fs::read(&self.file).unwrap();
+        let written = self.inner.write(expected, changes);
+        if written.is_err() {
+            fs::write(&self.file, bytes).unwrap();
+        }
+        written
+    }
+
+    /// Makes the edits of fields, and then those of collections.
+    fn write_in_two(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
+        let ChangeSet { fields, collections } = changes.clone();
+        let first = ChangeSet { fields, collections: Vec::new() };
+        let first = self.inner.write(expected, &first)?;
+        let second = ChangeSet { fields: Vec::new(), collections };
+        let mut written = self.inner.write(&first.revision, &second)?;
+        written.refused.extend(first.refused);
+        Ok(written)
+    }
+
     /// What spoils a write after it was made.
     fn spoil(&self, changes: &ChangeSet) {
         let bytes = || fs::read(&self.file).unwrap();
@@ -354,6 +416,10 @@ impl Library for Broken {
         let expected = if ignores { &current } else { expected };
         let mut written = match self.defect {
             Defect::WritesInPlace => self.write_in_place(&changes)?,
+            Defect::ComparesEarly => self.write_compared_early(expected, &changes)?,
+            Defect::TriesAgain => self.write_again(expected, &changes)?,
+            Defect::PutsBack => self.write_or_put_back(expected, &changes)?,
+            Defect::FieldsFirst => self.write_in_two(expected, &changes)?,
             Defect::SwallowsErrors => self.inner.write(expected, &changes).unwrap_or_default(),
             Defect::WritesUnknown => {
                 self.alter(|json| json["format"] = 1.into());

@@ -304,6 +304,33 @@ static TABLE: &[Row] = &[
         "the old file is removed before the new one stands",
         &["crash::f29_killed_it_is_old_or_new"],
     ),
+    Row(
+        Defect::ComparesEarly,
+        "nobody compares again after the app was asked for",
+        &[
+            "race::f19_another_item_changed_meanwhile_is_kept",
+            "race::f19_the_same_item_changed_meanwhile_is_kept",
+            "race::f19_collections_changed_meanwhile_are_kept",
+        ],
+    ),
+    Row(
+        Defect::TriesAgain,
+        "what is stale is written once more, whatever it expects",
+        &["race::f19_the_same_item_changed_meanwhile_is_kept"],
+    ),
+    Row(
+        Defect::PutsBack,
+        "a write that fails puts the old file back, whoever changed it since",
+        &[
+            "race::f19_another_item_changed_meanwhile_is_kept",
+            "race::f19_collections_changed_meanwhile_are_kept",
+        ],
+    ),
+    Row(
+        Defect::FieldsFirst,
+        "fields are written before playlists, each for itself",
+        &["race::f19_collections_changed_meanwhile_are_kept"],
+    ),
 ];
 
 /// How many defects the table must have.

@@ -4,7 +4,8 @@
 //! be missing. Both are read as they were at one instant, or not at all. It knows no format.
 //!
 //! Invariant: after a failed replacement both files hold what they held before, unless the
-//! computer stopped between the two; then each of them is whole, and either old or new.
+//! computer stopped or somebody else wrote between the two; then each of them is whole, and either
+//! old or new, or what the other wrote.
 
 use std::fs;
 use std::io::Write;
@@ -140,14 +141,23 @@ impl Files {
         };
         match second {
             Ok(()) => self.revision(),
-            Err(error) if library_differs => Err(self.put_back(old, error)),
+            Err(error) if library_differs => Err(self.put_back(old, library, error)),
             Err(error) => Err(error),
         }
     }
 
-    /// Undoes the first of two replacements after the second failed with `error`.
-    fn put_back(&self, old: &Contents, mut error: Error) -> Error {
-        let undone = prepare(&self.library, &old.library).and_then(|old| old.commit(|| Ok(())));
+    /// Undoes the first of two replacements, that by `ours`, after the second failed with `error`.
+    /// What somebody wrote since is theirs, and stays.
+    fn put_back(&self, old: &Contents, ours: &[u8], mut error: Error) -> Error {
+        let is_ours = || {
+            let now = file::read_bounded(&self.library, ours.len() as u64);
+            if now.is_ok_and(|now| now == ours) {
+                return Ok(());
+            }
+            let detail = "it changed meanwhile";
+            Err(Error::new(ErrorKind::Stale, "write", &self.library, detail))
+        };
+        let undone = prepare(&self.library, &old.library).and_then(|old| old.commit(is_ours));
         if let Err(undo) = undone {
             // No longer a library that is as it was and may be tried again.
             error.kind = undo.kind;
