@@ -21,9 +21,13 @@ pub enum ErrorKind {
     Full,
     /// The file is damaged or no library of this app; nothing of it is used.
     Corrupt,
-    /// A limit on size, count, depth or time was exceeded.
+    /// The library is larger, has more or lies deeper than is accepted.
     TooLarge,
-    /// The translator itself is at fault: what it made is not what it declares or was asked for.
+    /// No answer came within the time that there is for one: of what was asked, all or nothing may
+    /// have been done.
+    TimedOut,
+    /// The translator itself is at fault: it breaks its protocol, floods, or what it made is not
+    /// what it declares or was asked for.
     Translator,
     /// Any other failure of the file system.
     Io,
@@ -43,7 +47,11 @@ impl ErrorKind {
             Self::Denied => "check who owns the file and its permissions",
             Self::Full => "free some disk space, then run the command again",
             Self::Corrupt => "open the library in the app to check it, or restore it from a backup",
-            Self::TooLarge => "the file is larger than Segue accepts; nothing was changed",
+            Self::TooLarge => "the library is larger than Segue accepts; nothing was changed",
+            Self::TimedOut => {
+                "run the command again; if it takes too long again, restart the app or repair \
+                 its translator"
+            }
             Self::Translator => {
                 "the translator is at fault and nothing was changed; `segue conformance` tries it"
             }

@@ -223,7 +223,7 @@ fn explain(operation: &'static str, path: &std::path::Path, error: &MpdProtocolE
     let (kind, detail) = match error {
         MpdProtocolError::Io(error) => match error.kind() {
             Io::TimedOut | Io::WouldBlock => {
-                (ErrorKind::TooLarge, "MPD takes too long to answer".to_owned())
+                (ErrorKind::TimedOut, "MPD takes too long to answer".to_owned())
             }
             Io::FileTooLarge => (ErrorKind::TooLarge, "MPD's answer is too long".to_owned()),
             Io::UnexpectedEof | Io::ConnectionReset | Io::BrokenPipe => {

@@ -96,8 +96,10 @@ pub(crate) enum Trouble {
     Told(ErrorKind, String),
     /// It does not keep to the protocol or to what it declared.
     Broke(String),
-    /// It took too much of something.
+    /// The library has more of something than is accepted.
     TooMuch(String),
+    /// There was no answer within this time.
+    Late(Duration),
     /// The receiver of what it read wants no more.
     Sink(Error),
     /// The file system.
@@ -262,7 +264,7 @@ fn ask<T: DeserializeOwned>(
         bytes += line.len();
         if bytes > around.limits.answer_bytes {
             let most = around.limits.answer_bytes;
-            return Err(Trouble::TooMuch(format!("an answer of more than {most} bytes")));
+            return Err(Trouble::Broke(format!("its answer has more than {most} bytes")));
         }
         watch(around, Way::Answered, &line);
         let answer: Answer<T> =
@@ -287,9 +289,9 @@ fn watch(around: &Surroundings, way: Way, line: &[u8]) {
 
 fn silent(talk: &mut Talk, silence: Silence, wait: Duration, around: &Surroundings) -> Trouble {
     match silence {
-        Silence::Late => Trouble::TooMuch(format!("more than {wait:?} for an answer")),
+        Silence::Late => Trouble::Late(wait),
         Silence::TooLong => {
-            Trouble::TooMuch(format!("a line of more than {} bytes", around.limits.line_bytes))
+            Trouble::Broke(format!("its line has more than {} bytes", around.limits.line_bytes))
         }
         Silence::Ended => {
             talk.process.farewell();
@@ -304,6 +306,7 @@ fn silent(talk: &mut Talk, silence: Silence, wait: Duration, around: &Surroundin
 fn told(fault: &wire::Fault) -> Trouble {
     let kind = match fault.kind.as_str() {
         "busy" => ErrorKind::Busy,
+        "not_running" => ErrorKind::NotRunning,
         "stale" => ErrorKind::Stale,
         "absent" => ErrorKind::Absent,
         "unsupported" => ErrorKind::Unsupported,
@@ -311,6 +314,7 @@ fn told(fault: &wire::Fault) -> Trouble {
         "full" => ErrorKind::Full,
         "corrupt" => ErrorKind::Corrupt,
         "too_large" => ErrorKind::TooLarge,
+        "timed_out" => ErrorKind::TimedOut,
         "io" => ErrorKind::Io,
         other => return Trouble::Broke(format!("`{other}` is no kind of error")),
     };
@@ -322,7 +326,10 @@ impl Trouble {
         let (kind, detail) = match self {
             Self::Told(kind, message) => (kind, message),
             Self::Broke(why) => (ErrorKind::Translator, format!("its translator is wrong: {why}")),
-            Self::TooMuch(what) => (ErrorKind::TooLarge, format!("its translator takes {what}")),
+            Self::TooMuch(what) => (ErrorKind::TooLarge, format!("its translator lists {what}")),
+            Self::Late(wait) => {
+                (ErrorKind::TimedOut, format!("its translator gave no answer within {wait:?}"))
+            }
             Self::Sink(error) => return error,
             Self::Io(error) => return Error::io(operation, path, &error),
         };

@@ -93,6 +93,23 @@ fn what_the_schema_refuses_is_wrong() {
     }
 }
 
+/// Every kind of the schema and no other may be sent, means the same here, and has a row.
+#[test]
+fn every_kind_of_error_reaches_the_person() {
+    let conversation = Conversation::new();
+    let kinds = conversation.schema["$defs"]["error"]["properties"]["kind"]["enum"].clone();
+    for kind in kinds.as_array().unwrap() {
+        let kind = kind.as_str().unwrap();
+        let answer = format!(
+            r#"echo "{{\"id\":$n,\"error\":{{\"kind\":\"{kind}\",\"message\":\"why\"}}}}""#
+        );
+        let error = Program::new("", &answer, "true").read().unwrap_err();
+        assert_eq!(format!("{:?}", error.kind).to_lowercase(), kind.replace('_', ""), "{error}");
+        assert_eq!(error.detail, "why");
+        assert!(document().contains(&format!("\n| `{kind}` | ")), "{kind} has no row");
+    }
+}
+
 /// The table between the marks of the document.
 fn table() -> String {
     let mut table =
