@@ -1,25 +1,33 @@
 //! Starts a program with no more rights than a translator needs.
 //!
 //! Limits must be set in the process that they bind, between its start and the program's. So we
-//! start a launcher (`segue` itself, with other arguments): it bounds and confines itself, then
-//! becomes the program. What it can do without must be gone by then: descriptors, variables, paths.
+//! start a launcher (`segue` itself, with other arguments). It stays as the [`keeper`] of another
+//! one, which bounds and confines itself, then becomes the program. What it can do without must be
+//! gone by then: descriptors, variables, paths. The keeper is outside of these bounds, where the
+//! program cannot send it a signal.
 //!
-//! Invariant: a program is never started when one of its limits could not be set. Only confinement
-//! depends on the kernel; [`unconfined`] says whether it lacks it.
+//! Invariant: a program is never started when one of its limits could not be set, or when it could
+//! not be ended with all that it starts. Only confinement depends on the kernel; [`unconfined`]
+//! says whether it lacks it.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, PipeWriter, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::str::FromStr;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, Scope, path_beneath_rules,
 };
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::Limits;
+use crate::keeper::{bind_to_keeper, keep};
 
 /// The newest kernel interface that we know; on an older kernel the rules are as many as it knows.
 const KERNEL: ABI = ABI::V6;
@@ -39,7 +47,7 @@ const SYSTEM: &[&str] = &[
 ];
 const READABLE: &[&str] = &["/dev/null", "/dev/random", "/dev/urandom", "/dev/zero", "/proc/self"];
 
-/// The program that becomes a translator after it has bound itself.
+/// The program that keeps a translator, and becomes it after it has bound itself.
 #[derive(Debug, Clone)]
 pub struct Launcher {
     /// The program.
@@ -48,35 +56,59 @@ pub struct Launcher {
     pub arguments: Vec<OsString>,
 }
 
+/// What the launcher is to be, as its first argument.
+const KEEP: &str = "keep";
+const BECOME: &str = "become";
+
+/// A keeper and what holds it.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The keeper, with the streams of its program; the leader of a process group of its own.
+    pub(crate) keeper: Child,
+    /// When this is dropped, by whatever end of this process, all of the program is killed.
+    pub(crate) leash: PipeWriter,
+}
+
 impl Launcher {
-    /// A command that runs `executable` in `folder`, the only one that it may write, with these
-    /// variables and none else.
-    pub(crate) fn command(
+    /// Runs `executable` in `folder`, the only one that it may write, with these variables and none
+    /// else.
+    pub(crate) fn start(
         &self,
         executable: &Path,
         folder: &Path,
         variables: &[(String, OsString)],
         limits: &Limits,
-    ) -> Command {
+    ) -> io::Result<Kept> {
+        let (end, leash) = io::pipe()?;
+        // The keeper gets it under its number; any other process that starts now can only hear by
+        // it that we are gone.
+        fcntl_setfd(&end, FdFlags::empty())?;
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments);
+        command.args(&self.arguments).arg(KEEP).arg(end.as_raw_fd().to_string());
         command.arg(limits.memory_bytes.to_string()).arg(limits.written_bytes.to_string());
         command.arg(folder).arg(executable);
         command.env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
         command.current_dir(folder).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        Ok(Kept { keeper: command.spawn()?, leash })
     }
 }
 
-/// Binds this process and becomes the translator. `arguments` are those after [`Launcher::arguments`].
-/// Returns only if that fails.
+/// Runs the translator and ends it. `arguments` are those after [`Launcher::arguments`].
 pub fn launch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let why = match &arguments.collect::<Vec<_>>()[..] {
-        [memory, written, folder, executable] => match (number(memory), number(written)) {
-            (Some(memory), Some(written)) => become_it(memory, written, folder, executable),
-            _ => "the limits are no numbers".to_owned(),
+        [word, leash, rest @ ..] if word == KEEP => match keep_another(leash, rest) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => error.to_string(),
         },
+        [word, keeper, memory, written, folder, executable] if word == BECOME => {
+            match (number(keeper), number(memory), number(written)) {
+                (Some(keeper), Some(memory), Some(written)) => {
+                    become_it(keeper, (memory, written), folder, executable)
+                }
+                _ => "the limits are no numbers".to_owned(),
+            }
+        }
         _ => "this is for Segue to call, not for people".to_owned(),
     };
     // Nobody is left to tell if standard error is gone.
@@ -84,12 +116,33 @@ pub fn launch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn number(text: &OsStr) -> Option<u64> {
+fn number<N: FromStr>(text: &OsStr) -> Option<N> {
     text.to_str()?.parse().ok()
 }
 
-fn become_it(memory: u64, written: u64, folder: &OsStr, executable: &OsStr) -> String {
+/// Starts the launcher that becomes the program, and keeps it. `rest` is what that one needs; we are
+/// called as it is to be, but for the last arguments.
+fn keep_another(leash: &OsStr, rest: &[OsString]) -> io::Result<()> {
+    let number: u32 = number(leash).ok_or(io::ErrorKind::InvalidInput)?;
     // Whatever we inherited ends with this process; the three standard streams remain.
+    close_fds::set_fds_cloexec(3, &[]);
+    let leash = File::open(format!("/proc/self/fd/{number}"))?;
+    let all: Vec<_> = std::env::args_os().collect();
+    let own = all.len() - rest.len() - 2;
+    let mut command = Command::new("/proc/self/exe");
+    command.args(&all[1..own]).arg(BECOME).arg(std::process::id().to_string()).args(rest);
+    keep(command, leash)
+}
+
+fn become_it(
+    keeper: u32,
+    (memory, written): (u64, u64),
+    folder: &OsStr,
+    executable: &OsStr,
+) -> String {
+    if let Err(error) = bind_to_keeper(keeper) {
+        return format!("it would not end with Segue: {error}");
+    }
     close_fds::set_fds_cloexec(3, &[]);
     for (resource, most) in [
         (Resource::As, memory),

@@ -2,6 +2,7 @@
 
 mod convert;
 mod hello;
+mod keeper;
 mod launch;
 mod limits;
 mod outside;

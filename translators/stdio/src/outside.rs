@@ -4,7 +4,7 @@
 //! a time. It never sees a library: for each read and write it gets private copies of the declared
 //! files, in the only folder that it may write. What it answers goes through `convert` and
 //! `write`; what goes wrong is an error of its kind, and after anything but an error that the
-//! program itself reports it is killed, with its group.
+//! program itself reports it is killed, with all that it started.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -229,8 +229,9 @@ fn begin(
     let mut variables: Vec<_> =
         variables.map(|(name, value)| (name.clone(), value.clone())).collect();
     variables.push(("TMPDIR".to_owned(), folder.into()));
-    let command = around.launcher.command(executable, folder, &variables, &around.limits);
-    let process = Process::start(command, around.limits.line_bytes).map_err(Trouble::Io)?;
+    let kept = around.launcher.start(executable, folder, &variables, &around.limits);
+    let process = kept.and_then(|kept| Process::new(kept, around.limits.line_bytes));
+    let process = process.map_err(Trouble::Io)?;
     let mut talk = Talk { process, next: 1 };
     let params = wire::HelloParams { protocol: wire::PROTOCOL, segue: env!("CARGO_PKG_VERSION") };
     let mut said = None;

@@ -3,15 +3,16 @@
 //! Threads move bytes, so that a program which neither reads nor writes can block nobody; queues
 //! between them are short, so that it cannot fill the memory either. What lines mean is not known here.
 //!
-//! Invariant: when a [`Process`] is gone, so is its whole process group.
+//! Invariant: when a [`Process`] is gone, so is all that it started, unless it cannot be killed within
+//! [`END`].
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use std::io::{self, BufRead, BufReader, PipeWriter, Read, Write};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::launch::Kept;
 
 /// How many lines may wait to be looked at.
 const LINES_WAITING: usize = 16;
@@ -19,6 +20,8 @@ const LINES_WAITING: usize = 16;
 const LOG_BYTES: usize = 2_048;
 /// How long a program may take to end after its input was closed.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How long its keeper may take to kill it and all that it started.
+const END: Duration = Duration::from_secs(5);
 
 /// What came from the program.
 #[derive(Debug)]
@@ -42,17 +45,19 @@ pub(crate) enum Silence {
 /// A running program.
 #[derive(Debug)]
 pub(crate) struct Process {
-    child: Child,
+    /// None when it is let go.
+    leash: Option<PipeWriter>,
+    keeper: Child,
     input: Option<Sender<Vec<u8>>>,
     output: Receiver<Event>,
     log: Arc<Mutex<Vec<u8>>>,
-    /// Closed when the log is.
+    /// Closed when the log is: nothing of the program is left.
     log_end: Receiver<()>,
 }
 
 impl Process {
-    pub(crate) fn start(mut command: Command, line_bytes_max: usize) -> io::Result<Self> {
-        let mut child = command.spawn()?;
+    pub(crate) fn new(kept: Kept, line_bytes_max: usize) -> io::Result<Self> {
+        let Kept { keeper: mut child, leash } = kept;
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -66,7 +71,7 @@ impl Process {
         std::thread::spawn(move || feed(stdin, &lines));
         std::thread::spawn(move || listen(stdout, line_bytes_max, &events));
         std::thread::spawn(move || keep_end(stderr, &kept, log_open));
-        Ok(Self { child, input: Some(input), output, log, log_end })
+        Ok(Self { leash: Some(leash), keeper: child, input: Some(input), output, log, log_end })
     }
 
     /// Sends a line, which has its end. That the program is gone shows when it does not answer.
@@ -107,12 +112,11 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.farewell();
-        // It is its group's leader and not waited for yet, so the number is still its own.
-        let leader = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let Some(leader) = leader {
-            let _ = kill_process_group(leader, Signal::KILL);
-        }
-        let _ = self.child.wait();
+        drop(self.leash.take());
+        // The log ends when nobody is left who has it open; the last is the keeper.
+        let _ = self.log_end.recv_timeout(END);
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
     }
 }
 

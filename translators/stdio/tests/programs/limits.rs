@@ -1,14 +1,10 @@
-//! Who takes too much is ended, and nothing is left of it.
+//! Who takes too much is ended.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use segue_translator::{Collector, ErrorKind};
+use segue_translator::ErrorKind;
 
 use crate::{Program, READ};
-
-/// How long we wait for what must happen soon.
-const SOON: Duration = Duration::from_secs(20);
 
 #[test]
 fn late_answers_end_the_program() {
@@ -89,26 +85,4 @@ fn files_are_bounded() {
     program.around.limits.written_bytes = 1 << 20;
     let written = program.write(&crate::proposals::rate(100)).unwrap();
     assert_eq!(written.refused[0].reason.trim(), (1 << 20).to_string());
-}
-
-#[test]
-fn nothing_of_a_program_outlives_it() {
-    // Its grandchild ignores that its input ends, and says its number.
-    let first = "sleep 1000 </dev/null >/dev/null 2>&1 & number=$!";
-    let on_read = r#"answer "{\"losses\":[{\"id\":\"/a\",\"what\":\"$number\"}]}""#;
-    let program = Program::new(first, on_read, "true");
-    let library = program.open();
-    let (_, reading) = Collector::collect(&*library).unwrap();
-    let stat = format!("/proc/{}/stat", reading.losses[0].what);
-    let is_alive = || {
-        let stat = std::fs::read_to_string(&stat).unwrap_or_default();
-        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['R', 'S', 'D']))
-    };
-    assert!(is_alive() && Path::new(&stat).exists());
-    drop(library);
-    let begin = Instant::now();
-    while is_alive() {
-        assert!(begin.elapsed() < SOON, "it is still there");
-        std::thread::yield_now();
-    }
 }
