@@ -1,7 +1,7 @@
 //! Collections: made, renamed, reordered, removed, with repeats and hard names.
 
 use segue_translator::model::{ChangeSet, Collection, CollectionEdit, NativeId};
-use segue_translator::{CollectionSupport, Names, Written};
+use segue_translator::{CollectionSupport, Written};
 
 use crate::edits::{self, NAMES};
 use crate::laid::Laid;
@@ -156,7 +156,7 @@ fn names(case: &Case<'_>) -> Verdict {
     }
     let Some(first) = held.first() else { return skip("declares: none of the hard names") };
     apply(case, &laid, vec![edits::rename(&one, first)])?;
-    if matches!(support.names, Names::Any) {
+    if !support.is_unique() {
         made(case, &laid, first, false)?;
     }
     Ok(())
@@ -182,7 +182,7 @@ fn same_names(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
     let one = made(case, &laid, "Caf\u{e9}", false)?;
     let twin = made(case, &laid, "Cafe\u{301}", false)?;
-    if matches!(support.names, Names::Unique(_)) {
+    if support.is_unique() {
         ensure!(one.id != twin.id, "two share the id {}", one.id);
         return is_refused(case, &laid, "Caf\u{e9}");
     }
@@ -193,7 +193,7 @@ fn same_names(case: &Case<'_>) -> Verdict {
 }
 
 fn namesakes(case: &Case<'_>) -> Verdict {
-    if matches!(support(case)?.names, Names::Unique(_)) {
+    if support(case)?.is_unique() {
         return skip("declares: each name once");
     }
     let laid = case.lay()?;

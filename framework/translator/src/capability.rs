@@ -116,8 +116,16 @@ impl FieldSupport {
 pub enum Names {
     /// Any text, also that of another.
     Any,
-    /// Those of which this says so, each once: the names of files, for instance.
-    Unique(fn(&str) -> bool),
+    /// Each once among those of its kind, and not every text: the names of files, for instance. No
+    /// name is empty.
+    Unique {
+        /// Characters that no name has.
+        without: &'static str,
+        /// Texts that are no names.
+        except: &'static [&'static str],
+        /// How long a name can be.
+        bytes_max: usize,
+    },
 }
 
 /// How an app holds one kind of collection.
@@ -138,8 +146,17 @@ impl CollectionSupport {
     pub fn holds_name(&self, name: &str) -> bool {
         match self.names {
             Names::Any => true,
-            Names::Unique(holds) => holds(name),
+            Names::Unique { without, except, bytes_max } => {
+                (1..=bytes_max).contains(&name.len())
+                    && !name.contains(|c| without.contains(c))
+                    && !except.contains(&name)
+            }
         }
+    }
+
+    /// Whether no two can have the same name.
+    pub fn is_unique(&self) -> bool {
+        matches!(self.names, Names::Unique { .. })
     }
 
     /// The entries as the app would hold them: without repeats where it cannot hold any.

@@ -2,9 +2,13 @@
 //!
 //! Pure. It judges values, not bytes: what a format does not model is for the law `unmodelled`.
 
-use segue_model::{Catalog, ChangeSet, CollectionEdit, FieldEdit, NativeId, Value};
+use std::collections::HashMap;
 
-use crate::{Access, Capabilities, Refusal, Written};
+use segue_model::{
+    Catalog, ChangeSet, Collection, CollectionEdit, CollectionKind, FieldEdit, NativeId, Value,
+};
+
+use crate::{Access, Capabilities, CollectionSupport, Refusal, Written};
 
 /// Edits that a library at hand can take, and what it must hold afterwards.
 #[derive(Debug)]
@@ -14,6 +18,8 @@ pub(crate) struct Proposal<'a> {
     expected: Catalog,
     /// What the format is asked to do: each edit makes a difference, and brings what is held.
     pub(crate) asked: ChangeSet,
+    /// Names of collections that are to be made.
+    made: Vec<(&'static CollectionKind, Box<str>)>,
     /// What it need not be asked: the library holds something else than was expected.
     pub(crate) refused: Vec<Refusal>,
 }
@@ -21,7 +27,8 @@ pub(crate) struct Proposal<'a> {
 impl<'a> Proposal<'a> {
     pub(crate) fn new(capabilities: &'a Capabilities, old: Catalog, changes: &ChangeSet) -> Self {
         let (expected, asked, refused) = (old.clone(), ChangeSet::default(), Vec::new());
-        let mut proposal = Self { capabilities, old, expected, asked, refused };
+        let made = Vec::new();
+        let mut proposal = Self { capabilities, old, expected, asked, made, refused };
         for edit in &changes.fields {
             if let Err(reason) = proposal.field(edit) {
                 let id = edit.item.clone();
@@ -57,48 +64,69 @@ impl<'a> Proposal<'a> {
         Ok(())
     }
 
+    fn support(
+        &self,
+        kind: &'static CollectionKind,
+    ) -> Result<&'static CollectionSupport, &'static str> {
+        let support = self.capabilities.collection(kind);
+        let support = support.filter(|support| support.access == Access::Write);
+        support.ok_or("the app does not let such a collection be written")
+    }
+
+    /// Whether a collection can have this name now.
+    fn name(&self, support: &CollectionSupport, name: &str) -> Result<(), &'static str> {
+        if !support.holds_name(name) {
+            return Err("the app cannot give this name");
+        }
+        let all = self.expected.collections.iter().map(|one| (one.kind, &one.name));
+        let mut all = all.chain(self.made.iter().map(|(kind, name)| (*kind, name)));
+        if support.is_unique() && all.any(|(kind, held)| kind == support.kind && **held == *name) {
+            return Err("another has this name, and the app gives each once");
+        }
+        Ok(())
+    }
+
     fn collection(&mut self, edit: &CollectionEdit) -> Result<(), &'static str> {
-        let support = |kind| {
-            let support = self.capabilities.collection(kind);
-            let support = support.filter(|support| support.access == Access::Write);
-            support.ok_or("the app does not let such a collection be written")
-        };
-        let all = &mut self.expected.collections;
+        let all = &self.expected.collections;
         let find = |id: &NativeId| all.iter().position(|one| one.id == *id);
         let mut asked = edit.clone();
         match &mut asked {
-            CollectionEdit::Create { kind, entries, .. } => {
-                *entries = support(kind)?.hold(entries);
+            CollectionEdit::Create { kind, name, entries, .. } => {
+                let support = self.support(kind)?;
+                self.name(support, name)?;
+                *entries = support.hold(entries);
+                self.made.push((kind, name.clone()));
             }
             CollectionEdit::Rename { id, old, new } => {
                 let one = find(id).ok_or("there is no such collection")?;
-                support(all[one].kind)?;
+                let support = self.support(all[one].kind)?;
                 if all[one].name != *old {
                     return Err("the app holds another name than was expected");
                 }
                 if old == new {
                     return Ok(());
                 }
-                all[one].name.clone_from(new);
+                self.name(support, new)?;
+                self.expected.collections[one].name.clone_from(new);
             }
             CollectionEdit::Reorder { id, old, new } => {
                 let one = find(id).ok_or("there is no such collection")?;
-                *new = support(all[one].kind)?.hold(new);
+                *new = self.support(all[one].kind)?.hold(new);
                 if all[one].entries != *old {
                     return Err("the app holds other entries than were expected");
                 }
                 if old == new {
                     return Ok(());
                 }
-                all[one].entries.clone_from(new);
+                self.expected.collections[one].entries.clone_from(new);
             }
             CollectionEdit::Remove { id, old } => {
                 let one = find(id).ok_or("there is no such collection")?;
-                support(all[one].kind)?;
+                self.support(all[one].kind)?;
                 if all[one].entries != *old {
                     return Err("the app holds other entries than were expected");
                 }
-                all.remove(one);
+                self.expected.collections.remove(one);
             }
         }
         self.asked.collections.push(asked);
@@ -119,6 +147,7 @@ impl<'a> Proposal<'a> {
         for refusal in &written.refused {
             self.as_it_was(&refusal.id, new);
         }
+        self.follow_names(new);
         // A new collection is what the app made of it; the read-back tells the engine.
         for id in &written.created {
             let made = new.collection(id).filter(|_| self.old.collection(id).is_none());
@@ -127,6 +156,29 @@ impl<'a> Proposal<'a> {
         }
         self.expected.collections.sort_by(|a, b| a.id.cmp(&b.id));
         difference(&self.expected, new).map_or(Ok(()), Err)
+    }
+
+    /// Where each name is given once, who was renamed may have another id: its name says who it is.
+    fn follow_names(&mut self, new: &Catalog) {
+        let mut ids: HashMap<NativeId, NativeId> = HashMap::new();
+        for edit in &self.asked.collections {
+            let CollectionEdit::Rename { id, .. } = edit else { continue };
+            let mut all = self.expected.collections.iter();
+            let Some(one) = all.find(|one| one.id == *id) else { continue };
+            let is_unique =
+                self.capabilities.collection(one.kind).is_some_and(CollectionSupport::is_unique);
+            let is_it = |other: &&Collection| other.kind == one.kind && other.name == one.name;
+            if let Some(found) = new.collections.iter().find(is_it).filter(|_| is_unique) {
+                ids.insert(id.clone(), found.id.clone());
+            }
+        }
+        for one in &mut self.expected.collections {
+            for id in std::iter::once(&mut one.id).chain(&mut one.parent) {
+                if let Some(now) = ids.get(id) {
+                    id.clone_from(now);
+                }
+            }
+        }
     }
 
     /// Of an item or collection with a refused edit, every value may still be the old one.

@@ -58,16 +58,13 @@ static PLAYLISTS: [CollectionSupport; 1] = [CollectionSupport {
     kind: &music::PLAYLIST,
     access: Access::Write,
     repeats: true,
-    names: Names::Unique(is_a_name),
+    // A name is that of a file, with `.m3u` and what a copy of it needs.
+    names: Names::Unique { without: "/\n\r\0", except: &[], bytes_max: 240 },
 }];
 
-/// Most bytes of a name: it is that of a file, with `.m3u` and what a copy of it needs.
-const NAME_BYTES_MAX: usize = 240;
-
-/// Whether MPD takes this name for a playlist: it becomes the name of a file.
+/// Whether MPD takes this name for a playlist.
 pub(crate) fn is_a_name(name: &str) -> bool {
-    let forbidden = |c: char| matches!(c, '/' | '\n' | '\r' | '\0');
-    !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.contains(forbidden)
+    PLAYLISTS[0].holds_name(name)
 }
 
 const fn capabilities_of(

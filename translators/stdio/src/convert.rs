@@ -23,6 +23,8 @@ pub(crate) struct Checked<'a> {
     items: HashSet<NativeId>,
     last_item: Option<NativeId>,
     parents: BTreeMap<NativeId, Option<NativeId>>,
+    /// Of the kinds whose names are given once.
+    names: HashSet<(&'static str, Box<str>)>,
     entries: usize,
     reading: Reading,
 }
@@ -36,6 +38,7 @@ impl<'a> Checked<'a> {
             items: HashSet::new(),
             last_item: None,
             parents: BTreeMap::new(),
+            names: HashSet::new(),
             entries: 0,
             reading: Reading::default(),
         }
@@ -158,7 +161,13 @@ impl<'a> Checked<'a> {
         }
         let parent = said.parent.map(self::id).transpose()?;
         self.parents.insert(id.clone(), parent.clone());
-        let (name, rule) = (said.name.into(), said.rule.map(Into::into));
+        let (name, rule): (Box<str>, _) = (said.name.into(), said.rule.map(Into::into));
+        if support.is_unique() && !self.names.insert((support.kind.name, name.clone())) {
+            return broke(format!("`{id}` has the name of another, which is not declared"));
+        }
+        if !support.holds_name(&name) {
+            return broke(format!("`{id}` has a name that it cannot have, as declared"));
+        }
         Ok(Collection { id, kind: support.kind, name, parent, entries, rule })
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn app(hello: wire::Hello) -> Result<&'static App, String> {
     let folders = hello.folders.into_iter().map(folder).collect::<Result<_, String>>()?;
     let fields = hello.fields.iter().map(|(name, field)| self::field(schema, name, field));
     let fields = fields.collect::<Result<_, String>>()?;
-    let kinds = hello.collections.iter().map(|(name, kind)| collection(schema, name, kind));
+    let kinds = hello.collections.into_iter().map(|(name, kind)| collection(schema, &name, kind));
     let kinds = kinds.collect::<Result<_, String>>()?;
     Ok(Box::leak(Box::new(App {
         capabilities: Capabilities {
@@ -131,7 +131,7 @@ fn field(schema: &Schema, name: &str, field: &wire::Field) -> Result<FieldSuppor
 fn collection(
     schema: &Schema,
     name: &str,
-    said: &wire::CollectionKind,
+    said: wire::CollectionKind,
 ) -> Result<CollectionSupport, String> {
     let kind = schema.kind(name);
     let kind = kind.ok_or_else(|| format!("`{name}` is no collection of `{}`", schema.name))?;
@@ -139,8 +139,17 @@ fn collection(
         kind,
         access: access(said.access),
         repeats: said.repeats,
-        names: Names::Any,
+        names: said.names.map_or(Ok(Names::Any), |said| names(name, said))?,
     })
+}
+
+fn names(kind: &str, said: wire::Names) -> Result<Names, String> {
+    let wire::Names::Unique { without, except, bytes_max } = said;
+    let is_long = |text: &String| text.len() > TEXT_BYTES_MAX;
+    if except.len() > NAMES_MAX || except.iter().chain([&without]).any(is_long) || bytes_max == 0 {
+        return Err(format!("the names of `{kind}` cannot be so"));
+    }
+    Ok(Names::Unique { without: without.leak(), except: texts(except), bytes_max })
 }
 
 #[cfg(test)]
@@ -180,8 +189,26 @@ mod tests {
     }
 
     #[test]
+    fn names_are_any_unless_they_are_declared() {
+        let names = |names: Json| {
+            let mut hello = fine();
+            hello["collections"] = json!({"playlist": {"access": "write", "names": names}});
+            said(hello).unwrap().capabilities.collections[0]
+        };
+        let any = names(Json::Null);
+        assert!(!any.is_unique() && any.holds_name("") && any.holds_name("AC/DC"));
+        let files = names(json!({"unique": {"without": "/\u{0}", "except": [".", ".."]}}));
+        assert!(files.is_unique() && files.holds_name("...") && files.holds_name("é\n"));
+        for name in ["", ".", "..", "AC/DC", "a\0", &"é".repeat(128)] {
+            assert!(!files.holds_name(name), "{name:?}");
+        }
+        assert!(names(json!({"unique": {}})).holds_name("/") && files.holds_name(&"é".repeat(127)));
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         let hold = |name: &str, hold: Json| json!({ name: {"access": "write", "hold": hold} });
+        let playlist = |names: Json| json!({"playlist": {"access": "write", "names": names}});
         let long = "x".repeat(500);
         for (key, value) in [
             ("protocol", json!(2)),
@@ -202,6 +229,11 @@ mod tests {
             ("fields", hold("play_count", json!({"steps": {"step": 0, "most": 9}}))),
             ("fields", hold("title", json!({"first": {}}))),
             ("collections", json!({"shelf": {"access": "read"}})),
+            ("collections", playlist(json!("unique"))),
+            ("collections", playlist(json!({"unique": {"bytes_max": 0}}))),
+            ("collections", playlist(json!({"unique": {"without": long}}))),
+            ("collections", playlist(json!({"unique": {"except": [long]}}))),
+            ("collections", playlist(json!({"unique": {"within": "abc"}}))),
             ("cannot_hold", json!([long])),
             ("running", json!({"processes": ["\u{1b}[2J"]})),
             ("surprise", json!(1)),

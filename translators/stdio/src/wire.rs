@@ -162,6 +162,26 @@ pub(crate) struct CollectionKind {
     pub(crate) access: Access,
     #[serde(default)]
     pub(crate) repeats: bool,
+    #[serde(default)]
+    pub(crate) names: Option<Names>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Names {
+    Unique {
+        #[serde(default)]
+        without: String,
+        #[serde(default)]
+        except: Vec<String>,
+        #[serde(default = "name_bytes")]
+        bytes_max: usize,
+    },
+}
+
+/// As many as the name of a file can have.
+fn name_bytes() -> usize {
+    255
 }
 
 #[derive(Debug, Serialize)]

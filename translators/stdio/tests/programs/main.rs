@@ -5,6 +5,7 @@
 
 mod ends;
 mod limits;
+mod names;
 mod proposals;
 mod protocol;
 mod reads;
@@ -37,6 +38,10 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn new(first: &str, on_read: &str, on_write: &str) -> Self {
+        Self::saying_hello(HELLO, first, on_read, on_write)
+    }
+
+    pub(crate) fn saying_hello(hello: &str, first: &str, on_read: &str, on_write: &str) -> Self {
         let script = format!(
             r#"#!/bin/sh
 n=0
@@ -46,7 +51,7 @@ answer() {{ printf '{{"id":%s,"result":%s}}\n' "$n" "$1"; }}
 while read -r line; do
     n=$((n + 1))
     case "$line" in
-    *'"method":"hello"'*) answer '{HELLO}' ;;
+    *'"method":"hello"'*) answer '{hello}' ;;
     *'"method":"read"'*) file=$(part x.json); {on_read} ;;
     *'"method":"write"'*) stage=$(part stage); {on_write} ;;
     esac
