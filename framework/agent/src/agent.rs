@@ -8,7 +8,7 @@ use crate::command::{Request, Response};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::progress::Progress;
-use crate::world::World;
+use crate::world::{Outside, World};
 use crate::{doctor, look, plan, query, settle, sync, undo};
 
 /// A lock that another process holds is asked for so many times, a tenth of a second apart.
@@ -21,13 +21,14 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Opens the agent's folder in the world of this process. Without a folder it is
-    /// `$SEGUE_HOME`, else the platform's data folder.
+    /// Opens the agent's folder in the world of this process, for one request: no program is started
+    /// for what needs no app. Without a folder it is `$SEGUE_HOME`, else the platform's data folder.
     ///
     /// # Errors
     /// If the folder cannot be used.
-    pub fn open(folder: Option<PathBuf>) -> Result<Self, Failure> {
-        let world = crate::world::ambient();
+    pub fn open(folder: Option<PathBuf>, request: &Request) -> Result<Self, Failure> {
+        let outside = if request.needs_apps() { Outside::Started } else { Outside::Left };
+        let world = crate::world::ambient(outside);
         let folder = folder
             .or_else(|| std::env::var_os("SEGUE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from))
             .unwrap_or_else(|| world.place.data_home().join("segue"));

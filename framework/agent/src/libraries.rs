@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use segue_model::{DocumentId, LinkId, Location, OperationId};
 use segue_store::LinkRow;
-use segue_translator::{Library, Translator};
+use segue_translator::{Error, ErrorKind, Library, Translator};
 use sha2::{Digest, Sha256};
 
 use crate::agent::Agent;
@@ -30,7 +30,6 @@ pub(crate) fn translator<'a>(
 
 /// Where the named library is: what was said, else what is linked, else what is found.
 pub(crate) fn locate(agent: &Agent, spec: &LibrarySpec) -> Result<PathBuf, Failure> {
-    let translator = translator(agent, &spec.app)?;
     if let Some(path) = &spec.path {
         return absolute(path);
     }
@@ -40,7 +39,7 @@ pub(crate) fn locate(agent: &Agent, spec: &LibrarySpec) -> Result<PathBuf, Failu
     if let [row] = linked.as_slice() {
         return Ok(row.path.clone());
     }
-    let found = translator.discover(&agent.world.place);
+    let found = translator(agent, &spec.app)?.discover(&agent.world.place);
     match found.as_slice() {
         [] => Err(Failure::refused(
             format!("no {} library was found in {}", spec.app, agent.world.place.home().display()),
@@ -56,10 +55,12 @@ pub(crate) fn locate(agent: &Agent, spec: &LibrarySpec) -> Result<PathBuf, Failu
     }
 }
 
-/// Opens a library.
+/// Opens a library. That its app has no translator any more is a failure of this library alone.
 pub(crate) fn open(agent: &Agent, app: &str, path: &Path) -> Result<Box<dyn Library>, Failure> {
     let host = agent.world.host.clone();
-    Ok(translator(agent, app)?.open(path, host)?)
+    let translator = translator(agent, app)
+        .map_err(|failure| Error::new(ErrorKind::Translator, "open", path, failure.to_string()));
+    Ok(translator?.open(path, host)?)
 }
 
 /// The active link of a library.

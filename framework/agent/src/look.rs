@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use segue_translator::Translator;
-
 use crate::agent::Agent;
 use crate::command::{LibraryRow, LinkRow, LookReport, StatusReport};
 use crate::failure::Failure;
@@ -24,13 +22,17 @@ pub(crate) fn look(agent: &Agent, progress: &dyn Progress) -> Result<LookReport,
         paths.dedup();
         places.extend(paths.into_iter().map(|path| (app.to_owned(), path)));
     }
+    // One whose translator is away is still linked.
+    let is_away = |app: &str| agent.world.translator(app).is_none();
+    let away = links.iter().filter(|row| row.active && is_away(&row.app));
+    places.extend(away.map(|row| (row.app.clone(), row.path.clone())));
     let mut libraries = Vec::new();
     for (app, path) in &places {
         let label = libraries::label(app, path, &places);
         progress.step(&format!("Looking at {label}"), None);
-        let linked = links.iter().any(|row| row.active && row.app == *app && row.path == *path);
-        let translator = libraries::translator(agent, app)?;
-        libraries.push(library(agent, &**translator, path, label, linked));
+        let is_it = |row: &&segue_store::LinkRow| row.app == *app && row.path == *path;
+        let link = links.iter().filter(|row| row.active).find(is_it);
+        libraries.push(library(agent, (app, path), label, link)?);
     }
     let programs = &agent.world.programs;
     let notes = programs.unused.values().chain(&programs.unconfined).cloned().collect();
@@ -39,24 +41,31 @@ pub(crate) fn look(agent: &Agent, progress: &dyn Progress) -> Result<LookReport,
 
 fn library(
     agent: &Agent,
-    translator: &dyn Translator,
-    path: &Path,
+    (app, path): (&str, &Path),
     label: String,
-    linked: bool,
-) -> LibraryRow {
+    link: Option<&segue_store::LinkRow>,
+) -> Result<LibraryRow, Failure> {
+    let schema = match (agent.world.translator(app), link) {
+        (Some(translator), _) => translator.capabilities().schema.name.to_owned(),
+        (None, Some(link)) => {
+            let documents = agent.home.store.documents()?;
+            let document = documents.into_iter().find(|row| row.id == link.document);
+            document.map(|row| row.schema).unwrap_or_default()
+        }
+        (None, None) => String::new(),
+    };
     let mut row = LibraryRow {
         library: label,
-        schema: translator.capabilities().schema.name.to_owned(),
+        schema,
         path: path.display().to_string(),
         items: 0,
         collections: 0,
         rated: 0,
         running: None,
-        linked,
+        linked: link.is_some(),
         changed_at: changed_at(path),
         error: None,
     };
-    let app = translator.capabilities().app;
     let read = libraries::open(agent, app, path).and_then(|library| {
         let difference = crate::reading::read(&*library, &agent.home.store, None)?;
         Ok((library.running(), difference))
@@ -70,7 +79,7 @@ fn library(
         }
         Err(error) => row.error = Some(error.to_string()),
     }
-    row
+    Ok(row)
 }
 
 /// When anything in a library's folder, or the file itself, changed last.

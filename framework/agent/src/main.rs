@@ -21,6 +21,6 @@ fn main() -> ExitCode {
         Request::Conformance(request) => {
             conform::conformance(&request, progress).map(Response::Conformance)
         }
-        request => Agent::open(home)?.run(request, progress),
+        request => Agent::open(home, &request)?.run(request, progress),
     })
 }

@@ -21,7 +21,7 @@ use crate::operate::{self, Operation};
 use crate::pass::{self, Draft, Frame, Member};
 use crate::progress::Progress;
 use crate::report::{self, Names};
-use crate::shown;
+use crate::{shown, sync};
 
 /// A plan is good for a week.
 const PLAN_SECONDS_MAX: i64 = 7 * 86_400;
@@ -42,7 +42,8 @@ pub(crate) fn plan(
     write_tags: bool,
     progress: &dyn Progress,
 ) -> Result<PlanReport, Failure> {
-    let specs = resolve(agent, specs)?;
+    // What nobody named is all that is linked, and none of it stops the rest.
+    let specs = if specs.is_empty() { Vec::new() } else { resolve(agent, specs)? };
     let operation = OperationId(agent.world.random_bytes());
     let drafted = draft(agent, &specs, write_tags, operation, false, progress)?;
     let digest = digest(&drafted);
@@ -61,6 +62,7 @@ pub(crate) fn plan(
     tx.commit()?;
     let names = Names::of(&agent.home.store, &drafted.members, &agent.world.device)?;
     let mut report = report::plan(&agent.home.store, &drafted.draft, &drafted.members, &names, id)?;
+    report.libraries.extend(drafted.away.iter().map(sync::waits));
     if let Some(complaint) = crate::clock::complaint(agent)? {
         report.held.extend(crate::clock::batches(agent, &complaint)?);
     }
@@ -129,53 +131,79 @@ pub(crate) struct Drafted {
     pub(crate) members: Vec<Member>,
     pub(crate) draft: Draft,
     pub(crate) document: DocumentId,
+    /// Linked libraries that cannot be read now, and why.
+    pub(crate) away: Vec<(String, segue_translator::Error)>,
     /// The root statement of a document that does not exist yet.
     root: Option<Statement>,
 }
 
-/// Drafts a pass over named libraries.
+/// Drafts a pass over named libraries, or over those that are linked.
 pub(crate) fn draft(
     agent: &Agent,
-    specs: &[LibrarySpec],
+    named: &[LibrarySpec],
     write_tags: bool,
     operation: OperationId,
     confirmed: bool,
     progress: &dyn Progress,
 ) -> Result<Drafted, Failure> {
-    let schema = libraries::translator(agent, &specs[0].app)?.capabilities().schema.name;
-    for spec in specs {
-        let other = libraries::translator(agent, &spec.app)?.capabilities().schema.name;
-        if other != schema {
-            let sentence = format!("{} holds {other}, {} {schema}", spec.app, specs[0].app);
-            return Err(Failure::refused(sentence, "link libraries of the same kind"));
-        }
-    }
+    let specs = resolve(agent, named)?;
+    let schema = schema_of(agent, &specs, !named.is_empty())?;
     let (document, root) = document_for(agent, schema, operation)?;
-    let mut opened = Vec::new();
-    let mut named = Vec::new();
-    for (row, label) in rows(agent, specs, write_tags, operation, document)? {
-        let is_named = specs.iter().any(|spec| {
+    let (mut opened, mut away, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, label) in rows(agent, &specs, write_tags, operation, document)? {
+        let is_named = named.iter().any(|spec| {
             spec.app == row.app && spec.path.as_ref().is_none_or(|path| *path == row.path)
         });
         match libraries::open(agent, &row.app, &row.path) {
-            Ok(library) => opened.push((row, label, library)),
+            Ok(library) => {
+                labels.push((label.clone(), is_named));
+                opened.push((row, label, library));
+            }
             // A linked library that nobody named may be away; it gets its part when it is back.
-            Err(Failure::Library(_)) if !is_named => continue,
+            Err(Failure::Library(error)) if !is_named => away.push((label, error)),
             Err(error) => return Err(error),
         }
-        named.push(is_named);
     }
     let mut members = Vec::new();
-    for (member, is_named) in
-        Member::open_all(opened, &agent.home.store, progress).into_iter().zip(named)
+    for ((label, is_named), member) in
+        labels.into_iter().zip(Member::open_all(opened, &agent.home.store, progress))
     {
         match member {
-            Err(Failure::Library(_)) if !is_named => {}
+            Err(Failure::Library(error)) if !is_named => away.push((label, error)),
             member => members.push(member?),
         }
     }
     let draft = draft_members(agent, &mut members, document, operation, confirmed, progress)?;
-    Ok(Drafted { members, draft, document, root })
+    Ok(Drafted { members, draft, document, away, root })
+}
+
+/// The one schema of all these libraries. Of a linked one whose translator is away it is known to
+/// the others of its document.
+fn schema_of(
+    agent: &Agent,
+    specs: &[LibrarySpec],
+    are_named: bool,
+) -> Result<&'static str, Failure> {
+    let mut first: Option<(&str, &'static str)> = None;
+    for spec in specs {
+        let schema = match libraries::translator(agent, &spec.app) {
+            Ok(translator) => translator.capabilities().schema.name,
+            Err(_) if !are_named => continue,
+            Err(error) => return Err(error),
+        };
+        let (app, other) = *first.get_or_insert((&spec.app, schema));
+        if other != schema {
+            let sentence = format!("{} holds {schema}, {app} {other}", spec.app);
+            return Err(Failure::refused(sentence, "link libraries of the same kind"));
+        }
+    }
+    match (first, specs.first()) {
+        (Some((_, schema)), _) => Ok(schema),
+        (None, Some(spec)) => {
+            libraries::translator(agent, &spec.app).map(|one| one.capabilities().schema.name)
+        }
+        (None, None) => Err(nothing_linked()),
+    }
 }
 
 /// Drafts a pass over open members.
@@ -348,11 +376,7 @@ pub(crate) fn resolve(agent: &Agent, specs: &[LibrarySpec]) -> Result<Vec<Librar
             .collect();
     }
     if specs.is_empty() {
-        let sentence = "nothing is linked yet";
-        return Err(Failure::refused(
-            sentence,
-            "name two libraries: segue plan rhythmbox strawberry",
-        ));
+        return Err(nothing_linked());
     }
     for spec in &mut specs {
         spec.path = Some(libraries::locate(agent, spec)?);
@@ -360,6 +384,11 @@ pub(crate) fn resolve(agent: &Agent, specs: &[LibrarySpec]) -> Result<Vec<Librar
     let mut seen = std::collections::BTreeSet::new();
     specs.retain(|spec| seen.insert((spec.app.clone(), spec.path.clone())));
     Ok(specs)
+}
+
+fn nothing_linked() -> Failure {
+    let hint = "name two libraries: segue plan rhythmbox strawberry";
+    Failure::refused("nothing is linked yet", hint)
 }
 
 /// Everything that a person was shown, in one hash.
@@ -501,7 +530,12 @@ impl Kept {
 
 impl Drafted {
     /// A draft over a document that exists.
-    pub(crate) const fn over(members: Vec<Member>, draft: Draft, document: DocumentId) -> Self {
-        Self { members, draft, document, root: None }
+    pub(crate) const fn over(
+        members: Vec<Member>,
+        draft: Draft,
+        document: DocumentId,
+        away: Vec<(String, segue_translator::Error)>,
+    ) -> Self {
+        Self { members, draft, document, away, root: None }
     }
 }

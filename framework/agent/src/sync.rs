@@ -4,7 +4,7 @@ use segue_model::OperationId;
 use segue_store::LinkRow;
 
 use crate::agent::Agent;
-use crate::command::{Found, LibrarySpec, LibraryState, PassReport, PlanReport};
+use crate::command::{Found, LibraryPlan, LibrarySpec, LibraryState, PassReport, PlanReport};
 use crate::failure::Failure;
 use crate::libraries;
 use crate::operate::Operation;
@@ -81,8 +81,8 @@ pub(crate) fn pass(
     let documents = documents(agent, specs)?;
     let several = documents.len() > 1;
     for rows in documents {
-        let (mut drafted, failed) = draft(agent, rows, operation, progress)?;
-        report.libraries.extend(failed);
+        let mut drafted = draft(agent, rows, operation, progress)?;
+        report.libraries.extend(drafted.away.iter().map(failure));
         if drafted.members.is_empty() {
             continue;
         }
@@ -118,15 +118,11 @@ pub(crate) fn dry_run(
     };
     let mut report = PlanReport::default();
     for rows in documents(agent, specs)? {
-        let (drafted, failed) = draft(agent, rows, &operation, progress)?;
+        let drafted = draft(agent, rows, &operation, progress)?;
         let names = Names::of(&agent.home.store, &drafted.members, &agent.world.device)?;
         let store = &agent.home.store;
         report.add(report::plan(store, &drafted.draft, &drafted.members, &names, String::new())?);
-        report.libraries.extend(failed.into_iter().map(|found| crate::command::LibraryPlan {
-            library: found.library,
-            waits: found.reason,
-            ..Default::default()
-        }));
+        report.libraries.extend(drafted.away.iter().map(waits));
     }
     if let Some(complaint) = crate::clock::complaint(agent)? {
         report.held.extend(crate::clock::batches(agent, &complaint)?);
@@ -162,13 +158,13 @@ fn draft(
     rows: Vec<LinkRow>,
     operation: &Operation,
     progress: &dyn Progress,
-) -> Result<(Drafted, Vec<Found>), Failure> {
+) -> Result<Drafted, Failure> {
     let Some(document) = rows.first().map(|row| row.document) else {
         return Err(Failure::refused("nothing is linked yet", "link two libraries: segue plan"));
     };
     let all: Vec<_> = rows.iter().map(|row| (row.app.clone(), row.path.clone())).collect();
     let (mut opened, mut labels) = (Vec::new(), Vec::new());
-    let (mut members, mut failed) = (Vec::new(), Vec::new());
+    let (mut members, mut away) = (Vec::new(), Vec::new());
     for row in rows {
         let label = libraries::label(&row.app, &row.path, &all);
         match libraries::open(agent, &row.app, &row.path) {
@@ -176,7 +172,7 @@ fn draft(
                 labels.push(label.clone());
                 opened.push((row, label, library));
             }
-            Err(Failure::Library(error)) => failed.push(failure(label, &error)),
+            Err(Failure::Library(error)) => away.push((label, error)),
             Err(other) => return Err(other),
         }
     }
@@ -185,24 +181,30 @@ fn draft(
     {
         match member {
             Ok(member) => members.push(member),
-            Err(Failure::Library(error)) => failed.push(failure(label, &error)),
+            Err(Failure::Library(error)) => away.push((label, error)),
             Err(other) => return Err(other),
         }
     }
     let id = operation.id;
     let confirmed = operation.confirmed;
     let draft = plan::draft_members(agent, &mut members, document, id, confirmed, progress)?;
-    Ok((Drafted::over(members, draft, document), failed))
+    Ok(Drafted::over(members, draft, document, away))
 }
 
-fn failure(library: String, error: &segue_translator::Error) -> Found {
+/// What a plan says of a library that cannot be read now.
+pub(crate) fn waits(away: &(String, segue_translator::Error)) -> LibraryPlan {
+    let Found { library, reason, .. } = failure(away);
+    LibraryPlan { library, waits: reason, ..Default::default() }
+}
+
+fn failure((library, error): &(String, segue_translator::Error)) -> Found {
     use segue_translator::ErrorKind;
     let state = match error.kind {
         ErrorKind::Busy | ErrorKind::NotRunning | ErrorKind::Stale => LibraryState::Waiting,
         _ => LibraryState::Failed,
     };
     Found {
-        library,
+        library: library.clone(),
         state,
         written: 0,
         lifted: 0,

@@ -44,8 +44,17 @@ impl World {
     }
 }
 
+/// Whether the programs on the `PATH` are asked what they translate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// They are started, and those that are translators are known.
+    Started,
+    /// They are not, and no app of theirs is known.
+    Left,
+}
+
 /// The world of this process: its clock, its environment, this computer.
-pub fn ambient() -> World {
+pub fn ambient(outside: Outside) -> World {
     let vars: std::collections::BTreeMap<String, std::ffi::OsString> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .collect();
@@ -60,8 +69,11 @@ pub fn ambient() -> World {
     let mut translators = registry::translators();
     let mut taken: Vec<&str> = translators.iter().map(|one| one.capabilities().app).collect();
     taken.push("segue");
-    let (outside, programs) = registry::programs(&vars, &taken);
-    translators.extend(outside);
+    let (started, programs) = match outside {
+        Outside::Started => registry::programs(&vars, &taken),
+        Outside::Left => Default::default(),
+    };
+    translators.extend(started);
     let mut world = World {
         now: Arc::new(|| {
             std::time::SystemTime::now()

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use segue_agent::command::{LibrarySpec, PassReport, Request, Response};
+use segue_agent::world::{self, Outside};
 use segue_agent::{Agent, Quiet};
 use segue_translator::{Idle, Place};
 
@@ -89,7 +90,7 @@ fn peak_bytes() -> Outcome<u64> {
 }
 
 fn agent(home: &Path) -> Outcome<Agent> {
-    let mut world = segue_agent::world::ambient();
+    let mut world = world::ambient(Outside::Left);
     world.place = Place::new(home, BTreeMap::new());
     world.host = Arc::new(Idle);
     Ok(Agent::open_in(&home.join("segue"), world)?)

@@ -153,6 +153,21 @@ pub enum Request {
     Doctor,
 }
 
+impl Request {
+    /// Whether an app's library may have to be looked at. What else there is, the document answers.
+    pub(crate) fn needs_apps(&self) -> bool {
+        !matches!(
+            self,
+            Self::Conflicts
+                | Self::Export { .. }
+                | Self::Find { .. }
+                | Self::Log
+                | Self::Matches
+                | Self::Why { .. }
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,13 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod desk;
+mod hostile;
+
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use segue_conformance::Record;
 use serde_json::Value as Json;
+
+use crate::desk::{Desk, rhythmdb};
 
 const HELLO: &str = "examples/hello-translator-python/segue-translator-hello";
 
@@ -28,65 +32,6 @@ fn runs(program: &str, words: &[&str]) -> bool {
         eprintln!("skipped: `{program} {}` fails here", words.join(" "));
     }
     found
-}
-
-/// A home with programs on its path.
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("bin")).unwrap();
-        Self { folder }
-    }
-
-    fn program(&self, app: &str, script: &str) -> PathBuf {
-        let path = self.folder.path().join("bin").join(format!("segue-translator-{app}"));
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        path
-    }
-
-    fn hello_as(&self, app: &str) {
-        let path = self.folder.path().join("bin").join(format!("segue-translator-{app}"));
-        symlink(repository().join(HELLO), path).unwrap();
-    }
-
-    fn library(&self, app: &str, file: &str, content: &str) -> PathBuf {
-        let folder = self.folder.path().join(".local/share").join(app);
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(file), content).unwrap();
-        folder.join(file)
-    }
-
-    fn segue(&self, words: &[&str]) -> Output {
-        let path = std::env::var("PATH").unwrap_or_default();
-        Command::new(env!("CARGO_BIN_EXE_segue"))
-            .args(words)
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", format!("{}:{path}", self.folder.path().join("bin").display()))
-            .output()
-            .unwrap()
-    }
-
-    fn json(&self, words: &[&str]) -> Json {
-        let output = self.segue(&[words, &["--json"]].concat());
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
-    }
-}
-
-/// A Rhythmbox library of one song.
-fn rhythmdb(location: &str, rating: &str) -> String {
-    format!(
-        "<?xml version=\"1.0\" standalone=\"yes\"?>\n<rhythmdb version=\"2.0\">\n  \
-         <entry type=\"song\">\n    <title>One</title>\n    <genre>Unknown</genre>\n    \
-         <artist>A</artist>\n    <album>B</album>\n    <duration>60</duration>\n    \
-         <location>{location}</location>\n{rating}    <media-type>audio/mpeg</media-type>\n  \
-         </entry>\n</rhythmdb>\n"
-    )
 }
 
 #[test]
