@@ -24,7 +24,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetError, Scope, path_beneath_rules,
 };
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Limits;
 use crate::keeper::{bind_to_keeper, keep};
@@ -150,6 +150,8 @@ fn become_it(
         (Resource::Core, 0),
         (Resource::Nofile, 256),
     ] {
+        // What binds us already cannot be raised, and need not be.
+        let most = getrlimit(resource).maximum.map_or(most, |bound| bound.min(most));
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         if let Err(error) = setrlimit(resource, limit) {
             return format!("{resource:?} cannot be limited: {error}");

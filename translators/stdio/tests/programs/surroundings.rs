@@ -46,6 +46,18 @@ fn no_descriptor_is_inherited() {
 }
 
 #[test]
+fn limits_that_are_set_already_are_not_raised() {
+    let mut program = saying("ulimit -n");
+    assert_eq!(said(&program).trim(), "256");
+    let launcher = program.around.launcher.program.clone();
+    program.around.launcher.program = "/bin/sh".into();
+    program.around.launcher.arguments =
+        ["-c", "ulimit -n 100; exec \"$@\"", "sh"].map(Into::into).into();
+    program.around.launcher.arguments.push(launcher.into());
+    assert_eq!(said(&program).trim(), "100");
+}
+
+#[test]
 fn only_its_own_folder_and_the_system_can_be_reached() {
     if let Some(why) = segue_stdio::unconfined() {
         println!("skipped: {why}");
