@@ -1,6 +1,8 @@
 //! The one allowed byte form of statements: fixed order, no optional spellings, nothing after the
 //! end. Signatures cover these bytes, so two forms of one meaning must not exist.
 
+use std::collections::BTreeSet;
+
 use crate::AccessError;
 
 /// Writes fields one after the other.
@@ -26,6 +28,19 @@ impl Writer {
             None => self.bytes(&[0]),
             Some(number) => self.bytes(&[1]).bytes(&number.to_be_bytes()),
         }
+    }
+
+    /// A count in two bytes, big-endian.
+    pub(crate) fn count(&mut self, count: usize) -> Result<&mut Self, AccessError> {
+        let count =
+            u16::try_from(count).map_err(|_| AccessError::Malformed("more than 65535 of one"))?;
+        Ok(self.bytes(&count.to_be_bytes()))
+    }
+
+    /// The count of the hashes, and each, ascending.
+    pub(crate) fn hashes(&mut self, hashes: &BTreeSet<[u8; 32]>) -> Result<&mut Self, AccessError> {
+        self.count(hashes.len())?;
+        Ok(hashes.iter().fold(self, |writer, hash| writer.bytes(hash)))
     }
 }
 
@@ -62,6 +77,22 @@ impl<'b> Reader<'b> {
             1 => Ok(Some(i64::from_be_bytes(self.array()?))),
             _ => Err(AccessError::Malformed("neither absent nor present")),
         }
+    }
+
+    pub(crate) fn count(&mut self) -> Result<u16, AccessError> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    pub(crate) fn hashes(&mut self) -> Result<BTreeSet<[u8; 32]>, AccessError> {
+        let mut hashes = BTreeSet::new();
+        for _ in 0..self.count()? {
+            let hash = self.array()?;
+            if hashes.last().is_some_and(|last| *last >= hash) {
+                return Err(AccessError::Malformed("hashes that do not ascend"));
+            }
+            hashes.insert(hash);
+        }
+        Ok(hashes)
     }
 
     pub(crate) fn end(&self) -> Result<(), AccessError> {

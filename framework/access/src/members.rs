@@ -1,89 +1,207 @@
-//! Who has which role in a document: a pure function of the set of statements.
+//! Who has which role in a document, and up to where each device's changes count: a pure function
+//! of the set of statements.
 //!
-//! The owner vouches for devices; the owner, or an admin device whose role has no end, grants
-//! them roles. Order, repeats and foreign statements make no difference, so peers with the same
-//! set agree. Devices of other persons get no role yet, and nothing is revoked yet.
+//! The owner, or an admin device whose role has no end, grants and revokes. Whose word counts is
+//! asked twice. *Ever*: a device that was ever an admin may revoke, unless the owner revoked it
+//! before; so two admins who revoke each other are both out. *Now*: a grant is valid if somebody
+//! gave it whose own right no such revoke took, or if that revoke keeps it. No clock is read: an
+//! end ([`Members::role_at`]) decides whether we talk to a device, never whether changes count.
 //!
-//! Invariant: adding a statement never takes a role away, and no clock is read. Changes that were
-//! authored under a role stay admitted after its end; [`Members::role_at`] is for deciding
-//! whether to talk to a device now.
+//! Invariants: order, repeats and statements that do not matter make no difference; what is not
+//! [relevant](Members::is_relevant) can be left out; nothing takes the owner's word away.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_model::{DeviceId, DocumentId, PersonId};
 
-use crate::{Role, SignedStatement, Statement};
+use crate::powers::{Grant, Grants, Key, Powers, Revoke, Revokes};
+use crate::{Cut, Role, SignedStatement, Statement, StatementHash, VerifiedStatement};
 
-/// The devices of a document, with their roles.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The devices of a document, with what they may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Members {
+    document: DocumentId,
     owner: Option<PersonId>,
-    roles: BTreeMap<DeviceId, BTreeSet<(Role, Option<i64>)>>,
+    devices: BTreeMap<DeviceId, Member>,
+    /// Who could ever say what, which decides what is relevant.
+    ever: Powers,
+    ever_granted: BTreeSet<DeviceId>,
+    names: BTreeMap<DeviceId, Name>,
+    relevant: BTreeMap<StatementHash, Key>,
 }
 
-/// Whether changes of `device` count in `document`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Member {
+    live: BTreeMap<StatementHash, (Role, Option<i64>)>,
+    cuts: Vec<Vec<Cut>>,
+}
+
+/// A name, in the order in which names are preferred: the owner's word, then the lowest hash.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Name {
+    is_strangers: bool,
+    hash: StatementHash,
+    person: PersonId,
+    text: Box<str>,
+}
+
+/// Which of a device's changes count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing<'m> {
+    /// All.
+    Writer,
+    /// Those within all cuts of one of its revoked grants.
+    Cut(&'m [Vec<Cut>]),
+    /// None of its own.
+    Stranger,
+}
+
+/// Whether all changes of `device` count in `document`.
 pub fn may_write(statements: &[SignedStatement], document: &DocumentId, device: &DeviceId) -> bool {
     Members::of(statements, document).may_write(device)
-}
-
-struct Grant {
-    signer: [u8; 32],
-    to: DeviceId,
-    role: Role,
-    until: Option<i64>,
 }
 
 impl Members {
     /// Reads the set; statements that do not verify, or speak of other documents, count nothing.
     /// Each signature is checked once here, so keep the result.
     pub fn of(statements: &[SignedStatement], document: &DocumentId) -> Self {
-        let mut members = Self::default();
-        let mut vouched = BTreeSet::new();
-        let mut grants = Vec::new();
-        for signed in statements {
-            let Ok(statement) = signed.verify() else { continue };
-            let begun = statement.document();
-            match statement {
-                Statement::Root { person, .. } if begun == Some(*document) => {
-                    members.owner = Some(person);
-                }
-                Statement::Device { person, device, .. } => {
-                    vouched.insert((person, device));
-                }
-                Statement::Grant { to, role, until, .. } if begun == Some(*document) => {
-                    grants.push(Grant { signer: signed.signer, to, role, until });
-                }
-                _ => {}
-            }
+        let verified: Vec<VerifiedStatement> =
+            statements.iter().filter_map(|signed| signed.verified().ok()).collect();
+        Self::of_verified(&verified, document)
+    }
+
+    /// Reads a set of statements whose signatures were checked.
+    pub fn of_verified<'s>(
+        statements: impl IntoIterator<Item = &'s VerifiedStatement> + Clone,
+        document: &DocumentId,
+    ) -> Self {
+        let mut members = Self {
+            document: *document,
+            owner: None,
+            devices: BTreeMap::new(),
+            ever: Powers::default(),
+            ever_granted: BTreeSet::new(),
+            names: BTreeMap::new(),
+            relevant: BTreeMap::new(),
+        };
+        let (grants, revokes) = members.sort(statements.clone());
+        if let Some(owner) = members.owner {
+            members.judge(owner, &grants, revokes);
+            members.keep_relevant(statements);
         }
-        members.admit(&vouched, grants);
         members
     }
 
-    /// Takes in grants until none of the rest is signed by somebody who may grant.
-    fn admit(&mut self, vouched: &BTreeSet<(PersonId, DeviceId)>, mut grants: Vec<Grant>) {
-        let Some(owner) = self.owner else { return };
-        grants.retain(|grant| vouched.contains(&(owner, grant.to)));
-        loop {
-            let (counts, waits): (Vec<_>, Vec<_>) =
-                grants.into_iter().partition(|grant| self.may_grant(&grant.signer));
-            if counts.is_empty() {
-                return;
+    /// Finds the owner, and the grants and revokes of this document.
+    fn sort<'s>(
+        &mut self,
+        statements: impl IntoIterator<Item = &'s VerifiedStatement>,
+    ) -> (Grants, BTreeMap<StatementHash, (StatementHash, Revoke<'s>)>) {
+        let (mut grants, mut revokes) = (Grants::new(), BTreeMap::new());
+        for verified in statements {
+            let (signer, hash) = (*verified.signer(), verified.hash());
+            if verified.statement().document() != Some(self.document) {
+                continue;
             }
-            for grant in counts {
-                self.roles.entry(grant.to).or_default().insert((grant.role, grant.until));
+            match verified.statement() {
+                Statement::Root { person, .. } => self.owner = Some(*person),
+                Statement::Grant { to, role, until, .. } => {
+                    grants.insert(hash, Grant { signer, to: *to, role: *role, until: *until });
+                }
+                Statement::Revoke { grant, keeps, cut, .. } => {
+                    revokes.insert(hash, (*grant, Revoke { signer, hash, keeps, cut }));
+                }
+                Statement::Device { .. } | Statement::Unknown { .. } => {}
             }
-            grants = waits;
+        }
+        (grants, revokes)
+    }
+
+    fn judge(
+        &mut self,
+        PersonId(owner): PersonId,
+        grants: &Grants,
+        revokes: BTreeMap<StatementHash, (StatementHash, Revoke<'_>)>,
+    ) {
+        let mut owners = Revokes::new();
+        for (grant, revoke) in revokes.values().filter(|(_, revoke)| revoke.signer == owner) {
+            owners.entry(*grant).or_default().push(*revoke);
+        }
+        let (ever, ever_valid) = Powers::follow(owner, grants, &owners);
+        let mut counted = Revokes::new();
+        for (grant, revoke) in revokes.into_values() {
+            if ever.cover(&revoke.signer, &revoke.hash) {
+                counted.entry(grant).or_default().push(revoke);
+            }
+        }
+        let (_, valid) = Powers::follow(owner, grants, &counted);
+        for (hash, grant) in valid.iter().filter_map(|hash| Some((*hash, grants.get(hash)?))) {
+            let member = self.devices.entry(grant.to).or_default();
+            match counted.get(&hash) {
+                None => drop(member.live.insert(hash, (grant.role, grant.until))),
+                Some(revokes) if grant.role >= Role::Write => {
+                    member.cuts.push(revokes.iter().map(|revoke| revoke.cut.clone()).collect());
+                }
+                Some(_) => {}
+            }
+        }
+        let granted = ever_valid.iter().filter_map(|hash| grants.get(hash));
+        self.ever_granted = granted.map(|grant| grant.to).collect();
+        self.ever = ever;
+    }
+
+    /// Names first: of those that a device was given, one is relevant.
+    fn keep_relevant<'s>(
+        &mut self,
+        statements: impl IntoIterator<Item = &'s VerifiedStatement> + Clone,
+    ) {
+        for verified in statements.clone() {
+            if let Some((device, name)) = self.name_in(verified)
+                && self.names.get(&device).is_none_or(|other| name < *other)
+            {
+                self.names.insert(device, name);
+            }
+        }
+        let relevant = statements.into_iter().filter(|verified| self.matters(verified));
+        self.relevant = relevant.map(|verified| (verified.hash(), *verified.signer())).collect();
+    }
+
+    fn name_in(&self, verified: &VerifiedStatement) -> Option<(DeviceId, Name)> {
+        let Statement::Device { person, device, name } = verified.statement() else { return None };
+        let is_strangers = self.owner != Some(*person);
+        let name =
+            Name { is_strangers, hash: verified.hash(), person: *person, text: name.clone() };
+        self.ever_granted.contains(device).then_some((*device, name))
+    }
+
+    fn matters(&self, verified: &VerifiedStatement) -> bool {
+        match verified.statement() {
+            Statement::Device { .. } => self.name_in(verified).is_some_and(|(device, name)| {
+                self.names.get(&device).is_none_or(|best| name <= *best)
+            }),
+            Statement::Root { .. } => verified.statement().document() == Some(self.document),
+            Statement::Unknown { .. } => self.ever.cover(verified.signer(), &verified.hash()),
+            Statement::Grant { document, .. } | Statement::Revoke { document, .. } => {
+                *document == self.document && self.ever.cover(verified.signer(), &verified.hash())
+            }
         }
     }
 
-    fn may_grant(&self, signer: &[u8; 32]) -> bool {
-        let is_owner = self.owner.is_some_and(|owner| owner.0 == *signer);
-        is_owner || self.held(&DeviceId(*signer)).any(|held| held == (Role::Admin, None))
+    /// Whether a statement, in this set or not, is worth keeping and passing on: it is valid and
+    /// can matter. What cannot is not counted into what peers compare, so nobody can flood it.
+    pub fn is_relevant(&self, signed: &SignedStatement) -> bool {
+        signed.verified().is_ok_and(|verified| self.matters(&verified))
     }
 
-    fn held(&self, device: &DeviceId) -> impl Iterator<Item = (Role, Option<i64>)> {
-        self.roles.get(device).into_iter().flatten().copied()
+    /// The relevant statements of the set, sorted: what peers compare.
+    pub fn relevant(&self) -> impl Iterator<Item = &StatementHash> {
+        self.relevant.keys()
+    }
+
+    /// What a device said that is relevant: what a revoke of its admin grant may keep.
+    pub fn said_by(&self, device: &DeviceId) -> BTreeSet<StatementHash> {
+        let said = self.relevant.iter().filter(|(_, signer)| **signer == device.0);
+        said.map(|(hash, _)| *hash).collect()
     }
 
     /// The person whose document it is, if the set holds the root statement.
@@ -91,152 +209,62 @@ impl Members {
         self.owner
     }
 
-    /// The devices that have a role, sorted, each with its highest.
-    pub fn devices(&self) -> impl Iterator<Item = (DeviceId, Role)> {
-        self.roles.keys().filter_map(|device| Some((*device, self.role(device)?)))
+    /// What people call the device. Only a name: it gives no right and proves nothing.
+    pub fn name(&self, device: &DeviceId) -> Option<&str> {
+        self.names.get(device).map(|name| &*name.text)
     }
 
-    /// The highest role that the device was ever granted.
+    /// Who says that the device is theirs.
+    pub fn person(&self, device: &DeviceId) -> Option<PersonId> {
+        self.names.get(device).map(|name| name.person)
+    }
+
+    /// The devices that have a role, sorted, each with its highest.
+    pub fn devices(&self) -> impl Iterator<Item = (DeviceId, Role)> {
+        self.devices.keys().filter_map(|device| Some((*device, self.role(device)?)))
+    }
+
+    /// The grants that give the device its roles, with their ends: what a revoke has to name.
+    pub fn grants(
+        &self,
+        device: &DeviceId,
+    ) -> impl Iterator<Item = (StatementHash, Role, Option<i64>)> {
+        let live = self.devices.get(device).into_iter().flat_map(|member| &member.live);
+        live.map(|(hash, (role, until))| (*hash, *role, *until))
+    }
+
+    /// The highest role of its unrevoked grants, whether they have ended or not.
     pub fn role(&self, device: &DeviceId) -> Option<Role> {
-        self.held(device).map(|(role, _)| role).max()
+        self.grants(device).map(|(_, role, _)| role).max()
     }
 
     /// The highest role that has not ended at `now`, in Unix seconds.
     pub fn role_at(&self, device: &DeviceId, now: i64) -> Option<Role> {
-        let live = |until: Option<i64>| until.is_none_or(|until| now < until);
-        self.held(device).filter(|(_, until)| live(*until)).map(|(role, _)| role).max()
+        let live =
+            self.grants(device).filter(|(_, _, until)| until.is_none_or(|until| now < until));
+        live.map(|(_, role, _)| role).max()
     }
 
-    /// Whether changes of this device count.
+    /// Whether the device may grant and revoke.
+    pub fn is_admin(&self, device: &DeviceId) -> bool {
+        self.grants(device).any(|(_, role, until)| role == Role::Admin && until.is_none())
+    }
+
+    /// Whether all changes of this device count.
     pub fn may_write(&self, device: &DeviceId) -> bool {
         self.role(device) >= Some(Role::Write)
+    }
+
+    /// Which of the device's changes count.
+    pub fn standing(&self, device: &DeviceId) -> Standing<'_> {
+        match self.devices.get(device) {
+            Some(_) if self.may_write(device) => Standing::Writer,
+            Some(member) if !member.cuts.is_empty() => Standing::Cut(&member.cuts),
+            _ => Standing::Stranger,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{DeviceKey, PersonKey};
-
-    struct World {
-        owner: PersonKey,
-        laptop: DeviceKey,
-        phone: DeviceKey,
-        document: DocumentId,
-        set: Vec<SignedStatement>,
-    }
-
-    fn root(owner: &PersonKey) -> Statement {
-        Statement::Root { person: owner.id(), schema: "music".into(), nonce: [0; 16] }
-    }
-
-    fn world() -> World {
-        let owner = PersonKey::from_seed([1; 32]);
-        let root = root(&owner);
-        let set = vec![owner.sign(&root).unwrap()];
-        let document = root.document().unwrap();
-        let laptop = DeviceKey::from_seed([2; 32]);
-        World { owner, laptop, phone: DeviceKey::from_seed([3; 32]), document, set }
-    }
-
-    impl World {
-        fn vouch(&mut self, device: DeviceId) {
-            let person = self.owner.id();
-            let said = Statement::Device { person, device, name: "x".into() };
-            self.set.push(self.owner.sign(&said).unwrap());
-        }
-
-        fn grant(&self, to: &DeviceKey, role: Role, until: Option<i64>) -> Statement {
-            Statement::Grant { document: self.document, to: to.id(), role, until }
-        }
-
-        fn writes(&self, device: &DeviceKey) -> bool {
-            may_write(&self.set, &self.document, &device.id())
-        }
-    }
-
-    #[test]
-    fn a_device_needs_the_root_a_voucher_and_a_grant() {
-        let mut world = world();
-        world.vouch(world.laptop.id());
-        world.set.push(world.owner.sign(&world.grant(&world.laptop, Role::Write, None)).unwrap());
-        assert!(world.writes(&world.laptop));
-        assert!(!world.writes(&world.phone));
-        for index in 0..world.set.len() {
-            let mut set = world.set.clone();
-            set.remove(index);
-            assert!(!may_write(&set, &world.document, &world.laptop.id()), "without {index}");
-        }
-        let other = DocumentId([9; 32]);
-        assert!(!may_write(&world.set, &other, &world.laptop.id()));
-    }
-
-    #[test]
-    fn an_admin_device_grants_in_any_order_and_a_writer_does_not() {
-        for (role, expected) in [(Role::Admin, true), (Role::Write, false)] {
-            let mut world = world();
-            world.vouch(world.laptop.id());
-            world.vouch(world.phone.id());
-            let by_owner = world.owner.sign(&world.grant(&world.laptop, role, None)).unwrap();
-            let by_laptop = world.grant(&world.phone, Role::Write, None);
-            let by_laptop = world.laptop.sign(&by_laptop).unwrap();
-            world.set.extend([by_laptop, by_owner]);
-            assert_eq!(world.writes(&world.phone), expected);
-            world.set.reverse();
-            assert_eq!(world.writes(&world.phone), expected);
-        }
-    }
-
-    #[test]
-    fn an_admin_for_a_time_passes_nothing_on() {
-        let mut world = world();
-        world.vouch(world.laptop.id());
-        world.vouch(world.phone.id());
-        let limited = world.grant(&world.laptop, Role::Admin, Some(100));
-        world.set.push(world.owner.sign(&limited).unwrap());
-        let passed = world.grant(&world.phone, Role::Write, None);
-        world.set.push(world.laptop.sign(&passed).unwrap());
-        assert!(!world.writes(&world.phone));
-    }
-
-    #[test]
-    fn nobody_grants_to_themselves_and_a_forged_grant_counts_nothing() {
-        let mut world = world();
-        world.vouch(world.laptop.id());
-        let grant = world.grant(&world.laptop, Role::Admin, None);
-        world.set.push(world.laptop.sign(&grant).unwrap());
-        let mut forged = world.laptop.sign(&grant).unwrap();
-        forged.signer = world.owner.id().0;
-        world.set.push(forged);
-        assert!(!world.writes(&world.laptop));
-    }
-
-    #[test]
-    fn a_stranger_cannot_vouch() {
-        let mut world = world();
-        let stranger = PersonKey::from_seed([8; 32]);
-        let (person, device) = (stranger.id(), world.laptop.id());
-        let said = Statement::Device { person, device, name: "x".into() };
-        world.set.push(stranger.sign(&said).unwrap());
-        world.set.push(world.owner.sign(&world.grant(&world.laptop, Role::Write, None)).unwrap());
-        world.set.push(stranger.sign(&root(&stranger)).unwrap());
-        assert!(!world.writes(&world.laptop));
-    }
-
-    #[test]
-    fn an_ended_role_admits_what_was_authored_and_opens_no_connection() {
-        let mut world = world();
-        world.vouch(world.laptop.id());
-        let write = world.grant(&world.laptop, Role::Write, Some(100));
-        let read = world.grant(&world.laptop, Role::Read, None);
-        world.set.push(world.owner.sign(&write).unwrap());
-        world.set.push(world.owner.sign(&read).unwrap());
-        let members = Members::of(&world.set, &world.document);
-        let laptop = world.laptop.id();
-        assert_eq!(members.role_at(&laptop, 99), Some(Role::Write));
-        assert_eq!(members.role_at(&laptop, 100), Some(Role::Read));
-        assert!(members.may_write(&laptop));
-        assert_eq!(members.owner(), Some(world.owner.id()));
-        assert_eq!(members.devices().collect::<Vec<_>>(), [(laptop, Role::Write)]);
-    }
-}
+#[path = "members_tests.rs"]
+mod tests;

@@ -3,9 +3,10 @@
 //! A statement's bytes are `tag ‖ kind ‖ fields`. A newer Segue adds kinds and never changes the
 //! meaning of one; so a kind that is not known here is still verified, kept and passed on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use segue_model::{DeviceId, DocumentId, PersonId};
+use segue_model::{ChangeHash, DeviceId, DocumentId, PersonId};
 use sha2::{Digest, Sha256};
 
 use crate::AccessError;
@@ -16,10 +17,19 @@ const TAG: &[u8] = b"segue statement\x01";
 const HASH_TAG: &[u8] = b"segue statement hash\x01";
 const DOCUMENT_TAG: &[u8] = b"segue document\x01";
 const SIZE_BYTES_MAX: usize = 4096;
+/// A revoke names hashes, of which a busy document may have many.
+const REVOKE_BYTES_MAX: usize = 65_536;
 
 const ROOT: u8 = 1;
 const DEVICE: u8 = 2;
 const GRANT: u8 = 3;
+const REVOKE: u8 = 4;
+
+/// Names a statement: the hash of its signer and its bytes.
+pub type StatementHash = [u8; 32];
+
+/// Up to where a device's changes count: heads by shard. In a shard that is not named none does.
+pub type Cut = BTreeMap<u8, BTreeSet<ChangeHash>>;
 
 /// What a device may do with a document; each role includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,12 +69,25 @@ pub enum Statement {
     Grant {
         /// The document.
         document: DocumentId,
+        /// Makes two grants differ, since one that is revoked never returns.
+        nonce: [u8; 16],
         /// Who receives the role.
         to: DeviceId,
         /// What it may do.
         role: Role,
         /// When that ends, in Unix seconds.
         until: Option<i64>,
+    },
+    /// A grant counts no longer. Counts if the owner or an admin device signed it.
+    Revoke {
+        /// The document.
+        document: DocumentId,
+        /// The grant.
+        grant: StatementHash,
+        /// What the device had signed by virtue of it, and goes on counting.
+        keeps: BTreeSet<StatementHash>,
+        /// Up to where its changes count.
+        cut: Cut,
     },
     /// Something that a newer Segue says: verified and kept, not understood.
     Unknown {
@@ -88,11 +111,11 @@ pub fn document_id(
 }
 
 impl Statement {
-    /// The document that it begins or grants.
+    /// The document that it begins or speaks of.
     pub fn document(&self) -> Option<DocumentId> {
         match self {
             Self::Root { person, schema, nonce } => document_id(person, schema, nonce).ok(),
-            Self::Grant { document, .. } => Some(*document),
+            Self::Grant { document, .. } | Self::Revoke { document, .. } => Some(*document),
             Self::Device { .. } | Self::Unknown { .. } => None,
         }
     }
@@ -108,20 +131,23 @@ impl Statement {
             Self::Device { person, device, name } => {
                 writer.bytes(&[DEVICE]).bytes(&person.0).bytes(&device.0).text(name)?;
             }
-            Self::Grant { document, to, role, until } => {
-                writer.bytes(&[GRANT]).bytes(&document.0).bytes(&to.0).bytes(&[role.code()]);
-                writer.optional(*until);
+            Self::Grant { document, nonce, to, role, until } => {
+                writer.bytes(&[GRANT]).bytes(&document.0).bytes(nonce);
+                writer.bytes(&to.0).bytes(&[role.code()]).optional(*until);
+            }
+            Self::Revoke { document, grant, keeps, cut } => {
+                writer.bytes(&[REVOKE]).bytes(&document.0).bytes(grant).hashes(keeps)?;
+                write_cut(&mut writer, cut)?;
             }
             Self::Unknown { kind } => return Err(AccessError::UnknownKind(*kind)),
         }
+        check_size(&writer.0)?;
         Ok(writer.0)
     }
 
     /// Reads the canonical bytes; the signature is not looked at.
     fn decode(bytes: &[u8]) -> Result<Self, AccessError> {
-        if bytes.len() > SIZE_BYTES_MAX {
-            return Err(AccessError::Malformed("longer than 4096 bytes"));
-        }
+        check_size(bytes)?;
         let body = bytes.strip_prefix(TAG).ok_or(AccessError::Malformed("no statement"))?;
         let mut reader = Reader(body);
         let statement = match reader.byte()? {
@@ -137,9 +163,16 @@ impl Statement {
             },
             GRANT => Self::Grant {
                 document: DocumentId(reader.array()?),
+                nonce: reader.array()?,
                 to: DeviceId(reader.array()?),
                 role: Role::from_code(reader.byte()?)?,
                 until: reader.optional()?,
+            },
+            REVOKE => Self::Revoke {
+                document: DocumentId(reader.array()?),
+                grant: reader.array()?,
+                keeps: reader.hashes()?,
+                cut: read_cut(&mut reader)?,
             },
             kind => return Ok(Self::Unknown { kind }),
         };
@@ -156,6 +189,44 @@ impl Statement {
         }
     }
 }
+
+fn check_size(bytes: &[u8]) -> Result<(), AccessError> {
+    let is_revoke = bytes.get(TAG.len()) == Some(&REVOKE);
+    if bytes.len() > if is_revoke { REVOKE_BYTES_MAX } else { SIZE_BYTES_MAX } {
+        return Err(AccessError::Malformed("longer than 4096 bytes, or a revoke than 65536"));
+    }
+    Ok(())
+}
+
+/// The count of shards, ascending; of each its number and its heads, at least one.
+fn write_cut(writer: &mut Writer, cut: &Cut) -> Result<(), AccessError> {
+    writer.count(cut.len())?;
+    for (shard, heads) in cut {
+        if heads.is_empty() {
+            return Err(NO_HEADS);
+        }
+        writer.bytes(&[*shard]).hashes(&heads.iter().map(|hash| hash.0).collect())?;
+    }
+    Ok(())
+}
+
+fn read_cut(reader: &mut Reader<'_>) -> Result<Cut, AccessError> {
+    let mut cut = Cut::new();
+    for _ in 0..reader.count()? {
+        let shard = reader.byte()?;
+        if cut.last_key_value().is_some_and(|(last, _)| *last >= shard) {
+            return Err(AccessError::Malformed("shards that do not ascend"));
+        }
+        let heads: BTreeSet<ChangeHash> = reader.hashes()?.into_iter().map(ChangeHash).collect();
+        if heads.is_empty() {
+            return Err(NO_HEADS);
+        }
+        cut.insert(shard, heads);
+    }
+    Ok(cut)
+}
+
+const NO_HEADS: AccessError = AccessError::Malformed("a shard without heads");
 
 impl Role {
     const fn code(self) -> u8 {
@@ -204,19 +275,63 @@ impl SignedStatement {
     /// # Errors
     /// Any [`AccessError`]; then nothing of it may be used.
     pub fn verify(&self) -> Result<Statement, AccessError> {
+        self.verified().map(|verified| verified.statement)
+    }
+
+    /// What is said, with who said it: for keeping, so that a signature is checked once.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verified(&self) -> Result<VerifiedStatement, AccessError> {
         let statement = Statement::decode(&self.bytes)?;
         statement.check_signer(&self.signer)?;
         verify_bytes(&self.signer, &self.bytes, &self.signature)?;
-        Ok(statement)
+        Ok(VerifiedStatement { statement, signer: self.signer, hash: self.hash() })
     }
 
     /// Names the statement in sets: what was said, and who said it.
-    pub fn hash(&self) -> [u8; 32] {
-        let mut hasher = Sha256::new();
-        hasher.update(HASH_TAG);
-        hasher.update(self.signer);
-        hasher.update(&self.bytes);
-        hasher.finalize().into()
+    pub fn hash(&self) -> StatementHash {
+        hash(&self.signer, &self.bytes)
+    }
+}
+
+fn hash(signer: &[u8; 32], bytes: &[u8]) -> StatementHash {
+    let mut hasher = Sha256::new();
+    hasher.update(HASH_TAG);
+    hasher.update(signer);
+    hasher.update(bytes);
+    hasher.finalize().into()
+}
+
+/// A statement whose signature was checked. Only [`SignedStatement::verified`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedStatement {
+    statement: Statement,
+    signer: [u8; 32],
+    hash: StatementHash,
+}
+
+impl VerifiedStatement {
+    /// What is said.
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    /// The public key of the person or device that signed.
+    pub fn signer(&self) -> &[u8; 32] {
+        &self.signer
+    }
+
+    /// Names the statement in sets.
+    pub fn hash(&self) -> StatementHash {
+        self.hash
+    }
+
+    /// As if it were signed: random histories cannot afford the signatures.
+    #[cfg(test)]
+    pub(crate) fn assume(signer: [u8; 32], statement: Statement) -> Self {
+        let bytes = statement.encode().expect("a statement that can be signed");
+        Self { statement, signer, hash: hash(&signer, &bytes) }
     }
 }
 

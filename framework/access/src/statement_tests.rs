@@ -16,14 +16,29 @@ fn examples() -> Vec<(Statement, SignedStatement)> {
     let device_said =
         Statement::Device { person: person.id(), device: device().id(), name: "laptop".into() };
     let to = device().id();
-    let grant = Statement::Grant { document, to, role: Role::Write, until: None };
-    let ended = Statement::Grant { document, to, role: Role::Relay, until: Some(-2) };
+    let nonce = [8; 16];
+    let grant = Statement::Grant { document, nonce, to, role: Role::Write, until: None };
+    let ended = Statement::Grant { document, nonce, to, role: Role::Relay, until: Some(-2) };
+    let heads = |bytes: &[u8]| bytes.iter().map(|byte| ChangeHash([*byte; 32])).collect();
+    let revoke = Statement::Revoke {
+        document,
+        grant: [9; 32],
+        keeps: [[4; 32], [5; 32]].into(),
+        cut: [(0, heads(&[1])), (255, heads(&[2, 3]))].into(),
+    };
     let signed = |statement: Statement| {
         let signed = person.sign(&statement).unwrap();
         (statement, signed)
     };
     let admin_said = (grant.clone(), device().sign(&grant).unwrap());
-    vec![signed(root), signed(device_said), signed(grant), signed(ended), admin_said]
+    vec![
+        signed(root),
+        signed(device_said),
+        signed(grant),
+        signed(ended),
+        admin_said,
+        signed(revoke),
+    ]
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Checks everything, and proves every cache equal to what the log makes.
 
-use segue_access::{Members, SignedStatement, verify_change};
+use segue_access::{Members, SignedStatement, Standing, verify_change};
 use segue_model::DocumentId;
 use segue_store::DocumentRow;
 
@@ -71,7 +71,7 @@ fn admitted(agent: &Agent, document: &DocumentId) -> Result<Members, Failure> {
     Ok(Members::of(&statements, document))
 }
 
-/// Every change is signed by somebody who may write.
+/// Every change is signed by somebody who may write, or could before they were revoked.
 fn log(agent: &Agent, document: &DocumentId, progress: &dyn Progress) -> Result<String, Failure> {
     let members = admitted(agent, document)?;
     let mut count = 0u64;
@@ -79,7 +79,7 @@ fn log(agent: &Agent, document: &DocumentId, progress: &dyn Progress) -> Result<
         for entry in agent.home.store.log(document, shard)? {
             let signed =
                 verify_change(&entry.author, document, shard, &entry.hash, &entry.signature);
-            if signed.is_err() || !members.may_write(&entry.author) {
+            if signed.is_err() || members.standing(&entry.author) == Standing::Stranger {
                 let sentence = format!("a change in shard {shard} is not signed by a writer");
                 return Err(Failure::refused(sentence, "restore the store from a backup"));
             }

@@ -8,9 +8,8 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use segue_access::{DeviceKey, PersonKey};
+use segue_access::{DeviceKey, PersonKey, actor_of};
 use segue_store::Store;
-use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::world::World;
@@ -36,12 +35,7 @@ impl Home {
         let device = DeviceKey::from_seed(key(folder, "device.key", world)?);
         let person = PersonKey::from_seed(key(folder, "person.key", world)?);
         let incarnation = incarnation(&mut store, &path, world)?;
-        let mut hasher = Sha256::new();
-        hasher.update(b"segue actor v1\0");
-        hasher.update(device.id().0);
-        hasher.update(incarnation.as_bytes());
-        let mut actor = [0; 16];
-        actor.copy_from_slice(&hasher.finalize()[..16]);
+        let actor = actor_of(&device.id(), incarnation);
         Ok(Self { folder: folder.to_owned(), store, device, person, actor })
     }
 
@@ -52,21 +46,21 @@ impl Home {
 }
 
 /// A new incarnation whenever the store's file is not the one that we made: a copy, a restore.
-fn incarnation(store: &mut Store, path: &Path, world: &World) -> Result<String, Failure> {
+fn incarnation(store: &mut Store, path: &Path, world: &World) -> Result<[u8; 4], Failure> {
     let meta = fs::metadata(path).map_err(|error| io("read", path, &error))?;
     let mark = format!("{}:{}", meta.dev(), meta.ino());
+    let known = store.setting("incarnation")?.and_then(|text| text.parse().ok());
     if let (Some(incarnation), true) =
-        (store.setting("incarnation")?, store.setting("incarnation mark")?.as_ref() == Some(&mark))
+        (known, store.setting("incarnation mark")?.as_ref() == Some(&mark))
     {
-        return Ok(incarnation);
+        return Ok(u32::to_be_bytes(incarnation));
     }
-    let fresh: [u8; 16] = world.random_bytes();
-    let text = segue_model::ItemId(fresh).to_string();
+    let fresh: [u8; 4] = world.random_bytes();
     let tx = store.transaction()?;
-    tx.put_setting("incarnation", &text)?;
+    tx.put_setting("incarnation", &u32::from_be_bytes(fresh).to_string())?;
     tx.put_setting("incarnation mark", &mark)?;
     tx.commit()?;
-    Ok(text)
+    Ok(fresh)
 }
 
 /// A secret key's seed, drawn once.

@@ -295,8 +295,13 @@ fn begin_document(agent: &mut Agent, drafted: &Drafted) -> Result<(), Failure> {
     let person = &agent.home.person;
     let device = agent.home.device.id();
     let name = agent.world.device.as_str().into();
-    let grant =
-        Statement::Grant { document: drafted.document, to: device, role: Role::Admin, until: None };
+    let grant = Statement::Grant {
+        document: drafted.document,
+        nonce: agent.world.random_bytes(),
+        to: device,
+        role: Role::Admin,
+        until: None,
+    };
     let vouch = Statement::Device { person: person.id(), device, name };
     let signed_root = person.sign(root).map_err(refused)?;
     let mut signed = vec![signed_root.clone()];
