@@ -13,17 +13,25 @@ mod admission;
 mod change;
 mod encoding;
 mod error;
+mod invitation;
 mod key;
 mod members;
 mod powers;
+mod quota;
 mod statement;
+mod ticket;
+mod words;
 
 pub use actor::{actor_of, is_actor_of};
 pub use admission::{Admission, Equivocation, Node, admission};
 pub use change::{sign_change, verify_change};
-pub use error::AccessError;
+pub use error::{AccessError, Refusal, TicketError};
+pub use invitation::{Invitation, State};
 pub use key::{DeviceKey, PersonKey, Signature};
 pub use members::{Members, Standing, may_write};
+pub use quota::{OverQuota, Quota, Usage};
 pub use statement::{
     Cut, Role, SignedStatement, Statement, StatementHash, VerifiedStatement, document_id,
 };
+pub use ticket::{Secret, Ticket};
+pub use words::words;

@@ -229,7 +229,7 @@ fn read_cut(reader: &mut Reader<'_>) -> Result<Cut, AccessError> {
 const NO_HEADS: AccessError = AccessError::Malformed("a shard without heads");
 
 impl Role {
-    const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Relay => 1,
             Self::Read => 2,
@@ -238,7 +238,7 @@ impl Role {
         }
     }
 
-    fn from_code(code: u8) -> Result<Self, AccessError> {
+    pub(crate) fn from_code(code: u8) -> Result<Self, AccessError> {
         [Self::Relay, Self::Read, Self::Write, Self::Admin]
             .into_iter()
             .find(|role| role.code() == code)
