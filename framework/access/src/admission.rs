@@ -9,7 +9,7 @@
 //! Invariants: no order of delivery makes a difference; what is admitted is causally closed; a
 //! change that misses an ancestor counts nothing until it comes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use segue_model::{ChangeHash, DeviceId};
 
@@ -54,11 +54,16 @@ pub struct Equivocation {
 }
 
 /// Judges the changes of a shard. Everybody has the `genesis` of a shard; it needs no author.
-pub fn admission(members: &Members, shard: u8, genesis: &ChangeHash, nodes: &[Node]) -> Admission {
+pub fn admission<'n>(
+    members: &Members,
+    shard: u8,
+    genesis: &ChangeHash,
+    nodes: impl IntoIterator<Item = &'n Node>,
+) -> Admission {
     let graph = Graph::of(genesis, nodes);
     let counts = graph.past(graph.seeds(members, shard), &graph.complete);
     let equivocations = graph.equivocations(&counts);
-    let goes = equivocations.iter().filter_map(|two| graph.index.get(&two.goes).copied());
+    let goes = equivocations.iter().filter_map(|two| position(&graph.nodes, &two.goes));
     let quarantined = graph.future(goes.collect(), &counts);
     let hashes = |chosen: &dyn Fn(usize) -> bool| {
         (0..graph.nodes.len()).filter(|at| chosen(*at)).map(|at| graph.nodes[at].hash).collect()
@@ -72,8 +77,8 @@ pub fn admission(members: &Members, shard: u8, genesis: &ChangeHash, nodes: &[No
 
 /// The changes that are their authors', with who was made upon whom.
 struct Graph<'n> {
+    /// Sorted by hash.
     nodes: Vec<&'n Node>,
-    index: HashMap<ChangeHash, usize>,
     deps: Vec<Vec<usize>>,
     dependents: Vec<Vec<usize>>,
     /// Whose ancestors are all here.
@@ -81,7 +86,7 @@ struct Graph<'n> {
 }
 
 impl<'n> Graph<'n> {
-    fn of(genesis: &ChangeHash, nodes: &'n [Node]) -> Self {
+    fn of(genesis: &ChangeHash, nodes: impl IntoIterator<Item = &'n Node>) -> Self {
         let mut bound: BTreeMap<DeviceId, [u8; 12]> = BTreeMap::new();
         let mut own: BTreeMap<ChangeHash, &Node> = BTreeMap::new();
         for node in nodes {
@@ -91,24 +96,22 @@ impl<'n> Graph<'n> {
             }
         }
         let nodes: Vec<&Node> = own.into_values().collect();
-        let index: HashMap<ChangeHash, usize> =
-            nodes.iter().enumerate().map(|(at, node)| (node.hash, at)).collect();
         let mut dependents = vec![Vec::new(); nodes.len()];
         let mut deps = vec![Vec::new(); nodes.len()];
         let mut missing = Vec::new();
         for (at, node) in nodes.iter().enumerate() {
             for dep in node.deps.iter().filter(|dep| *dep != genesis) {
-                match index.get(dep) {
+                match position(&nodes, dep) {
                     Some(dep) => {
-                        deps[at].push(*dep);
-                        dependents[*dep].push(at);
+                        deps[at].push(dep);
+                        dependents[dep].push(at);
                     }
                     None => missing.push(at),
                 }
             }
         }
         let everything = vec![true; nodes.len()];
-        let mut graph = Self { nodes, index, deps, dependents, complete: Vec::new() };
+        let mut graph = Self { nodes, deps, dependents, complete: Vec::new() };
         graph.complete = graph.future(missing, &everything).iter().map(|waits| !waits).collect();
         graph
     }
@@ -140,7 +143,7 @@ impl<'n> Graph<'n> {
         let mut left = own.to_vec();
         for cut in cuts {
             let heads = cut.get(&shard).into_iter().flatten();
-            let heads = heads.filter_map(|head| self.index.get(head).copied()).collect();
+            let heads = heads.filter_map(|head| position(&self.nodes, head)).collect();
             let past = self.past(heads, &everything);
             left.retain(|at| past[*at]);
         }
@@ -151,7 +154,7 @@ impl<'n> Graph<'n> {
     fn equivocations(&self, counts: &[bool]) -> Vec<Equivocation> {
         let mut first: BTreeMap<(&[u8], u64), usize> = BTreeMap::new();
         let mut found = Vec::new();
-        // The nodes are sorted by hash, so the first of a number has the lowest.
+        // The first of a number has the lowest hash.
         for at in (0..self.nodes.len()).filter(|at| counts[*at]) {
             let Node { hash, author, actor, seq, .. } = self.nodes[at];
             let stays = *first.entry((actor, *seq)).or_insert(at);
@@ -171,6 +174,10 @@ impl<'n> Graph<'n> {
     fn future(&self, from: Vec<usize>, within: &[bool]) -> Vec<bool> {
         reach(from, &self.dependents, within)
     }
+}
+
+fn position(sorted: &[&Node], hash: &ChangeHash) -> Option<usize> {
+    sorted.binary_search_by(|node| node.hash.cmp(hash)).ok()
 }
 
 /// Whatever can be reached, the beginnings included.

@@ -13,6 +13,8 @@ mod admission;
 mod change;
 mod encoding;
 mod error;
+#[cfg(test)]
+mod histories;
 mod invitation;
 mod key;
 mod members;

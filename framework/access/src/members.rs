@@ -25,7 +25,8 @@ pub struct Members {
     devices: BTreeMap<DeviceId, Member>,
     /// Who could ever say what, which decides what is relevant.
     ever: Powers,
-    ever_granted: BTreeSet<DeviceId>,
+    /// The grants that were ever valid and that the owner did not revoke.
+    ever_granted: BTreeMap<DeviceId, BTreeSet<StatementHash>>,
     names: BTreeMap<DeviceId, Name>,
     relevant: BTreeMap<StatementHash, Key>,
 }
@@ -80,7 +81,7 @@ impl Members {
             owner: None,
             devices: BTreeMap::new(),
             ever: Powers::default(),
-            ever_granted: BTreeSet::new(),
+            ever_granted: BTreeMap::new(),
             names: BTreeMap::new(),
             relevant: BTreeMap::new(),
         };
@@ -145,8 +146,12 @@ impl Members {
                 Some(_) => {}
             }
         }
-        let granted = ever_valid.iter().filter_map(|hash| grants.get(hash));
-        self.ever_granted = granted.map(|grant| grant.to).collect();
+        for (hash, grant) in ever_valid.iter().filter_map(|hash| Some((*hash, grants.get(hash)?))) {
+            let unrevoked = self.ever_granted.entry(grant.to).or_default();
+            if !owners.contains_key(&hash) {
+                unrevoked.insert(hash);
+            }
+        }
         self.ever = ever;
     }
 
@@ -171,7 +176,7 @@ impl Members {
         let is_strangers = self.owner != Some(*person);
         let name =
             Name { is_strangers, hash: verified.hash(), person: *person, text: name.clone() };
-        self.ever_granted.contains(device).then_some((*device, name))
+        self.ever_granted.contains_key(device).then_some((*device, name))
     }
 
     fn matters(&self, verified: &VerifiedStatement) -> bool {
@@ -222,6 +227,12 @@ impl Members {
     /// The devices that have a role, sorted, each with its highest.
     pub fn devices(&self) -> impl Iterator<Item = (DeviceId, Role)> {
         self.devices.keys().filter_map(|device| Some((*device, self.role(device)?)))
+    }
+
+    /// The grants that the owner has to revoke so that the device is heard no more: also those
+    /// which only others revoked, since whom an admin revoked may still revoke that admin.
+    pub fn unsilenced(&self, device: &DeviceId) -> impl Iterator<Item = StatementHash> {
+        self.ever_granted.get(device).into_iter().flatten().copied()
     }
 
     /// The grants that give the device its roles, with their ends: what a revoke has to name.

@@ -199,7 +199,9 @@ fn cuts_of_one_grant_are_all_kept_and_those_of_two_are_alternatives() {
         panic!("a cut");
     };
     let mut heads: Vec<Vec<Cut>> = grants.to_vec();
-    heads.iter_mut().for_each(|cuts| cuts.sort());
+    for cuts in &mut heads {
+        cuts.sort();
+    }
     heads.sort();
     assert_eq!(heads, [vec![cut(1), cut(2)], vec![cut(3)]]);
 }
