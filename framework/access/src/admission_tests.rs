@@ -131,7 +131,7 @@ fn a_cut_is_of_one_shard() {
 }
 
 #[test]
-fn concurrent_cuts_of_one_grant_intersect() {
+fn f40_concurrent_cuts_of_one_grant_intersect() {
     let mut world = world();
     let grant = world.set[1].hash();
     let nodes = [node(10, 1, 1, &[0]), node(11, 1, 2, &[10]), node(12, 1, 1, &[0])];
@@ -179,7 +179,7 @@ fn f15_of_two_changes_with_one_number_the_lower_hash_stays() {
 }
 
 #[test]
-fn a_second_change_after_a_revoke_drives_nothing_out() {
+fn f40_a_second_change_after_a_revoke_drives_nothing_out() {
     let mut world = world();
     let honest = [node(20, 1, 1, &[0]), node(21, 2, 1, &[20])];
     world.revoke(1, SHARD, &[20]);
@@ -197,7 +197,7 @@ fn branches_and_incarnations_have_numbers_of_their_own() {
 }
 
 #[test]
-fn a_forged_actor_counts_nothing_and_blocks_nobodys_number() {
+fn f15_a_forged_actor_counts_nothing_and_blocks_nobodys_number() {
     let mut forged = node(10, 1, 1, &[0]);
     forged.actor = actor_of(&device(2), [0; 4]).to_vec();
     let nodes = [forged, node(11, 2, 1, &[0]), node(12, 3, 1, &[10])];
