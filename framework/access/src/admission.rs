@@ -75,6 +75,23 @@ pub fn admission<'n>(
     }
 }
 
+/// The admitted changes of a device that no other of its admitted changes was made upon: what a
+/// revoke names in its cut, so that all that counts now goes on counting.
+pub fn cut_heads<'n>(
+    device: &DeviceId,
+    admission: &Admission,
+    genesis: &ChangeHash,
+    nodes: impl IntoIterator<Item = &'n Node>,
+) -> BTreeSet<ChangeHash> {
+    let admitted = nodes.into_iter().filter(|node| admission.admitted.contains(&node.hash));
+    let graph = Graph::of(genesis, admitted);
+    let own = |at: &usize| graph.nodes[*at].author == *device;
+    let before = (0..graph.nodes.len()).filter(own).flat_map(|at| &graph.deps[at]).copied();
+    let past = graph.past(before.collect(), &graph.complete);
+    let last = (0..graph.nodes.len()).filter(own).filter(|at| !past[*at]);
+    last.map(|at| graph.nodes[at].hash).collect()
+}
+
 /// The changes that are their authors', with who was made upon whom.
 struct Graph<'n> {
     /// Sorted by hash.
@@ -142,6 +159,10 @@ impl<'n> Graph<'n> {
         let everything = vec![true; self.nodes.len()];
         let mut left = own.to_vec();
         for cut in cuts {
+            // Whoever signs a thousand cuts shall not make everybody walk a thousand times.
+            if left.is_empty() {
+                break;
+            }
             let heads = cut.get(&shard).into_iter().flatten();
             let heads = heads.filter_map(|head| position(&self.nodes, head)).collect();
             let past = self.past(heads, &everything);

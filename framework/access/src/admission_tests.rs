@@ -189,6 +189,24 @@ fn f40_a_second_change_after_a_revoke_drives_nothing_out() {
 }
 
 #[test]
+fn f40_what_a_revoker_saw_goes_on_counting() {
+    let mut world = world();
+    let mut nodes = [
+        node(10, 1, 1, &[0]),
+        node(11, 2, 1, &[10]),
+        node(12, 1, 2, &[11]),
+        node(13, 1, 1, &[10]),
+        node(14, 2, 2, &[12, 13]),
+        node(15, 1, 3, &[99]),
+    ];
+    nodes[3].actor[15] = 1;
+    let heads = cut_heads(&device(1), &world.judge(&nodes), &GENESIS, &nodes);
+    assert_eq!(heads, [12, 13].map(hash).into(), "10 is below them, and 15 waits");
+    world.revoke(1, SHARD, &[12, 13]);
+    assert_eq!(world.admitted(&nodes), [10, 11, 12, 13, 14]);
+}
+
+#[test]
 fn branches_and_incarnations_have_numbers_of_their_own() {
     let mut nodes = [node(10, 1, 1, &[0]), node(11, 1, 1, &[0]), node(12, 1, 1, &[0])];
     nodes[1].actor[15] = 1;

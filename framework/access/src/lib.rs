@@ -25,7 +25,7 @@ mod ticket;
 mod words;
 
 pub use actor::{actor_of, is_actor_of};
-pub use admission::{Admission, Equivocation, Node, admission};
+pub use admission::{Admission, Equivocation, Node, admission, cut_heads};
 pub use change::{sign_change, verify_change};
 pub use error::{AccessError, Refusal, TicketError};
 pub use invitation::{Invitation, State};

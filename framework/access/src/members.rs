@@ -141,7 +141,8 @@ impl Members {
             match counted.get(&hash) {
                 None => drop(member.live.insert(hash, (grant.role, grant.until))),
                 Some(revokes) if grant.role >= Role::Write => {
-                    member.cuts.push(revokes.iter().map(|revoke| revoke.cut.clone()).collect());
+                    let cuts: BTreeSet<&Cut> = revokes.iter().map(|revoke| revoke.cut).collect();
+                    member.cuts.push(cuts.into_iter().cloned().collect());
                 }
                 Some(_) => {}
             }

@@ -11,7 +11,7 @@
 pub struct Quota {
     /// Changes.
     pub changes_max: u64,
-    /// The bytes of these changes.
+    /// The bytes of its changes and statements.
     pub bytes_max: u64,
     /// Statements.
     pub statements_max: u64,
@@ -29,7 +29,7 @@ impl Default for Quota {
 pub struct Usage {
     /// Changes.
     pub changes: u64,
-    /// The bytes of these changes.
+    /// The bytes of its changes and statements.
     pub bytes: u64,
     /// Statements.
     pub statements: u64,

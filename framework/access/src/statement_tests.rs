@@ -88,6 +88,72 @@ fn cut_or_lengthened_bytes_are_refused_even_if_signed() {
 }
 
 #[test]
+fn a_revoke_has_one_form() {
+    let (_, signed) = examples().pop().unwrap();
+    let Ok(Statement::Revoke { grant, keeps, cut, document }) = signed.verify() else {
+        panic!("a revoke");
+    };
+    let head = [TAG, &[REVOKE], &document.0, &grant].concat();
+    let count = |count: u16| count.to_be_bytes().to_vec();
+    let kept = |bytes: &[u8]| {
+        let hashes = bytes.iter().flat_map(|byte| [*byte; 32]);
+        [count(bytes.len() as u16), hashes.collect()].concat()
+    };
+    let shard = |number: u8, heads: &[u8]| [vec![number], kept(heads)].concat();
+    let good_cut = [count(2), shard(0, &[1]), shard(255, &[2, 3])].concat();
+    assert_eq!([&head[..], &kept(&[4, 5]), &good_cut].concat(), signed.bytes);
+    assert_eq!((keeps.len(), cut.len()), (2, 2));
+    let bad = [
+        [kept(&[5, 4]), good_cut.clone()].concat(),
+        [kept(&[4, 4]), good_cut].concat(),
+        [kept(&[]), count(2), shard(1, &[1]), shard(0, &[1])].concat(),
+        [kept(&[]), count(2), shard(1, &[1]), shard(1, &[2])].concat(),
+        [kept(&[]), count(1), shard(1, &[])].concat(),
+        [kept(&[]), count(1), shard(1, &[3, 2])].concat(),
+        [kept(&[]), count(u16::MAX)].concat(),
+        count(u16::MAX),
+    ];
+    for fields in bad {
+        let bytes = [&head[..], &fields].concat();
+        let signature = device().sign_bytes(&bytes);
+        let signed = SignedStatement { bytes, signature, signer: device().id().0 };
+        assert!(matches!(signed.verify(), Err(AccessError::Malformed(_))), "{fields:?}");
+    }
+}
+
+#[test]
+fn what_is_too_long_is_neither_signed_nor_read() {
+    let revoke = |hashes: u32| Statement::Revoke {
+        document: DocumentId([1; 32]),
+        grant: [2; 32],
+        keeps: (0..hashes)
+            .map(|at| std::array::from_fn(|byte| (at >> (byte % 4 * 8)) as u8))
+            .collect(),
+        cut: Cut::new(),
+    };
+    assert!(device().sign(&revoke(2000)).unwrap().verify().is_ok());
+    assert!(matches!(device().sign(&revoke(2048)), Err(AccessError::Malformed(_))));
+    for (kind, length) in [(REVOKE, REVOKE_BYTES_MAX), (200, SIZE_BYTES_MAX)] {
+        for more in [0, 1] {
+            let mut bytes = [TAG, &[kind]].concat();
+            bytes.resize(length + more, 0);
+            assert_eq!(check_size(&bytes).is_ok(), more == 0, "{kind} {more}");
+        }
+    }
+}
+
+#[test]
+fn a_cut_without_heads_is_not_signed() {
+    let revoke = Statement::Revoke {
+        document: DocumentId([1; 32]),
+        grant: [2; 32],
+        keeps: BTreeSet::new(),
+        cut: [(3, BTreeSet::new())].into(),
+    };
+    assert_eq!(device().sign(&revoke), Err(NO_HEADS));
+}
+
+#[test]
 fn an_unknown_kind_is_verified_and_kept() {
     let bytes = [TAG, &[200, 1, 2, 3]].concat();
     let signature = device().sign_bytes(&bytes);

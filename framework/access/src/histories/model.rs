@@ -11,7 +11,7 @@ use segue_model::{ChangeHash, DeviceId, DocumentId};
 
 use crate::{
     Admission, Cut, DeviceKey, Members, Node, PersonKey, Role, SignedStatement, Standing,
-    Statement, StatementHash, VerifiedStatement, actor_of, admission,
+    Statement, StatementHash, VerifiedStatement, actor_of, admission, cut_heads,
 };
 
 pub(super) const GENESIS: ChangeHash = ChangeHash([0; 32]);
@@ -279,10 +279,7 @@ impl History {
         let target = self.devices[of].id;
         let grants: Vec<StatementHash> = view.members.grants(&target).map(|one| one.0).collect();
         let nodes = (0..self.events.len()).filter_map(|at| self.node(at));
-        let own: BTreeSet<ChangeHash> = nodes
-            .filter(|node| node.author == target && view.admission.admitted.contains(&node.hash))
-            .map(|node| node.hash)
-            .collect();
+        let own = cut_heads(&target, &view.admission, &GENESIS, nodes);
         let cut = if own.is_empty() { Cut::new() } else { [(SHARD, own)].into() };
         let keeps = view.members.said_by(&target);
         for grant in grants {
