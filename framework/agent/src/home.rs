@@ -93,3 +93,39 @@ fn key(folder: &Path, name: &str, world: &World) -> Result<[u8; 32], Failure> {
 fn io(operation: &'static str, path: &Path, error: &std::io::Error) -> Failure {
     segue_translator::Error::io(operation, path, error).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use segue_access::is_actor_of;
+
+    use super::*;
+
+    #[test]
+    fn f15_a_copied_or_restored_home_writes_as_another_actor_of_the_same_device() {
+        let world = crate::world::ambient();
+        let folder = tempfile::tempdir().unwrap();
+        let (first, copy) = (folder.path().join("first"), folder.path().join("copy"));
+        for folder in [&first, &copy] {
+            fs::create_dir(folder).unwrap();
+        }
+        let home = Home::open(&first, &world).unwrap();
+        let (device, actor) = (home.device.id(), home.actor);
+        assert!(is_actor_of(&device, &actor));
+        drop(home);
+        assert_eq!(Home::open(&first, &world).unwrap().actor, actor, "opened again it is the same");
+
+        for entry in fs::read_dir(&first).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+        let copied = Home::open(&copy, &world).unwrap();
+        assert_eq!(copied.device.id(), device);
+        assert!(is_actor_of(&device, &copied.actor));
+        assert_ne!(copied.actor, actor);
+        drop(copied);
+
+        // Last month's backup, put back where the store was.
+        fs::rename(copy.join("segue.db"), first.join("segue.db")).unwrap();
+        assert_ne!(Home::open(&first, &world).unwrap().actor, actor);
+    }
+}
