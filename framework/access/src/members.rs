@@ -195,6 +195,8 @@ impl Members {
 
     /// Whether a statement, in this set or not, is worth keeping and passing on: it is valid and
     /// can matter. What cannot is not counted into what peers compare, so nobody can flood it.
+    /// One statement may matter because of another: ask the members of a set that holds all that
+    /// a message brings.
     pub fn is_relevant(&self, signed: &SignedStatement) -> bool {
         signed.verified().is_ok_and(|verified| self.matters(&verified))
     }
