@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn f15_a_copied_or_restored_home_writes_as_another_actor_of_the_same_device() {
-        let world = crate::world::ambient();
+        let world = crate::world::ambient(crate::world::Outside::Left);
         let folder = tempfile::tempdir().unwrap();
         let (first, copy) = (folder.path().join("first"), folder.path().join("copy"));
         for folder in [&first, &copy] {
