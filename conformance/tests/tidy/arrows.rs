@@ -44,7 +44,9 @@ fn allowed(folder: &str) -> Option<(&'static [&'static str], &'static [&'static 
             &["segue-translator", "segue-document", "segue-limits", "segue-model"],
             &["segue-memory"],
         ),
-        "framework/sync" => (&["segue-document", "segue-access", "segue-model"], &[]),
+        "framework/sync" => {
+            (&["segue-document", "segue-access", "segue-model"], &["segue-transport-memory"])
+        }
         "conformance" => (
             &["segue-reconcile", "segue-sync", "segue-translator", "segue-model"],
             &["segue-memory"],

@@ -1,0 +1,149 @@
+//! A batch: signed statements and signed changes on their way, packed.
+//!
+//! The content is one CBOR value, deflated where that makes it smaller. What it inflates to is capped
+//! while it inflates, so a bomb costs no more than the cap.
+
+use std::io::Read;
+
+use flate2::Compression;
+use flate2::read::{DeflateDecoder, DeflateEncoder};
+use minicbor::{Decode, Encode};
+use segue_access::{Signature, SignedStatement};
+use segue_model::DeviceId;
+
+use crate::frame::{BatchFrame, Malformed};
+use crate::limits::{
+    CHANGE_BYTES_MAX, CHANGES_MAX, INFLATED_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX,
+};
+use crate::packed::List;
+
+/// A change as it travels. Nothing about it is believed before it was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedChange {
+    /// The shard it says it belongs to.
+    pub shard: u8,
+    /// Who is said to have made it.
+    pub author: DeviceId,
+    /// The signature over document, shard and hash.
+    pub signature: Signature,
+    /// The change's bytes.
+    pub raw: Vec<u8>,
+}
+
+/// What came or goes in one frame: statements first, then changes, each after those it builds on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// Statements, not verified.
+    pub statements: Vec<SignedStatement>,
+    /// Changes, not verified.
+    pub changes: Vec<SignedChange>,
+}
+
+#[derive(Default, Encode, Decode)]
+#[cbor(map)]
+struct Content {
+    #[cbor(n(0), default)]
+    statements: List<WireStatement, STATEMENTS_MAX>,
+    #[cbor(n(1), default)]
+    changes: List<WireChange, CHANGES_MAX>,
+}
+
+#[derive(Encode, Decode)]
+struct WireStatement {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    signer: [u8; 32],
+    #[cbor(n(1), with = "minicbor::bytes")]
+    signature: [u8; 64],
+    #[cbor(n(2), with = "minicbor::bytes")]
+    bytes: Vec<u8>,
+}
+
+#[derive(Encode, Decode)]
+struct WireChange {
+    #[n(0)]
+    shard: u8,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    signature: [u8; 64],
+    #[cbor(n(2), with = "minicbor::bytes")]
+    raw: Vec<u8>,
+    /// Absent: the sender of the frame.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    author: Option<[u8; 32]>,
+}
+
+impl Batch {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty() && self.changes.is_empty()
+    }
+
+    /// Packs it into a frame that `sender` sends.
+    pub(crate) fn pack(self, number: u64, sender: &DeviceId) -> BatchFrame {
+        let statements = self.statements.into_iter().map(|said| WireStatement {
+            signer: said.signer,
+            signature: said.signature,
+            bytes: said.bytes,
+        });
+        let changes = self.changes.into_iter().map(|change| WireChange {
+            shard: change.shard,
+            signature: change.signature,
+            raw: change.raw,
+            author: (change.author != *sender).then_some(change.author.0),
+        });
+        let content =
+            Content { statements: List(statements.collect()), changes: List(changes.collect()) };
+        // Writing into a vector cannot fail, and neither can reading from one.
+        let plain = minicbor::to_vec(&content).unwrap_or_default();
+        let mut deflated = Vec::new();
+        let done = DeflateEncoder::new(&plain[..], Compression::default()).read_to_end(&mut deflated);
+        if done.is_ok() && deflated.len() < plain.len() {
+            BatchFrame { number, plain: None, deflated: Some(deflated) }
+        } else {
+            BatchFrame { number, plain: Some(plain), deflated: None }
+        }
+    }
+
+    /// Unpacks what `sender` sent.
+    pub(crate) fn unpack(frame: BatchFrame, sender: &DeviceId) -> Result<Self, Malformed> {
+        let bytes = match (frame.plain, frame.deflated) {
+            (Some(plain), None) if plain.len() <= INFLATED_BYTES_MAX => plain,
+            (None, Some(deflated)) => inflate(&deflated)?,
+            _ => return Err(Malformed("the batch has no content, two, or too much")),
+        };
+        let content: Content = minicbor::decode(&bytes)?;
+        let statements = content.statements.0.into_iter().map(|said| {
+            let WireStatement { signer, signature, bytes } = said;
+            let fits = bytes.len() <= STATEMENT_BYTES_MAX;
+            fits.then_some(SignedStatement { bytes, signature, signer })
+        });
+        let changes = content.changes.0.into_iter().map(|change| {
+            let WireChange { shard, signature, raw, author } = change;
+            let author = author.map_or(*sender, DeviceId);
+            let fits = raw.len() <= CHANGE_BYTES_MAX;
+            fits.then_some(SignedChange { shard, author, signature, raw })
+        });
+        let statements: Option<_> = statements.collect();
+        let changes: Option<_> = changes.collect();
+        let (Some(statements), Some(changes)) = (statements, changes) else {
+            return Err(Malformed("a statement or change is too large"));
+        };
+        Ok(Self { statements, changes })
+    }
+}
+
+fn inflate(deflated: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut bytes = Vec::new();
+    let limit = INFLATED_BYTES_MAX as u64 + 1;
+    let read = DeflateDecoder::new(deflated).take(limit).read_to_end(&mut bytes);
+    if read.is_err() {
+        return Err(Malformed("the batch does not inflate"));
+    }
+    if bytes.len() > INFLATED_BYTES_MAX {
+        return Err(Malformed("the batch inflates to more than is allowed"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;
