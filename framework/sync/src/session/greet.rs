@@ -1,0 +1,221 @@
+//! Finding out what differs: Hello, Welcome, Want, Have.
+
+use std::collections::BTreeSet;
+
+use segue_model::{ChangeHash, Heads};
+
+use super::{Closing, Session, Stop, Turn};
+use crate::Root;
+use crate::allowance;
+use crate::frame::{Frame, Have, Hello, Summary, Want, WantShard, Welcome};
+use crate::limits::{HEADS_MAX, LOCATOR_MAX, SKIP_MAX, STATEMENT_IDS_MAX, VERSIONS};
+use crate::packed::{List, Packed};
+use crate::peer::{Holdings, Peer};
+use crate::root::{shard_digest, statements_digest};
+
+impl Session {
+    /// Starts anew, with everything that the peer may have missed forgotten.
+    pub(super) fn say_hello(&mut self, turn: &mut Turn<'_>) {
+        let Some(own) = self.own.clone() else { return };
+        self.quiet_since_ms = turn.now_ms;
+        if !self.ours.spend(allowance::HELLO, turn.now_ms) {
+            return;
+        }
+        self.start_round();
+        let (oldest, newest) = VERSIONS;
+        let (document, root) = (self.document.0, own.root.0);
+        turn.send(&Frame::Hello(Hello { oldest, newest, document, root }));
+        self.told = Some(own.root);
+        self.offered = Some(own);
+        self.awaits_welcome = true;
+        self.awaits_want = false;
+    }
+
+    fn start_round(&mut self) {
+        self.peer = Peer { root: self.peer.root, ..Peer::default() };
+        self.untaken.clear();
+        self.asked.clear();
+        self.has_asked_statements = false;
+        self.owed = None;
+        self.has_moved = false;
+    }
+
+    pub(super) fn hello(&mut self, hello: &Hello, turn: &mut Turn<'_>) -> Result<(), Stop> {
+        self.charge(allowance::HELLO, turn.now_ms)?;
+        let Hello { oldest, newest, .. } = *hello;
+        if hello.document != self.document.0 {
+            return Err(Closing::Document.into());
+        }
+        if oldest > newest || newest < VERSIONS.0 || oldest > VERSIONS.1 {
+            return Err(Closing::Version { oldest, newest }.into());
+        }
+        let Some(own) = self.own.clone() else { return Ok(()) };
+        self.start_round();
+        self.is_greeted = true;
+        self.peer.root = Some(Root(hello.root));
+        self.told = Some(own.root);
+        let is_same = hello.root == own.root.0;
+        self.awaits_want = !is_same;
+        let summary = if is_same {
+            self.peer.has_all(&own);
+            None
+        } else {
+            Some(summary_of(&own))
+        };
+        let version = newest.min(VERSIONS.1);
+        turn.send(&Frame::Welcome(Welcome { version, root: own.root.0, summary }));
+        self.offered = Some(own);
+        Ok(())
+    }
+
+    pub(super) fn welcome(&mut self, welcome: Welcome, turn: &mut Turn<'_>) -> Result<(), Stop> {
+        self.charge(allowance::FRAME, turn.now_ms)?;
+        if welcome.version < VERSIONS.0 || welcome.version > VERSIONS.1 {
+            let (oldest, newest) = (welcome.version, welcome.version);
+            return Err(Closing::Version { oldest, newest }.into());
+        }
+        let (true, Some(own)) = (self.awaits_welcome, self.own.clone()) else { return Ok(()) };
+        self.awaits_welcome = false;
+        self.is_greeted = true;
+        let root = Root(welcome.root);
+        self.peer.root = Some(root);
+        match welcome.summary {
+            // It held what we held when we said Hello.
+            None => self.peer.has_all(&self.offered.take().unwrap_or(own)),
+            Some(summary) => self.compare(root, &summary, &own, turn),
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, salt: Root, summary: &Summary, own: &Holdings, turn: &mut Turn<'_>) {
+        let mut differ = BTreeSet::new();
+        for shard in 0..=u8::MAX {
+            let ours = own.heads.get(&shard).map(|heads| entry_of(&salt, shard, heads));
+            let theirs = summary.shards.0.iter().find(|entry| entry[0] == shard);
+            if ours.as_ref() == theirs {
+                self.peer.has_in_shard(shard, own.of_shard(shard));
+            } else {
+                differ.insert(shard);
+            }
+        }
+        let is_same = statements_digest(&own.statements) == summary.statements;
+        if is_same {
+            self.peer.has_statements(own.statements.clone());
+        }
+        self.ask(differ, !is_same, turn);
+    }
+
+    /// Asks for what the peer has and we lack, unless that was asked already.
+    pub(super) fn ask(&mut self, mut shards: BTreeSet<u8>, statements: bool, turn: &mut Turn<'_>) {
+        let Some(own) = self.own.clone() else { return };
+        shards.retain(|shard| !self.asked.contains(shard));
+        let statements = statements && !self.has_asked_statements;
+        if shards.is_empty() && !statements || !self.ours.spend(allowance::WANT, turn.now_ms) {
+            return;
+        }
+        self.want_number += 1;
+        let ids = || own.statements.iter().take(STATEMENT_IDS_MAX).copied().collect();
+        let want = Want {
+            number: self.want_number,
+            statements: statements.then(|| Packed(ids())),
+            shards: List(shards.iter().map(|shard| self.want_shard(*shard, &own, turn)).collect()),
+        };
+        self.asked.append(&mut shards);
+        self.has_asked_statements |= statements;
+        self.offered = Some(own);
+        turn.send(&Frame::Want(want));
+    }
+
+    fn want_shard(&self, shard: u8, own: &Holdings, turn: &Turn<'_>) -> WantShard {
+        let heads = own.heads.get(&shard).map(Heads::hashes).unwrap_or_default();
+        let heads = heads.iter().take(HEADS_MAX).map(|hash| hash.0).collect();
+        let locator = turn.replica.locator(shard).into_iter().take(LOCATOR_MAX);
+        let locator = locator.map(|hash| hash.0).collect();
+        let skip = self.shunned.of_shard(shard, SKIP_MAX);
+        WantShard { shard, heads: Packed(heads), locator: Packed(locator), skip: Packed(skip) }
+    }
+
+    pub(super) fn want(&mut self, want: Want, turn: &mut Turn<'_>) -> Result<(), Stop> {
+        self.charge(allowance::WANT, turn.now_ms)?;
+        if !self.is_greeted {
+            return Ok(());
+        }
+        if let Some(offered) = self.offered.clone().filter(|_| self.awaits_want) {
+            // What it does not name is as we showed it.
+            for shard in 0..=u8::MAX {
+                self.peer.has_in_shard(shard, offered.of_shard(shard));
+            }
+            self.peer.has_statements(offered.statements);
+        }
+        self.awaits_want = false;
+        self.owed = Some(want.number);
+        let mut lacking = BTreeSet::new();
+        for wanted in want.shards.0 {
+            let hashes = |packed: Vec<[u8; 32]>| packed.into_iter().map(ChangeHash);
+            let shard = wanted.shard;
+            let heads: BTreeSet<ChangeHash> = hashes(wanted.heads.0).collect();
+            let lacks = |hash: &ChangeHash| {
+                !turn.replica.holds(shard, hash) && !self.shunned.contains(shard, hash)
+            };
+            if heads.iter().any(lacks) {
+                lacking.insert(shard);
+            }
+            self.peer.skips(shard, hashes(wanted.skip.0).collect());
+            let known = heads.into_iter().chain(hashes(wanted.locator.0)).collect();
+            self.peer.has_in_shard(shard, known);
+        }
+        let mut lacks_statements = false;
+        if let Some(ids) = want.statements {
+            let ids: BTreeSet<_> = ids.0.into_iter().collect();
+            lacks_statements = ids.iter().any(|id| !turn.replica.statements().contains(id));
+            self.peer.has_statements(ids);
+        }
+        if !lacking.is_empty() || lacks_statements {
+            self.has_moved = true;
+            self.ask(lacking, lacks_statements, turn);
+        }
+        Ok(())
+    }
+
+    pub(super) fn have(&mut self, have: &Have, turn: &mut Turn<'_>) -> Result<(), Stop> {
+        self.charge(allowance::FRAME, turn.now_ms)?;
+        let (true, Some(own)) = (self.is_greeted, self.own.clone()) else { return Ok(()) };
+        let root = Root(have.root);
+        self.peer.root = Some(root);
+        if have.answers == Some(self.want_number) {
+            self.end_round(&own, root);
+        }
+        if root == own.root {
+            self.peer.has_all(&own);
+        }
+        Ok(())
+    }
+
+    /// The peer has sent all that we asked for. What it did not ask for in turn, it has.
+    fn end_round(&mut self, own: &Holdings, root: Root) {
+        let offered = self.offered.clone().unwrap_or_else(|| own.clone());
+        for shard in std::mem::take(&mut self.asked) {
+            if self.peer.shard(shard).is_none() {
+                self.peer.has_in_shard(shard, offered.of_shard(shard));
+            }
+        }
+        if std::mem::take(&mut self.has_asked_statements) && self.peer.statements().is_none() {
+            self.peer.has_statements(offered.statements);
+        }
+        let is_over = self.ingesting.is_empty() && !self.has_moved;
+        if is_over && root != own.root {
+            self.hopeless = Some((own.root, root));
+        }
+    }
+}
+
+fn summary_of(own: &Holdings) -> Summary {
+    let shards = own.heads.iter().map(|(shard, heads)| entry_of(&own.root, *shard, heads));
+    Summary { statements: statements_digest(&own.statements), shards: Packed(shards.collect()) }
+}
+
+fn entry_of(salt: &Root, shard: u8, heads: &Heads) -> [u8; 9] {
+    let mut entry = [shard; 9];
+    entry[1..].copy_from_slice(&shard_digest(salt, shard, heads));
+    entry
+}
