@@ -65,8 +65,8 @@ mod tests {
         let wants = (0..1000).take_while(|_| budget.spend(WANT, 5)).count();
         assert_eq!(wants as u64, CAPACITY / WANT);
         assert!(!budget.spend(WANT, 3_900));
-        assert!(budget.spend(WANT, 4_005));
-        assert!(!budget.spend(WANT, 4_005));
+        assert!(budget.spend(WANT, 4_010));
+        assert!(!budget.spend(WANT, 4_010));
         assert!(!budget.spend(WANT, 0), "a clock that goes back gives nothing");
     }
 

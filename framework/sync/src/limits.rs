@@ -3,8 +3,7 @@
 /// The protocol versions that this crate speaks, oldest and newest.
 pub const VERSIONS: (u16, u16) = (1, 1);
 
-/// The largest raw change that is sent or taken.
-pub const CHANGE_BYTES_MAX: usize = 4 << 20;
+pub use segue_document::CHANGE_BYTES_MAX;
 
 /// The largest statement that is sent or taken.
 pub const STATEMENT_BYTES_MAX: usize = 64 << 10;

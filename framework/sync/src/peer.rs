@@ -44,10 +44,14 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Nothing is believed but the root it told.
+    pub(crate) fn forgotten(&self) -> Self {
+        Self { root: self.root, ..Self::default() }
+    }
+
     /// It holds what is in `holdings`.
     pub(crate) fn has_all(&mut self, holdings: &Holdings) {
-        let root = self.root;
-        *self = Self { root, ..Self::default() };
+        *self = self.forgotten();
         self.statements = Some(holdings.statements.clone());
         self.shards = (0..=u8::MAX).map(|shard| (shard, holdings.of_shard(shard))).collect();
     }

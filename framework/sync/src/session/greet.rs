@@ -10,7 +10,7 @@ use crate::allowance;
 use crate::frame::{Frame, Have, Hello, Summary, Want, WantShard, Welcome};
 use crate::limits::{HEADS_MAX, LOCATOR_MAX, SKIP_MAX, STATEMENT_IDS_MAX, VERSIONS};
 use crate::packed::{List, Packed};
-use crate::peer::{Holdings, Peer};
+use crate::peer::Holdings;
 use crate::root::{shard_digest, statements_digest};
 
 impl Session {
@@ -32,7 +32,7 @@ impl Session {
     }
 
     fn start_round(&mut self) {
-        self.peer = Peer { root: self.peer.root, ..Peer::default() };
+        self.peer = self.peer.forgotten();
         self.untaken.clear();
         self.asked.clear();
         self.has_asked_statements = false;

@@ -1,0 +1,1 @@
+//! Random histories end in agreement.
