@@ -95,7 +95,8 @@ impl Batch {
         // Writing into a vector cannot fail, and neither can reading from one.
         let plain = minicbor::to_vec(&content).unwrap_or_default();
         let mut deflated = Vec::new();
-        let done = DeflateEncoder::new(&plain[..], Compression::default()).read_to_end(&mut deflated);
+        let done =
+            DeflateEncoder::new(&plain[..], Compression::default()).read_to_end(&mut deflated);
         if done.is_ok() && deflated.len() < plain.len() {
             BatchFrame { number, plain: None, deflated: Some(deflated) }
         } else {

@@ -41,7 +41,8 @@ fn f38_a_bomb_inflates_to_no_more_than_the_cap() {
 #[test]
 fn the_largest_change_fits_and_a_larger_one_is_refused() {
     for (length, fits) in [(CHANGE_BYTES_MAX, true), (CHANGE_BYTES_MAX + 1, false)] {
-        let batch = Batch { statements: Vec::new(), changes: vec![change(SENDER, vec![0; length])] };
+        let batch =
+            Batch { statements: Vec::new(), changes: vec![change(SENDER, vec![0; length])] };
         assert_eq!(Batch::unpack(batch.pack(1, &SENDER), &SENDER).is_ok(), fits);
     }
 }

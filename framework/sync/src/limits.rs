@@ -54,3 +54,7 @@ pub(crate) const PATIENCE_MS: u64 = 10_000;
 
 /// The longest such wait.
 pub(crate) const PATIENCE_MS_MAX: u64 = 300_000;
+
+/// So many rounds in a row that moved nothing, and no more are tried before something changes. Several,
+/// because a frame may get lost; not for ever, because what was refused keeps the roots apart.
+pub(crate) const ROUNDS_IN_VAIN_MAX: u8 = 3;

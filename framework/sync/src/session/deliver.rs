@@ -1,12 +1,10 @@
 //! Sending what the peer lacks: statements first, then changes, at most a few batches ahead.
 
-use segue_model::ChangeHash;
+use segue_model::{ChangeHash, Heads};
 
 use super::{Effect, Session, Turn};
 use crate::frame::{Frame, Have};
-use crate::limits::{
-    BATCH_BYTES_AIM, CHANGE_BYTES_MAX, CHANGES_MAX, STATEMENTS_MAX, WINDOW,
-};
+use crate::limits::{BATCH_BYTES_AIM, CHANGE_BYTES_MAX, CHANGES_MAX, STATEMENTS_MAX, WINDOW};
 use crate::peer::Holdings;
 use crate::{Batch, SignedChange};
 
@@ -30,7 +28,7 @@ impl Session {
             let number = self.next_number;
             self.next_number += 1;
             self.untaken.insert(number);
-            self.has_moved = true;
+            (self.has_moved, self.in_vain) = (true, None);
             self.quiet_since_ms = turn.now_ms;
             turn.send(&Frame::Batch(batch.pack(number, &self.me)));
         }
@@ -84,14 +82,14 @@ impl Session {
         turn: &mut Turn<'_>,
     ) -> Option<Vec<(ChangeHash, SignedChange)>> {
         let (known, skip) = self.peer.shard(shard)?;
-        let heads = own.of_shard(shard);
-        if *known == heads {
+        let heads = own.heads.get(&shard).map(Heads::hashes).unwrap_or_default();
+        if known.iter().eq(heads) {
             return None;
         }
         let mut changes = turn.replica.missing(shard, known, room);
         if changes.is_empty() {
             // It has all that we have, so our heads say the same, and shorter.
-            *known = heads;
+            *known = own.of_shard(shard);
             return None;
         }
         // One change may exceed the room, which is what the frame's limit allows for.

@@ -1,6 +1,7 @@
 //! Finding out what differs: Hello, Welcome, Want, Have.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use segue_model::{ChangeHash, Heads};
 
@@ -145,7 +146,7 @@ impl Session {
             for shard in 0..=u8::MAX {
                 self.peer.has_in_shard(shard, offered.of_shard(shard));
             }
-            self.peer.has_statements(offered.statements);
+            self.peer.has_statements(offered.statements.clone());
         }
         self.awaits_want = false;
         self.owed = Some(want.number);
@@ -171,7 +172,7 @@ impl Session {
             self.peer.has_statements(ids);
         }
         if !lacking.is_empty() || lacks_statements {
-            self.has_moved = true;
+            (self.has_moved, self.in_vain) = (true, None);
             self.ask(lacking, lacks_statements, turn);
         }
         Ok(())
@@ -193,18 +194,21 @@ impl Session {
 
     /// The peer has sent all that we asked for. What it did not ask for in turn, it has.
     fn end_round(&mut self, own: &Holdings, root: Root) {
-        let offered = self.offered.clone().unwrap_or_else(|| own.clone());
+        let offered = self.offered.clone().unwrap_or_else(|| Arc::new(own.clone()));
         for shard in std::mem::take(&mut self.asked) {
             if self.peer.shard(shard).is_none() {
                 self.peer.has_in_shard(shard, offered.of_shard(shard));
             }
         }
         if std::mem::take(&mut self.has_asked_statements) && self.peer.statements().is_none() {
-            self.peer.has_statements(offered.statements);
+            self.peer.has_statements(offered.statements.clone());
         }
         let is_over = self.ingesting.is_empty() && !self.has_moved;
         if is_over && root != own.root {
-            self.hopeless = Some((own.root, root));
+            let before =
+                self.in_vain.filter(|(ours, theirs, _)| (*ours, *theirs) == (own.root, root));
+            let rounds = before.map_or(0, |(_, _, rounds)| rounds).saturating_add(1);
+            self.in_vain = Some((own.root, root, rounds));
         }
     }
 }

@@ -8,6 +8,7 @@ mod greet;
 mod receive;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use segue_access::Signature;
 use segue_model::{ChangeHash, DeviceId, DocumentId};
@@ -17,7 +18,7 @@ use closing::Stop;
 
 use crate::allowance::{self, Allowance};
 use crate::frame::{Bye, Frame};
-use crate::limits::{PATIENCE_MS, PATIENCE_MS_MAX};
+use crate::limits::{PATIENCE_MS, PATIENCE_MS_MAX, ROUNDS_IN_VAIN_MAX};
 use crate::peer::{Holdings, Peer, Shunned};
 use crate::{Batch, Replica, Root, Side};
 
@@ -80,7 +81,8 @@ pub enum Fault {
 pub enum Effect {
     /// Send a frame to the peer.
     Send(Vec<u8>),
-    /// Judge these, store what is good, and report [`Event::Ingested`] with this number.
+    /// Judge these, store what is good, and report [`Event::Ingested`] with this number. Batches are
+    /// judged in the order in which they come.
     Ingest {
         /// Names the batch.
         number: u64,
@@ -107,7 +109,7 @@ pub struct Session {
     me: DeviceId,
     them: DeviceId,
     document: DocumentId,
-    own: Option<Holdings>,
+    own: Option<Arc<Holdings>>,
     peer: Peer,
     is_closed: bool,
     is_greeted: bool,
@@ -116,7 +118,7 @@ pub struct Session {
     /// We sent a Welcome with a summary, and no Want came yet: what it does not name is equal.
     awaits_want: bool,
     /// What we held when we last showed the peer our state.
-    offered: Option<Holdings>,
+    offered: Option<Arc<Holdings>>,
     /// The root that the peer last heard from us.
     told: Option<Root>,
     /// The number of our last Want, and the shards and statements that it asked for.
@@ -134,8 +136,8 @@ pub struct Session {
     shown_in_step: Option<Root>,
     /// Something moved since the last Hello or Welcome.
     has_moved: bool,
-    /// Our root and theirs, when a whole round moved nothing: another one would not either.
-    hopeless: Option<(Root, Root)>,
+    /// Our root and theirs, and how many whole rounds in a row moved nothing between these.
+    in_vain: Option<(Root, Root, u8)>,
     quiet_since_ms: u64,
     patience_ms: u64,
     theirs: Allowance,
@@ -182,7 +184,7 @@ impl Session {
             taken: BTreeSet::new(),
             shown_in_step: None,
             has_moved: false,
-            hopeless: None,
+            in_vain: None,
             quiet_since_ms: 0,
             patience_ms: first_patience_ms(side),
             theirs: Allowance::theirs(),
@@ -248,13 +250,13 @@ impl Session {
 
     /// Learns what the replica holds now.
     fn look(&mut self, replica: &dyn Replica) {
-        let is_same = |own: &Holdings| {
+        let is_same = |own: &Arc<Holdings>| {
             own.statements == *replica.statements() && own.heads == *replica.heads()
         };
         if self.own.as_ref().is_some_and(is_same) {
             return;
         }
-        let own = Holdings::of(replica);
+        let own = Arc::new(Holdings::of(replica));
         // Who had no role may have one now.
         if self.own.as_ref().is_some_and(|old| old.statements != own.statements) {
             self.shunned = Shunned::default();
@@ -277,13 +279,16 @@ impl Session {
         if self.awaits_welcome || !self.untaken.is_empty() {
             return true;
         }
-        let pair = self.peer.root.map(|theirs| (own.root, theirs));
-        self.is_greeted && !self.is_in_step() && (pair.is_none() || pair != self.hopeless)
+        let is_hopeless = self.in_vain.is_some_and(|(ours, theirs, rounds)| {
+            rounds >= ROUNDS_IN_VAIN_MAX && ours == own.root && Some(theirs) == self.peer.root
+        });
+        self.is_greeted && !self.is_in_step() && !is_hopeless
     }
 
-    /// The peer made progress, so that its silence so far means nothing.
+    /// Something came across that was not there before.
     fn moved(&mut self) {
         self.has_moved = true;
+        self.in_vain = None;
         self.patience_ms = first_patience_ms(self.side);
     }
 

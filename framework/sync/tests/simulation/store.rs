@@ -13,11 +13,11 @@ use segue_sync::{
 };
 
 /// The owner of the document in all tests.
-pub fn owner() -> PersonKey {
+pub(crate) fn owner() -> PersonKey {
     PersonKey::from_seed([1; 32])
 }
 
-pub fn device_key(number: usize) -> DeviceKey {
+pub(crate) fn device_key(number: usize) -> DeviceKey {
     DeviceKey::from_seed([number as u8 + 10; 32])
 }
 
@@ -25,25 +25,25 @@ fn root_statement() -> Statement {
     Statement::Root { person: owner().id(), schema: "music".into(), nonce: [7; 16] }
 }
 
-pub fn document() -> DocumentId {
+pub(crate) fn document() -> DocumentId {
     root_statement().document().unwrap()
 }
 
 /// The root and a grant to each of so many devices.
-pub fn founding(devices: usize) -> Vec<SignedStatement> {
+pub(crate) fn founding(devices: usize) -> Vec<SignedStatement> {
     let mut statements = vec![owner().sign(&root_statement()).unwrap()];
     statements.extend((0..devices).map(|number| grant(number, Role::Write)));
     statements
 }
 
-pub fn grant(number: usize, role: Role) -> SignedStatement {
+pub(crate) fn grant(number: usize, role: Role) -> SignedStatement {
     let (document, to) = (document(), device_key(number).id());
     let nonce = [number as u8; 16];
     owner().sign(&Statement::Grant { document, to, role, until: None, nonce }).unwrap()
 }
 
 #[derive(Clone)]
-pub struct Store {
+pub(crate) struct Store {
     key_number: usize,
     incarnation: u32,
     operations: u64,
@@ -56,13 +56,13 @@ pub struct Store {
     waiting: BTreeMap<(u8, ChangeHash), SignedChange>,
     heads: BTreeMap<u8, Heads>,
     /// Changes that this device cannot apply, whatever others think: a bug of one version.
-    pub poison: BTreeSet<ChangeHash>,
+    pub(crate) poison: BTreeSet<ChangeHash>,
     /// Everybody may read, whatever the statements say: a new device that was told whom to call.
-    pub trusts_all: bool,
+    pub(crate) trusts_all: bool,
 }
 
 impl Store {
-    pub fn new(key_number: usize, statements: &[SignedStatement]) -> Self {
+    pub(crate) fn new(key_number: usize, statements: &[SignedStatement]) -> Self {
         let mut store = Self {
             key_number,
             incarnation: 0,
@@ -82,12 +82,12 @@ impl Store {
         store
     }
 
-    pub fn key(&self) -> DeviceKey {
+    pub(crate) fn key(&self) -> DeviceKey {
         device_key(self.key_number)
     }
 
     /// A restored device must not write as who it was.
-    pub fn reborn(mut self, incarnation: u32) -> Self {
+    pub(crate) fn reborn(mut self, incarnation: u32) -> Self {
         self.incarnation = incarnation;
         for shard in self.shards.values_mut() {
             let actor = actor_of(&device_key(self.key_number).id(), incarnation.to_be_bytes());
@@ -96,7 +96,7 @@ impl Store {
         self
     }
 
-    pub fn say(&mut self, statements: impl IntoIterator<Item = SignedStatement>) -> bool {
+    pub(crate) fn say(&mut self, statements: impl IntoIterator<Item = SignedStatement>) -> bool {
         let before = self.ids.len();
         for statement in statements {
             self.ids.insert(statement_id(&statement));
@@ -107,7 +107,7 @@ impl Store {
         self.ids.len() > before
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.log.len()
     }
 
@@ -117,7 +117,11 @@ impl Store {
     }
 
     /// Makes a change in one shard and returns its hash.
-    pub fn commit(&mut self, shard: u8, writes: BTreeMap<[u8; 16], Vec<Write>>) -> Option<ChangeHash> {
+    pub(crate) fn commit(
+        &mut self,
+        shard: u8,
+        writes: BTreeMap<[u8; 16], Vec<Write>>,
+    ) -> Option<ChangeHash> {
         self.operations += 1;
         let mut operation = [0; 8];
         operation.copy_from_slice(&self.key().id().0[..8]);
@@ -137,7 +141,7 @@ impl Store {
     }
 
     /// Gives a song a rating.
-    pub fn rate(&mut self, item: [u8; 16], rating: i64) -> Option<ChangeHash> {
+    pub(crate) fn rate(&mut self, item: [u8; 16], rating: i64) -> Option<ChangeHash> {
         let link = LinkId([self.key_number as u8; 8]);
         let write =
             Write::Register { name: "rating".into(), value: Some(rating.into()), link: Some(link) };
@@ -145,7 +149,7 @@ impl Store {
     }
 
     /// Imports so many songs, spread over all shards.
-    pub fn import(&mut self, songs: u32) -> usize {
+    pub(crate) fn import(&mut self, songs: u32) -> usize {
         let mut shards: BTreeMap<u8, BTreeMap<[u8; 16], Vec<Write>>> = BTreeMap::new();
         for number in 0..songs {
             let (id, write) = song(number, self.key_number as u8);
@@ -164,7 +168,7 @@ impl Store {
     }
 
     /// Judges a batch as an agent does.
-    pub fn ingest(&mut self, number: u64, batch: Batch) -> Ingested {
+    pub(crate) fn ingest(&mut self, number: u64, batch: Batch) -> Ingested {
         let mut done = Ingested { number, ..Ingested::default() };
         let (good, bad): (Vec<_>, Vec<_>) =
             batch.statements.into_iter().partition(|statement| statement.verify().is_ok());
@@ -218,9 +222,9 @@ impl Store {
         done: &mut Ingested,
     ) {
         let mut all: BTreeMap<ChangeHash, SignedChange> = changes.into_iter().collect();
-        done.brought_news |= all.keys().any(|hash| {
-            !self.holds(shard, hash) && !self.waiting.contains_key(&(shard, *hash))
-        });
+        done.brought_news |= all
+            .keys()
+            .any(|hash| !self.holds(shard, hash) && !self.waiting.contains_key(&(shard, *hash)));
         let waited = self.waiting.extract_if(.., |(at, _), _| *at == shard);
         all.extend(waited.map(|((_, hash), change)| (hash, change)).collect::<Vec<_>>());
         let raw = |(hash, change): (&ChangeHash, &SignedChange)| RawChange {
@@ -247,20 +251,21 @@ impl Store {
         }
     }
 
-    pub fn records(&self) -> BTreeMap<[u8; 16], Record> {
+    pub(crate) fn records(&self) -> BTreeMap<[u8; 16], Record> {
         self.shards.values().flat_map(|shard| shard.records().unwrap()).collect()
     }
 
-    pub fn any_change(&self) -> SignedChange {
+    pub(crate) fn any_change(&self) -> SignedChange {
         self.log.values().next().unwrap().clone()
     }
 }
 
 /// A song as an import sees it.
-pub fn song(number: u32, link: u8) -> ([u8; 16], Write) {
+pub(crate) fn song(number: u32, link: u8) -> ([u8; 16], Write) {
     let mut chance = fastrand::Rng::with_seed(u64::from(number));
     let id: [u8; 16] = std::array::from_fn(|_| chance.u8(..));
-    let text = |what: &str, of: u32| (Value::from(format!("{what} number {of}").as_str()), Weight::Full);
+    let text =
+        |what: &str, of: u32| (Value::from(format!("{what} number {of}").as_str()), Weight::Full);
     let fields = BTreeMap::from([
         ("title".to_owned(), text("A title", number)),
         ("album".to_owned(), text("An album", number / 12)),
@@ -322,7 +327,7 @@ impl Replica for Store {
 
 impl Store {
     /// All changes.
-    pub fn missing_all(&self) -> Vec<SignedChange> {
+    pub(crate) fn missing_all(&self) -> Vec<SignedChange> {
         self.log.values().cloned().collect()
     }
 }

@@ -11,29 +11,29 @@ use segue_transport_memory::{Endpoint, Network, Weather};
 use crate::store::{Store, document, founding};
 
 /// One device: what is durable, and what a crash loses.
-pub struct Node {
-    pub store: Store,
+pub(crate) struct Node {
+    pub(crate) store: Store,
     endpoint: Endpoint,
     sessions: BTreeMap<Connection, (DeviceId, Session)>,
     /// Batches that are not judged yet.
-    pub pending: VecDeque<(Connection, u64, Batch)>,
-    pub culprits: Vec<(DeviceId, String)>,
-    pub closings: Vec<Closing>,
-    pub in_step: usize,
+    pub(crate) pending: VecDeque<(Connection, u64, Batch)>,
+    pub(crate) culprits: Vec<(DeviceId, String)>,
+    pub(crate) closings: Vec<Closing>,
+    pub(crate) in_step: usize,
 }
 
-pub struct World {
-    pub network: Network,
-    pub nodes: Vec<Node>,
-    pub chance: fastrand::Rng,
-    pub now_ms: u64,
+pub(crate) struct World {
+    pub(crate) network: Network,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) chance: fastrand::Rng,
+    pub(crate) now_ms: u64,
     /// How often somebody had to wait for a timer.
-    pub ticks: usize,
-    pub apart: Vec<usize>,
+    pub(crate) ticks: usize,
+    pub(crate) apart: Vec<usize>,
 }
 
 impl Node {
-    pub fn id(&self) -> DeviceId {
+    pub(crate) fn id(&self) -> DeviceId {
         self.store.key().id()
     }
 
@@ -76,7 +76,7 @@ impl Node {
     }
 
     /// Judges one batch.
-    pub fn judge(&mut self, now_ms: u64) -> bool {
+    pub(crate) fn judge(&mut self, now_ms: u64) -> bool {
         let Some((connection, number, batch)) = self.pending.pop_front() else { return false };
         let before = (self.store.len(), self.store.statements().len());
         let done = self.store.ingest(number, batch);
@@ -87,7 +87,7 @@ impl Node {
         true
     }
 
-    pub fn advanced(&mut self, now_ms: u64) {
+    pub(crate) fn advanced(&mut self, now_ms: u64) {
         let connections: Vec<Connection> = self.sessions.keys().copied().collect();
         for connection in connections {
             self.event(connection, Event::Advanced, now_ms);
@@ -95,29 +95,30 @@ impl Node {
     }
 
     fn wakes_at(&self) -> Option<(u64, Connection)> {
-        let wakes = |(key, (_, s)): (&Connection, &(DeviceId, Session))| Some((s.wakes_at()?, *key));
+        let wakes =
+            |(key, (_, s)): (&Connection, &(DeviceId, Session))| Some((s.wakes_at()?, *key));
         self.sessions.iter().filter_map(wakes).min()
     }
 
-    pub fn root(&self) -> Root {
+    pub(crate) fn root(&self) -> Root {
         Root::of(self.store.statements(), self.store.heads())
     }
 
     /// All that is not on disk is gone.
-    pub fn crash(&mut self, network: &Network) {
+    pub(crate) fn crash(&mut self, network: &Network) {
         network.unplug(&self.id());
         self.sessions.clear();
         self.pending.clear();
     }
 
-    pub fn is_in_step(&self) -> bool {
+    pub(crate) fn is_in_step(&self) -> bool {
         !self.sessions.is_empty() && self.sessions.values().all(|(_, s)| s.is_in_step())
     }
 }
 
 impl World {
     /// So many devices that may write and know it.
-    pub fn new(seed: u64, devices: usize) -> Self {
+    pub(crate) fn new(seed: u64, devices: usize) -> Self {
         let network = Network::new(seed);
         let nodes = (0..devices).map(|n| node(&network, Store::new(n, &founding(devices))));
         let nodes = nodes.collect();
@@ -125,12 +126,12 @@ impl World {
         Self { network, nodes, chance, now_ms: 0, ticks: 0, apart: Vec::new() }
     }
 
-    pub fn add(&mut self, store: Store) {
+    pub(crate) fn add(&mut self, store: Store) {
         self.nodes.push(node(&self.network, store));
     }
 
     /// Two nodes, seen as one world with fair weather.
-    pub fn pair(first: Store, second: Store) -> Self {
+    pub(crate) fn pair(first: Store, second: Store) -> Self {
         let mut world = Self::new(1, 0);
         world.add(first);
         world.add(second);
@@ -138,7 +139,7 @@ impl World {
     }
 
     /// Dials whoever is not connected.
-    pub fn connect(&mut self) {
+    pub(crate) fn connect(&mut self) {
         for index in 0..self.nodes.len() {
             for other in index + 1..self.nodes.len() {
                 if self.apart.contains(&index) != self.apart.contains(&other) {
@@ -154,7 +155,7 @@ impl World {
     }
 
     /// One thing happens somewhere; `false` if nothing can but time.
-    pub fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         let count = self.nodes.len();
         let first = self.chance.usize(..count);
         for index in (0..count).map(|index| (first + index) % count) {
@@ -171,12 +172,12 @@ impl World {
     }
 
     /// Runs until nothing moves, without waiting for any timer.
-    pub fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         while self.step() {}
     }
 
     /// Runs until nothing moves and nobody waits for anything.
-    pub fn settle(&mut self, ticks_max: usize) {
+    pub(crate) fn settle(&mut self, ticks_max: usize) {
         self.connect();
         let limit = self.ticks + ticks_max;
         loop {
@@ -198,34 +199,34 @@ impl World {
         }
     }
 
-    pub fn rate(&mut self, index: usize, item: [u8; 16], rating: i64) {
+    pub(crate) fn rate(&mut self, index: usize, item: [u8; 16], rating: i64) {
         self.nodes[index].store.rate(item, rating);
         self.nodes[index].advanced(self.now_ms);
     }
 
-    pub fn part(&mut self, apart: Vec<usize>) {
+    pub(crate) fn part(&mut self, apart: Vec<usize>) {
         self.network.part(apart.iter().map(|index| self.nodes[*index].id()));
         self.apart = apart;
     }
 
-    pub fn heal(&mut self) {
+    pub(crate) fn heal(&mut self) {
         self.network.heal();
         self.network.set_weather(Weather::default());
         self.apart.clear();
     }
 
-    pub fn assert_equal(&self) {
+    pub(crate) fn assert_equal(&self) {
         let first = &self.nodes[0].store;
         for node in &self.nodes[1..] {
             assert_eq!(node.store.statements(), first.statements());
-            assert_eq!(node.store.heads(), first.heads());
-            assert_eq!(node.store.records(), first.records());
+            assert!(node.store.heads() == first.heads(), "heads differ");
+            assert!(node.store.records() == first.records(), "values differ");
         }
         assert!(self.nodes.iter().all(Node::is_in_step), "equal, and all know it");
     }
 
     /// Bytes and frames that all sent while `work` was done.
-    pub fn cost(&mut self, work: impl FnOnce(&mut Self)) -> (u64, u64) {
+    pub(crate) fn cost(&mut self, work: impl FnOnce(&mut Self)) -> (u64, u64) {
         let before = self.network.all_traffic();
         work(self);
         let after = self.network.all_traffic();
@@ -247,7 +248,7 @@ fn node(network: &Network, store: Store) -> Node {
 }
 
 /// Frames of a lone session, without a network.
-pub fn sent(effects: &[Effect]) -> Vec<Vec<u8>> {
+pub(crate) fn sent(effects: &[Effect]) -> Vec<Vec<u8>> {
     let frames = effects.iter().filter_map(|effect| match effect {
         Effect::Send(frame) => Some(frame.clone()),
         _ => None,
@@ -255,6 +256,6 @@ pub fn sent(effects: &[Effect]) -> Vec<Vec<u8>> {
     frames.collect()
 }
 
-pub fn session_of(store: &Store, peer: DeviceId, side: Side) -> Session {
+pub(crate) fn session_of(store: &Store, peer: DeviceId, side: Side) -> Session {
     Session::new(side, store.key().id(), peer, document())
 }
