@@ -132,7 +132,7 @@ impl Batch {
     }
 }
 
-fn inflate(deflated: &[u8]) -> Result<Vec<u8>, Malformed> {
+pub(crate) fn inflate(deflated: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut bytes = Vec::new();
     let limit = INFLATED_BYTES_MAX as u64 + 1;
     let read = DeflateDecoder::new(deflated).take(limit).read_to_end(&mut bytes);

@@ -12,6 +12,8 @@
 
 mod allowance;
 mod batch;
+#[cfg(test)]
+mod fixture_tests;
 mod frame;
 mod history;
 mod limits;
