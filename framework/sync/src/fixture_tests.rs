@@ -34,9 +34,9 @@ fn frames() -> Vec<(&'static str, Frame)> {
     let summary = Some(Summary { statements: [0x22; 16], shards });
     let shard = WantShard {
         shard: 7,
-        heads: Packed(vec![[0x71; 32]]),
-        locator: Packed(vec![[0x72; 32], [0x73; 32]]),
-        skip: Packed(vec![[0x74; 32]]),
+        heads: Packed(vec![[0x71; 16]]),
+        locator: Packed(vec![[0x72; 16], [0x73; 16]]),
+        skip: Packed(vec![[0x74; 16]]),
     };
     let all = Want {
         number: 2,

@@ -70,11 +70,11 @@ pub(crate) struct WantShard {
     #[n(0)]
     pub(crate) shard: u8,
     #[cbor(n(1), default)]
-    pub(crate) heads: Packed<32, HEADS_MAX>,
+    pub(crate) heads: Packed<16, HEADS_MAX>,
     #[cbor(n(2), default)]
-    pub(crate) locator: Packed<32, LOCATOR_MAX>,
+    pub(crate) locator: Packed<16, LOCATOR_MAX>,
     #[cbor(n(3), default)]
-    pub(crate) skip: Packed<32, SKIP_MAX>,
+    pub(crate) skip: Packed<16, SKIP_MAX>,
 }
 
 /// Statements and changes; see [`Batch`](crate::Batch).

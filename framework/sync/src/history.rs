@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use segue_model::ChangeHash;
 
 use crate::limits::LOCATOR_MAX;
+use crate::{ShortHash, short};
 
 /// Heads that a locator names at one distance.
 const HEADS_AT_ONE_DISTANCE: usize = 4;
@@ -14,22 +15,22 @@ const HEADS_AT_ONE_DISTANCE: usize = 4;
 #[derive(Debug, Clone, Default)]
 pub struct History {
     order: Vec<(ChangeHash, Vec<usize>)>,
-    place: HashMap<ChangeHash, usize>,
+    place: HashMap<ShortHash, usize>,
 }
 
 impl History {
     /// Appends a change. What it builds on must be there already, or lie before the log.
     pub fn push(&mut self, hash: ChangeHash, builds_on: &[ChangeHash]) {
-        if !self.contains(&hash) {
-            let parents = builds_on.iter().filter_map(|hash| self.place.get(hash).copied());
+        if !self.contains(&short(&hash)) {
+            let parents = builds_on.iter().filter_map(|hash| self.place.get(&short(hash)).copied());
             let parents = parents.collect();
-            self.place.insert(hash, self.order.len());
+            self.place.insert(short(&hash), self.order.len());
             self.order.push((hash, parents));
         }
     }
 
     /// Whether the change is there.
-    pub fn contains(&self, hash: &ChangeHash) -> bool {
+    pub fn contains(&self, hash: &ShortHash) -> bool {
         self.place.contains_key(hash)
     }
 
@@ -45,7 +46,7 @@ impl History {
 
     /// The changes that are neither among `known` nor in their past, in the order of the log. Known
     /// ones that are not there are ignored.
-    pub fn missing(&self, known: &BTreeSet<ChangeHash>) -> impl Iterator<Item = ChangeHash> {
+    pub fn missing(&self, known: &BTreeSet<ShortHash>) -> impl Iterator<Item = ChangeHash> {
         let mut is_known = vec![false; self.order.len()];
         for place in known.iter().filter_map(|hash| self.place.get(hash)) {
             is_known[*place] = true;
@@ -62,7 +63,7 @@ impl History {
 
     /// The heads of the log as it was 1, 2, 4, 8 … changes ago, the latest first. However far the
     /// history of a peer went its own way, one of these lies at most twice as far back.
-    pub fn locator(&self) -> Vec<ChangeHash> {
+    pub fn locator(&self) -> Vec<ShortHash> {
         let marks: BTreeSet<usize> = (0..usize::BITS)
             .map_while(|power| self.order.len().checked_sub(1 << power))
             .filter(|length| *length > 0)
@@ -81,7 +82,7 @@ impl History {
         }
         let mut seen = HashSet::new();
         let latest_first = found.into_iter().rev().flatten().filter(|index| seen.insert(*index));
-        latest_first.take(LOCATOR_MAX).map(|index| self.order[index].0).collect()
+        latest_first.take(LOCATOR_MAX).map(|index| short(&self.order[index].0)).collect()
     }
 }
 
@@ -109,7 +110,7 @@ mod tests {
         history.push(hash(20), &[hash(4)]);
         history.push(hash(30), &[hash(20), hash(9)]);
         let missing = |known: &[u32]| -> Vec<ChangeHash> {
-            history.missing(&known.iter().map(|number| hash(*number)).collect()).collect()
+            history.missing(&known.iter().map(|number| short(&hash(*number))).collect()).collect()
         };
         assert_eq!(missing(&[]).len(), 12);
         assert_eq!(missing(&[30]), []);
@@ -121,7 +122,7 @@ mod tests {
     fn a_locator_is_short_and_goes_back_by_doubling() {
         let locator = line(1000).locator();
         let numbers = [998, 997, 995, 991, 983, 967, 935, 871, 743, 487];
-        assert_eq!(locator, numbers.map(hash));
+        assert_eq!(locator, numbers.map(|number| short(&hash(number))));
         assert!(line(1).locator().is_empty());
         assert!(line(1_000_000).locator().len() <= 20);
     }

@@ -31,7 +31,7 @@ pub use limits::{
     CHANGE_BYTES_MAX, FRAME_BYTES_MAX, INFLATED_BYTES_MAX, LOCATOR_MAX, STATEMENT_BYTES_MAX,
     VERSIONS, WINDOW,
 };
-pub use replica::{Replica, StatementId, statement_id};
+pub use replica::{Replica, ShortHash, StatementId, short, statement_id};
 pub use root::Root;
 pub use segue_model::DeviceId;
 pub use session::{Closing, Effect, Event, Fault, Ingested, Refused, Session};

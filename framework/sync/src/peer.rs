@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use segue_model::{ChangeHash, Heads};
 
 use crate::limits::SHUNNED_MAX;
-use crate::{Replica, Root, StatementId};
+use crate::{Replica, Root, ShortHash, StatementId, short};
 
 /// What a replica holds, in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +23,8 @@ impl Holdings {
         Self { root: Root::of(&statements, &heads), statements, heads }
     }
 
-    pub(crate) fn of_shard(&self, shard: u8) -> BTreeSet<ChangeHash> {
-        self.heads.get(&shard).map(Heads::hashes).unwrap_or_default().iter().copied().collect()
+    pub(crate) fn of_shard(&self, shard: u8) -> BTreeSet<ShortHash> {
+        self.heads.get(&shard).map(Heads::hashes).unwrap_or_default().iter().map(short).collect()
     }
 }
 
@@ -35,12 +35,12 @@ pub(crate) struct Peer {
     pub(crate) root: Option<Root>,
     statements: Option<BTreeSet<StatementId>>,
     /// It has these changes and their past. Nothing is known of a shard that is not there.
-    shards: BTreeMap<u8, BTreeSet<ChangeHash>>,
+    shards: BTreeMap<u8, BTreeSet<ShortHash>>,
     /// It asked not to be sent these.
-    skip: BTreeMap<u8, BTreeSet<ChangeHash>>,
+    skip: BTreeMap<u8, BTreeSet<ShortHash>>,
     /// It sent these, of which the rest of the shard or set is not known yet.
     sent_statements: BTreeSet<StatementId>,
-    sent_changes: BTreeMap<u8, BTreeSet<ChangeHash>>,
+    sent_changes: BTreeMap<u8, BTreeSet<ShortHash>>,
 }
 
 impl Peer {
@@ -57,12 +57,12 @@ impl Peer {
     }
 
     /// It has these changes and their past, and what it sent.
-    pub(crate) fn has_in_shard(&mut self, shard: u8, mut known: BTreeSet<ChangeHash>) {
+    pub(crate) fn has_in_shard(&mut self, shard: u8, mut known: BTreeSet<ShortHash>) {
         known.extend(self.sent_changes.remove(&shard).unwrap_or_default());
         self.shards.insert(shard, known);
     }
 
-    pub(crate) fn skips(&mut self, shard: u8, hashes: BTreeSet<ChangeHash>) {
+    pub(crate) fn skips(&mut self, shard: u8, hashes: BTreeSet<ShortHash>) {
         self.skip.insert(shard, hashes);
     }
 
@@ -76,7 +76,8 @@ impl Peer {
         self.statements.as_mut().unwrap_or(&mut self.sent_statements).insert(id);
     }
 
-    pub(crate) fn sent_change(&mut self, shard: u8, hash: ChangeHash) {
+    pub(crate) fn sent_change(&mut self, shard: u8, hash: &ChangeHash) {
+        let hash = short(hash);
         match self.shards.get_mut(&shard) {
             Some(known) => known.insert(hash),
             None => self.sent_changes.entry(shard).or_default().insert(hash),
@@ -92,7 +93,7 @@ impl Peer {
     pub(crate) fn shard(
         &mut self,
         shard: u8,
-    ) -> Option<(&mut BTreeSet<ChangeHash>, Option<&BTreeSet<ChangeHash>>)> {
+    ) -> Option<(&mut BTreeSet<ShortHash>, Option<&BTreeSet<ShortHash>>)> {
         Some((self.shards.get_mut(&shard)?, self.skip.get(&shard)))
     }
 }
@@ -100,23 +101,23 @@ impl Peer {
 /// Changes that must not be asked for again: refused ones, and those that wait here for others.
 #[derive(Debug, Default)]
 pub(crate) struct Shunned {
-    shards: BTreeMap<u8, BTreeSet<ChangeHash>>,
+    shards: BTreeMap<u8, BTreeSet<ShortHash>>,
     count: usize,
 }
 
 impl Shunned {
-    pub(crate) fn insert(&mut self, shard: u8, hash: ChangeHash) {
-        if self.count < SHUNNED_MAX && self.shards.entry(shard).or_default().insert(hash) {
+    pub(crate) fn insert(&mut self, shard: u8, hash: &ChangeHash) {
+        if self.count < SHUNNED_MAX && self.shards.entry(shard).or_default().insert(short(hash)) {
             self.count += 1;
         }
     }
 
-    pub(crate) fn contains(&self, shard: u8, hash: &ChangeHash) -> bool {
+    pub(crate) fn contains(&self, shard: u8, hash: &ShortHash) -> bool {
         self.shards.get(&shard).is_some_and(|hashes| hashes.contains(hash))
     }
 
     /// Those of a shard, as many as can be named.
-    pub(crate) fn of_shard(&self, shard: u8, most: usize) -> Vec<[u8; 32]> {
-        self.shards.get(&shard).into_iter().flatten().take(most).map(|hash| hash.0).collect()
+    pub(crate) fn of_shard(&self, shard: u8, most: usize) -> Vec<ShortHash> {
+        self.shards.get(&shard).into_iter().flatten().take(most).copied().collect()
     }
 }

@@ -10,6 +10,17 @@ use crate::SignedChange;
 /// The first 16 bytes of a statement's hash.
 pub type StatementId = [u8; 16];
 
+/// The first 16 bytes of a change's hash: peers name changes so where they only compare.
+pub type ShortHash = [u8; 16];
+
+/// Cuts a hash.
+pub const fn short(hash: &ChangeHash) -> ShortHash {
+    match hash.0.first_chunk() {
+        Some(short) => *short,
+        None => [0; 16],
+    }
+}
+
 /// Names a statement as sessions do.
 pub fn statement_id(statement: &SignedStatement) -> StatementId {
     let mut id = [0; 16];
@@ -32,10 +43,10 @@ pub trait Replica {
     fn heads(&self) -> &BTreeMap<u8, Heads>;
 
     /// Whether the log holds a change, admitted or not.
-    fn holds(&self, shard: u8, hash: &ChangeHash) -> bool;
+    fn holds(&self, shard: u8, hash: &ShortHash) -> bool;
 
     /// Hashes at growing distances in the past of a shard; see [`History::locator`](crate::History::locator).
-    fn locator(&self, shard: u8) -> Vec<ChangeHash>;
+    fn locator(&self, shard: u8) -> Vec<ShortHash>;
 
     /// Admitted changes of a shard that are neither among `known` nor in their past, each after those
     /// it builds on; hashes that are not there are ignored. The answer may be cut off once it holds
@@ -43,7 +54,7 @@ pub trait Replica {
     fn missing(
         &self,
         shard: u8,
-        known: &BTreeSet<ChangeHash>,
+        known: &BTreeSet<ShortHash>,
         bytes_max: usize,
     ) -> Vec<(ChangeHash, SignedChange)>;
 }

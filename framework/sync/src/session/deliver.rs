@@ -6,7 +6,7 @@ use super::{Effect, Session, Turn};
 use crate::frame::{Frame, Have};
 use crate::limits::{BATCH_BYTES_AIM, CHANGE_BYTES_MAX, CHANGES_MAX, STATEMENTS_MAX, WINDOW};
 use crate::peer::Holdings;
-use crate::{Batch, SignedChange};
+use crate::{Batch, SignedChange, short};
 
 impl Session {
     /// Sends as much as the window lets through, and says so when that was all.
@@ -83,7 +83,7 @@ impl Session {
     ) -> Option<Vec<(ChangeHash, SignedChange)>> {
         let (known, skip) = self.peer.shard(shard)?;
         let heads = own.heads.get(&shard).map(Heads::hashes).unwrap_or_default();
-        if known.iter().eq(heads) {
+        if known.iter().copied().eq(heads.iter().map(short)) {
             return None;
         }
         let mut changes = turn.replica.missing(shard, known, room);
@@ -94,14 +94,14 @@ impl Session {
         }
         // One change may exceed the room, which is what the frame's limit allows for.
         changes.truncate(fitting(&changes, room));
-        known.extend(changes.iter().map(|(hash, _)| *hash));
+        known.extend(changes.iter().map(|(hash, _)| short(hash)));
         changes.retain(|(hash, change)| {
             let fits = change.raw.len() <= CHANGE_BYTES_MAX;
             if !fits {
                 let why = format!("change {hash} is too large to be sent");
                 turn.effects.push(Effect::Culprit { who: change.author, why });
             }
-            fits && !skip.is_some_and(|skip| skip.contains(hash))
+            fits && !skip.is_some_and(|skip| skip.contains(&short(hash)))
         });
         Some(changes)
     }

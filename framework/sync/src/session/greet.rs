@@ -1,18 +1,21 @@
 //! Finding out what differs: Hello, Welcome, Want, Have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use segue_model::{ChangeHash, Heads};
+use segue_model::Heads;
 
 use super::{Closing, Session, Stop, Turn};
-use crate::Root;
 use crate::allowance;
 use crate::frame::{Frame, Have, Hello, Summary, Want, WantShard, Welcome};
 use crate::limits::{HEADS_MAX, LOCATOR_MAX, SKIP_MAX, STATEMENT_IDS_MAX, VERSIONS};
 use crate::packed::{List, Packed};
 use crate::peer::Holdings;
 use crate::root::{shard_digest, statements_digest};
+use crate::{Root, ShortHash, short};
+
+/// Common hashes beside the heads that an answer to a Want names: the heads at one distance.
+const COMMON_MAX: usize = 4;
 
 impl Session {
     /// Starts anew, with everything that the peer may have missed forgotten.
@@ -103,11 +106,18 @@ impl Session {
         if is_same {
             self.peer.has_statements(own.statements.clone());
         }
-        self.ask(differ, !is_same, turn);
+        self.ask(differ, !is_same, &BTreeMap::new(), turn);
     }
 
-    /// Asks for what the peer has and we lack, unless that was asked already.
-    pub(super) fn ask(&mut self, mut shards: BTreeSet<u8>, statements: bool, turn: &mut Turn<'_>) {
+    /// Asks for what the peer has and we lack, unless that was asked already. Where it is known which
+    /// hashes are `common` no others are searched for.
+    pub(super) fn ask(
+        &mut self,
+        mut shards: BTreeSet<u8>,
+        statements: bool,
+        common: &BTreeMap<u8, Vec<ShortHash>>,
+        turn: &mut Turn<'_>,
+    ) {
         let Some(own) = self.own.clone() else { return };
         shards.retain(|shard| !self.asked.contains(shard));
         let statements = statements && !self.has_asked_statements;
@@ -116,10 +126,15 @@ impl Session {
         }
         self.want_number += 1;
         let ids = || own.statements.iter().take(STATEMENT_IDS_MAX).copied().collect();
+        let wanted = shards.iter().map(|shard| {
+            let locator = common.get(shard).cloned();
+            let locator = locator.unwrap_or_else(|| turn.replica.locator(*shard));
+            self.want_shard(*shard, &own, locator)
+        });
         let want = Want {
             number: self.want_number,
             statements: statements.then(|| Packed(ids())),
-            shards: List(shards.iter().map(|shard| self.want_shard(*shard, &own, turn)).collect()),
+            shards: List(wanted.collect()),
         };
         self.asked.append(&mut shards);
         self.has_asked_statements |= statements;
@@ -127,11 +142,10 @@ impl Session {
         turn.send(&Frame::Want(want));
     }
 
-    fn want_shard(&self, shard: u8, own: &Holdings, turn: &Turn<'_>) -> WantShard {
+    fn want_shard(&self, shard: u8, own: &Holdings, mut locator: Vec<ShortHash>) -> WantShard {
         let heads = own.heads.get(&shard).map(Heads::hashes).unwrap_or_default();
-        let heads = heads.iter().take(HEADS_MAX).map(|hash| hash.0).collect();
-        let locator = turn.replica.locator(shard).into_iter().take(LOCATOR_MAX);
-        let locator = locator.map(|hash| hash.0).collect();
+        let heads = heads.iter().take(HEADS_MAX).map(short).collect();
+        locator.truncate(LOCATOR_MAX);
         let skip = self.shunned.of_shard(shard, SKIP_MAX);
         WantShard { shard, heads: Packed(heads), locator: Packed(locator), skip: Packed(skip) }
     }
@@ -150,20 +164,20 @@ impl Session {
         }
         self.awaits_want = false;
         self.owed = Some(want.number);
-        let mut lacking = BTreeSet::new();
+        let mut lacking = BTreeMap::new();
         for wanted in want.shards.0 {
-            let hashes = |packed: Vec<[u8; 32]>| packed.into_iter().map(ChangeHash);
-            let shard = wanted.shard;
-            let heads: BTreeSet<ChangeHash> = hashes(wanted.heads.0).collect();
-            let lacks = |hash: &ChangeHash| {
-                !turn.replica.holds(shard, hash) && !self.shunned.contains(shard, hash)
-            };
-            if heads.iter().any(lacks) {
-                lacking.insert(shard);
+            let (shard, heads, locator) = (wanted.shard, wanted.heads.0, wanted.locator.0);
+            let holds = |hash: &&ShortHash| turn.replica.holds(shard, hash);
+            let is_strange =
+                |hash: &ShortHash| !holds(&hash) && !self.shunned.contains(shard, hash);
+            if heads.iter().any(is_strange) {
+                // The latest that both have; a locator begins with the latest.
+                let older = locator.iter().filter(holds).take(COMMON_MAX);
+                let common = heads.iter().filter(holds).chain(older).copied().collect();
+                lacking.insert(shard, common);
             }
-            self.peer.skips(shard, hashes(wanted.skip.0).collect());
-            let known = heads.into_iter().chain(hashes(wanted.locator.0)).collect();
-            self.peer.has_in_shard(shard, known);
+            self.peer.skips(shard, wanted.skip.0.into_iter().collect());
+            self.peer.has_in_shard(shard, heads.into_iter().chain(locator).collect());
         }
         let mut lacks_statements = false;
         if let Some(ids) = want.statements {
@@ -173,7 +187,7 @@ impl Session {
         }
         if !lacking.is_empty() || lacks_statements {
             (self.has_moved, self.in_vain) = (true, None);
-            self.ask(lacking, lacks_statements, turn);
+            self.ask(lacking.keys().copied().collect(), lacks_statements, &lacking, turn);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Taking in frames, and what became of batches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Closing, Effect, Fault, Ingested, Session, Stop, Turn, weight};
 use crate::allowance;
@@ -61,11 +61,11 @@ impl Session {
         self.quiet_since_ms = turn.now_ms;
         turn.send(&Frame::Taken(Taken { number: done.number }));
         for (shard, hash) in done.held {
-            self.peer.sent_change(shard, hash);
+            self.peer.sent_change(shard, &hash);
         }
         for refused in done.refused {
             if let Some((shard, hash)) = refused.change {
-                self.shunned.insert(shard, hash);
+                self.shunned.insert(shard, &hash);
             }
             match refused.fault {
                 Fault::Sender => return Err(Closing::Forged(refused.why).into()),
@@ -83,9 +83,9 @@ impl Session {
         }
         let lacking: BTreeSet<u8> = done.waiting.iter().map(|(shard, _)| *shard).collect();
         for (shard, hash) in done.waiting {
-            self.shunned.insert(shard, hash);
+            self.shunned.insert(shard, &hash);
         }
-        self.ask(lacking, false, turn);
+        self.ask(lacking, false, &BTreeMap::new(), turn);
         Ok(())
     }
 }

@@ -192,3 +192,23 @@ fn f37_a_poison_change_stops_only_what_builds_on_it() {
     assert!(second.closings.is_empty() && first.closings.is_empty());
     assert_eq!(world.cost(|world| world.settle(0)), (0, 0), "and then there is peace");
 }
+
+#[test]
+fn ten_thousand_plays_made_apart_meet() {
+    let (mut first, second) = stores();
+    first.import(1000);
+    let mut world = World::pair(first, second);
+    world.settle(0);
+    world.part(vec![0]);
+    world.run();
+    for (index, added) in [(0, 4), (1, 6)] {
+        world.nodes[index].store.play(1000, added);
+    }
+    let (bytes, frames) = world.cost(|world| {
+        world.heal();
+        world.settle(0);
+    });
+    world.assert_equal();
+    eprintln!("10,000 plays of 1,000 songs: {bytes} bytes in {frames} frames");
+    assert!(bytes <= 150_000, "{bytes} bytes");
+}

@@ -9,7 +9,8 @@ use segue_access::{
 use segue_document::{ChangeHeader, Origin, RawChange, Record, Shard, Weight, Write};
 use segue_model::{ChangeHash, DeviceId, DocumentId, Heads, LinkId, OperationId, Value};
 use segue_sync::{
-    Batch, Fault, History, Ingested, Refused, Replica, SignedChange, StatementId, statement_id,
+    Batch, Fault, History, Ingested, Refused, Replica, ShortHash, SignedChange, StatementId, short,
+    statement_id,
 };
 
 /// The owner of the document in all tests.
@@ -158,6 +159,21 @@ impl Store {
         shards.into_iter().filter(|(s, writes)| self.commit(*s, writes.clone()).is_some()).count()
     }
 
+    /// Plays each of the first songs of an import so many times, as one pass finds it.
+    pub(crate) fn play(&mut self, songs: u32, times: i64) {
+        let mut shards: BTreeMap<u8, BTreeMap<[u8; 16], Vec<Write>>> = BTreeMap::new();
+        let link = LinkId([self.key_number as u8; 8]);
+        for number in 0..songs {
+            let (id, _) = song(number, 0);
+            let name = "play_count".into();
+            let write = Write::Counter { name, link, baseline: 0, added: times };
+            shards.entry(id[0]).or_default().insert(id, vec![write]);
+        }
+        for (shard, writes) in shards {
+            self.commit(shard, writes);
+        }
+    }
+
     fn keep(&mut self, hash: ChangeHash, change: SignedChange) {
         let shard = change.shard;
         let header = ChangeHeader::read(&change.raw).unwrap();
@@ -222,9 +238,9 @@ impl Store {
         done: &mut Ingested,
     ) {
         let mut all: BTreeMap<ChangeHash, SignedChange> = changes.into_iter().collect();
-        done.brought_news |= all
-            .keys()
-            .any(|hash| !self.holds(shard, hash) && !self.waiting.contains_key(&(shard, *hash)));
+        done.brought_news |= all.keys().any(|hash| {
+            !self.holds(shard, &short(hash)) && !self.waiting.contains_key(&(shard, *hash))
+        });
         let waited = self.waiting.extract_if(.., |(at, _), _| *at == shard);
         all.extend(waited.map(|((_, hash), change)| (hash, change)).collect::<Vec<_>>());
         let raw = |(hash, change): (&ChangeHash, &SignedChange)| RawChange {
@@ -296,18 +312,18 @@ impl Replica for Store {
         &self.heads
     }
 
-    fn holds(&self, shard: u8, hash: &ChangeHash) -> bool {
-        self.log.contains_key(&(shard, *hash))
+    fn holds(&self, shard: u8, hash: &ShortHash) -> bool {
+        self.histories.get(&shard).is_some_and(|history| history.contains(hash))
     }
 
-    fn locator(&self, shard: u8) -> Vec<ChangeHash> {
+    fn locator(&self, shard: u8) -> Vec<ShortHash> {
         self.histories.get(&shard).map(History::locator).unwrap_or_default()
     }
 
     fn missing(
         &self,
         shard: u8,
-        known: &BTreeSet<ChangeHash>,
+        known: &BTreeSet<ShortHash>,
         bytes_max: usize,
     ) -> Vec<(ChangeHash, SignedChange)> {
         let Some(history) = self.histories.get(&shard) else { return Vec::new() };
