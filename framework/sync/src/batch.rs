@@ -15,7 +15,7 @@ use crate::frame::{BatchFrame, Malformed};
 use crate::limits::{
     CHANGE_BYTES_MAX, CHANGES_MAX, INFLATED_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX,
 };
-use crate::packed::List;
+use crate::packed::{List, Packed};
 
 /// A change as it travels. Nothing about it is believed before it was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,10 @@ struct Content {
     statements: List<WireStatement, STATEMENTS_MAX>,
     #[cbor(n(1), default)]
     changes: List<WireChange, CHANGES_MAX>,
+    /// One for each change. Together, because no two bytes of them are alike, and between the changes
+    /// they would spoil what deflating saves.
+    #[cbor(n(2), default)]
+    signatures: Packed<64, CHANGES_MAX>,
 }
 
 #[derive(Encode, Decode)]
@@ -63,11 +67,9 @@ struct WireChange {
     #[n(0)]
     shard: u8,
     #[cbor(n(1), with = "minicbor::bytes")]
-    signature: [u8; 64],
-    #[cbor(n(2), with = "minicbor::bytes")]
     raw: Vec<u8>,
     /// Absent: the sender of the frame.
-    #[cbor(n(3), with = "minicbor::bytes")]
+    #[cbor(n(2), with = "minicbor::bytes")]
     author: Option<[u8; 32]>,
 }
 
@@ -84,14 +86,17 @@ impl Batch {
             signature: said.signature,
             bytes: said.bytes,
         });
+        let signatures = self.changes.iter().map(|change| change.signature).collect();
         let changes = self.changes.into_iter().map(|change| WireChange {
             shard: change.shard,
-            signature: change.signature,
             raw: change.raw,
             author: (change.author != *sender).then_some(change.author.0),
         });
-        let content =
-            Content { statements: List(statements.collect()), changes: List(changes.collect()) };
+        let content = Content {
+            statements: List(statements.collect()),
+            changes: List(changes.collect()),
+            signatures: Packed(signatures),
+        };
         // Writing into a vector cannot fail, and neither can reading from one.
         let plain = minicbor::to_vec(&content).unwrap_or_default();
         let mut deflated = Vec::new();
@@ -117,8 +122,12 @@ impl Batch {
             let fits = bytes.len() <= STATEMENT_BYTES_MAX;
             fits.then_some(SignedStatement { bytes, signature, signer })
         });
-        let changes = content.changes.0.into_iter().map(|change| {
-            let WireChange { shard, signature, raw, author } = change;
+        if content.signatures.0.len() != content.changes.0.len() {
+            return Err(Malformed("there is not one signature for each change"));
+        }
+        let signed = content.changes.0.into_iter().zip(content.signatures.0);
+        let changes = signed.map(|(change, signature)| {
+            let WireChange { shard, raw, author } = change;
             let author = author.map_or(*sender, DeviceId);
             let fits = raw.len() <= CHANGE_BYTES_MAX;
             fits.then_some(SignedChange { shard, author, signature, raw })

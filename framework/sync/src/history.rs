@@ -54,7 +54,9 @@ impl History {
         // Parents come first, so one walk from the end finds all that lies behind.
         for index in (0..self.order.len()).rev().filter(|_| !known.is_empty()) {
             if is_known[index] {
-                self.order[index].1.iter().for_each(|parent| is_known[*parent] = true);
+                for parent in &self.order[index].1 {
+                    is_known[*parent] = true;
+                }
             }
         }
         let unknown = self.order.iter().zip(is_known).filter(|(_, is_known)| !is_known);
@@ -71,7 +73,9 @@ impl History {
         let mut heads = HashSet::new();
         let mut found = Vec::new();
         for (index, (_, parents)) in self.order.iter().enumerate() {
-            parents.iter().for_each(|parent| _ = heads.remove(parent));
+            for parent in parents {
+                heads.remove(parent);
+            }
             heads.insert(index);
             if marks.contains(&(index + 1)) {
                 let mut heads: Vec<usize> = heads.iter().copied().collect();

@@ -14,20 +14,20 @@ pub struct Weather {
 }
 
 impl Weather {
-    pub(crate) fn loses(&self, chance: &mut fastrand::Rng) -> bool {
+    pub(crate) fn loses(self, chance: &mut fastrand::Rng) -> bool {
         happens(self.lost, chance)
     }
 
-    pub(crate) fn repeats(&self, chance: &mut fastrand::Rng) -> bool {
+    pub(crate) fn repeats(self, chance: &mut fastrand::Rng) -> bool {
         happens(self.repeated, chance)
     }
 
     /// Which of so many waiting frames goes next.
-    pub(crate) fn place(&self, waiting: usize, chance: &mut fastrand::Rng) -> usize {
+    pub(crate) fn place(self, waiting: usize, chance: &mut fastrand::Rng) -> usize {
         if waiting > 1 && happens(self.overtaken, chance) { chance.usize(..waiting) } else { 0 }
     }
 
-    pub(crate) fn change(&self, mut frame: Vec<u8>, chance: &mut fastrand::Rng) -> Vec<u8> {
+    pub(crate) fn change(self, mut frame: Vec<u8>, chance: &mut fastrand::Rng) -> Vec<u8> {
         if !frame.is_empty() && happens(self.changed, chance) {
             for _ in 0..chance.usize(1..=4) {
                 let index = chance.usize(..frame.len());

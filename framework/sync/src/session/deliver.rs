@@ -12,7 +12,7 @@ impl Session {
     /// Sends as much as the window lets through, and says so when that was all.
     pub(super) fn deliver(&mut self, turn: &mut Turn<'_>) {
         // What is being stored is in a moment known to be theirs.
-        if !self.is_greeted || self.awaits_welcome || !self.ingesting.is_empty() {
+        if !self.is_greeted() || !self.ingesting.is_empty() {
             return;
         }
         let Some(own) = self.own.clone() else { return };

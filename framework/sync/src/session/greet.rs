@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use segue_model::Heads;
 
-use super::{Closing, Session, Stop, Turn};
+use super::{Asked, Closing, Session, Stage, Stop, Turn};
 use crate::allowance;
 use crate::frame::{Frame, Have, Hello, Summary, Want, WantShard, Welcome};
 use crate::limits::{HEADS_MAX, LOCATOR_MAX, SKIP_MAX, STATEMENT_IDS_MAX, VERSIONS};
 use crate::packed::{List, Packed};
 use crate::peer::Holdings;
 use crate::root::{shard_digest, statements_digest};
-use crate::{Root, ShortHash, short};
+use crate::{Replica, Root, ShortHash, Side, short};
 
 /// Common hashes beside the heads that an answer to a Want names: the heads at one distance.
 const COMMON_MAX: usize = 4;
@@ -31,15 +31,13 @@ impl Session {
         turn.send(&Frame::Hello(Hello { oldest, newest, document, root }));
         self.told = Some(own.root);
         self.offered = Some(own);
-        self.awaits_welcome = true;
-        self.awaits_want = false;
+        self.stage = Stage::AwaitsWelcome;
     }
 
     fn start_round(&mut self) {
         self.peer = self.peer.forgotten();
         self.untaken.clear();
-        self.asked.clear();
-        self.has_asked_statements = false;
+        self.asked = Asked::default();
         self.owed = None;
         self.has_moved = false;
     }
@@ -53,13 +51,16 @@ impl Session {
         if oldest > newest || newest < VERSIONS.0 || oldest > VERSIONS.1 {
             return Err(Closing::Version { oldest, newest }.into());
         }
+        if self.stage == Stage::AwaitsWelcome && self.side == Side::Dialer {
+            // Both said Hello at the same time: the other one yields.
+            return Ok(());
+        }
         let Some(own) = self.own.clone() else { return Ok(()) };
         self.start_round();
-        self.is_greeted = true;
         self.peer.root = Some(Root(hello.root));
         self.told = Some(own.root);
         let is_same = hello.root == own.root.0;
-        self.awaits_want = !is_same;
+        self.stage = if is_same { Stage::Greeted } else { Stage::AwaitsWant };
         let summary = if is_same {
             self.peer.has_all(&own);
             None
@@ -78,9 +79,10 @@ impl Session {
             let (oldest, newest) = (welcome.version, welcome.version);
             return Err(Closing::Version { oldest, newest }.into());
         }
-        let (true, Some(own)) = (self.awaits_welcome, self.own.clone()) else { return Ok(()) };
-        self.awaits_welcome = false;
-        self.is_greeted = true;
+        let (Stage::AwaitsWelcome, Some(own)) = (self.stage, self.own.clone()) else {
+            return Ok(());
+        };
+        self.stage = Stage::Greeted;
         let root = Root(welcome.root);
         self.peer.root = Some(root);
         match welcome.summary {
@@ -109,8 +111,8 @@ impl Session {
         self.ask(differ, !is_same, &BTreeMap::new(), turn);
     }
 
-    /// Asks for what the peer has and we lack, unless that was asked already. Where it is known which
-    /// hashes are `common` no others are searched for.
+    /// Asks for what the peer has and we lack, unless that was asked already. Where it is known what is
+    /// `common`, because the peer said what it has, that is named and nothing else.
     pub(super) fn ask(
         &mut self,
         mut shards: BTreeSet<u8>,
@@ -119,50 +121,57 @@ impl Session {
         turn: &mut Turn<'_>,
     ) {
         let Some(own) = self.own.clone() else { return };
-        shards.retain(|shard| !self.asked.contains(shard));
-        let statements = statements && !self.has_asked_statements;
+        shards.retain(|shard| !self.asked.shards.contains(shard));
+        let statements = statements && !self.asked.statements;
         if shards.is_empty() && !statements || !self.ours.spend(allowance::WANT, turn.now_ms) {
             return;
         }
         self.want_number += 1;
         let ids = || own.statements.iter().take(STATEMENT_IDS_MAX).copied().collect();
-        let wanted = shards.iter().map(|shard| {
-            let locator = common.get(shard).cloned();
-            let locator = locator.unwrap_or_else(|| turn.replica.locator(*shard));
-            self.want_shard(*shard, &own, locator)
-        });
+        let wanted = shards.iter().map(|shard| self.want_shard(*shard, &own, common, turn.replica));
         let want = Want {
             number: self.want_number,
             statements: statements.then(|| Packed(ids())),
             shards: List(wanted.collect()),
         };
-        self.asked.append(&mut shards);
-        self.has_asked_statements |= statements;
+        self.asked.shards.append(&mut shards);
+        self.asked.statements |= statements;
         self.offered = Some(own);
         turn.send(&Frame::Want(want));
     }
 
-    fn want_shard(&self, shard: u8, own: &Holdings, mut locator: Vec<ShortHash>) -> WantShard {
+    fn want_shard(
+        &self,
+        shard: u8,
+        own: &Holdings,
+        common: &BTreeMap<u8, Vec<ShortHash>>,
+        replica: &dyn Replica,
+    ) -> WantShard {
+        let skip = Packed(self.shunned.of_shard(shard, SKIP_MAX));
+        if let Some(common) = common.get(&shard) {
+            let locator = Packed(common.clone());
+            return WantShard { shard, heads: Packed::default(), locator, skip };
+        }
         let heads = own.heads.get(&shard).map(Heads::hashes).unwrap_or_default();
-        let heads = heads.iter().take(HEADS_MAX).map(short).collect();
+        let heads = Packed(heads.iter().take(HEADS_MAX).map(short).collect());
+        let mut locator = replica.locator(shard);
         locator.truncate(LOCATOR_MAX);
-        let skip = self.shunned.of_shard(shard, SKIP_MAX);
-        WantShard { shard, heads: Packed(heads), locator: Packed(locator), skip: Packed(skip) }
+        WantShard { shard, heads, locator: Packed(locator), skip }
     }
 
     pub(super) fn want(&mut self, want: Want, turn: &mut Turn<'_>) -> Result<(), Stop> {
         self.charge(allowance::WANT, turn.now_ms)?;
-        if !self.is_greeted {
+        if !self.is_greeted() {
             return Ok(());
         }
-        if let Some(offered) = self.offered.clone().filter(|_| self.awaits_want) {
+        if let Some(offered) = self.offered.clone().filter(|_| self.stage == Stage::AwaitsWant) {
             // What it does not name is as we showed it.
             for shard in 0..=u8::MAX {
                 self.peer.has_in_shard(shard, offered.of_shard(shard));
             }
             self.peer.has_statements(offered.statements.clone());
         }
-        self.awaits_want = false;
+        self.stage = Stage::Greeted;
         self.owed = Some(want.number);
         let mut lacking = BTreeMap::new();
         for wanted in want.shards.0 {
@@ -194,7 +203,7 @@ impl Session {
 
     pub(super) fn have(&mut self, have: &Have, turn: &mut Turn<'_>) -> Result<(), Stop> {
         self.charge(allowance::FRAME, turn.now_ms)?;
-        let (true, Some(own)) = (self.is_greeted, self.own.clone()) else { return Ok(()) };
+        let (true, Some(own)) = (self.is_greeted(), self.own.clone()) else { return Ok(()) };
         let root = Root(have.root);
         self.peer.root = Some(root);
         if have.answers == Some(self.want_number) {
@@ -209,12 +218,13 @@ impl Session {
     /// The peer has sent all that we asked for. What it did not ask for in turn, it has.
     fn end_round(&mut self, own: &Holdings, root: Root) {
         let offered = self.offered.clone().unwrap_or_else(|| Arc::new(own.clone()));
-        for shard in std::mem::take(&mut self.asked) {
+        let asked = std::mem::take(&mut self.asked);
+        for shard in asked.shards {
             if self.peer.shard(shard).is_none() {
                 self.peer.has_in_shard(shard, offered.of_shard(shard));
             }
         }
-        if std::mem::take(&mut self.has_asked_statements) && self.peer.statements().is_none() {
+        if asked.statements && self.peer.statements().is_none() {
             self.peer.has_statements(offered.statements.clone());
         }
         let is_over = self.ingesting.is_empty() && !self.has_moved;

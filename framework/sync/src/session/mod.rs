@@ -111,20 +111,14 @@ pub struct Session {
     document: DocumentId,
     own: Option<Arc<Holdings>>,
     peer: Peer,
-    is_closed: bool,
-    is_greeted: bool,
-    /// We said Hello, and no Welcome came yet.
-    awaits_welcome: bool,
-    /// We sent a Welcome with a summary, and no Want came yet: what it does not name is equal.
-    awaits_want: bool,
+    stage: Stage,
     /// What we held when we last showed the peer our state.
     offered: Option<Arc<Holdings>>,
     /// The root that the peer last heard from us.
     told: Option<Root>,
-    /// The number of our last Want, and the shards and statements that it asked for.
+    /// The number of our last Want, and what was asked and not answered.
     want_number: u64,
-    asked: BTreeSet<u8>,
-    has_asked_statements: bool,
+    asked: Asked,
     /// The peer's Want that we have not answered with a Have.
     owed: Option<u64>,
     shunned: Shunned,
@@ -142,6 +136,28 @@ pub struct Session {
     patience_ms: u64,
     theirs: Allowance,
     ours: Allowance,
+}
+
+/// How far the two know each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nobody said Hello.
+    Silent,
+    /// We said Hello, and no Welcome came yet.
+    AwaitsWelcome,
+    /// We sent a Welcome with a summary, and no Want came yet: what it will not name is equal.
+    AwaitsWant,
+    /// They have compared.
+    Greeted,
+    /// It is over.
+    Closed,
+}
+
+/// What a Want asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    shards: BTreeSet<u8>,
+    statements: bool,
 }
 
 /// One call of [`Session::handle`].
@@ -167,15 +183,11 @@ impl Session {
             document,
             own: None,
             peer: Peer::default(),
-            is_closed: false,
-            is_greeted: false,
-            awaits_welcome: false,
-            awaits_want: false,
+            stage: Stage::Silent,
             offered: None,
             told: None,
             want_number: 0,
-            asked: BTreeSet::new(),
-            has_asked_statements: false,
+            asked: Asked::default(),
             owed: None,
             shunned: Shunned::default(),
             next_number: 1,
@@ -195,7 +207,7 @@ impl Session {
     /// Takes in what happened and says what to do. Times are milliseconds of any steady clock.
     pub fn handle(&mut self, event: Event, replica: &dyn Replica, now_ms: u64) -> Vec<Effect> {
         let mut turn = Turn { replica, now_ms, effects: Vec::new() };
-        if self.is_closed {
+        if self.stage == Stage::Closed {
             return turn.effects;
         }
         if let Err(stop) = self.take_turn(event, &mut turn) {
@@ -206,14 +218,14 @@ impl Session {
 
     /// When [`Event::Tick`] is due; never, while nothing is awaited.
     pub fn wakes_at(&self) -> Option<u64> {
-        let is_due = !self.is_closed && self.is_unsettled();
+        let is_due = self.is_unsettled();
         is_due.then_some(self.quiet_since_ms.saturating_add(self.patience_ms))
     }
 
     /// Whether both replicas held the same when last heard of, and nothing is on the way.
     pub fn is_in_step(&self) -> bool {
         let own = self.own.as_ref().map(|own| own.root);
-        self.is_greeted
+        self.is_greeted()
             && own.is_some()
             && self.peer.root == own
             && self.untaken.is_empty()
@@ -275,14 +287,21 @@ impl Session {
 
     /// Whether something is awaited that may have got lost.
     fn is_unsettled(&self) -> bool {
-        let Some(own) = &self.own else { return false };
-        if self.awaits_welcome || !self.untaken.is_empty() {
+        let Some(own) = self.own.as_ref().filter(|_| self.stage != Stage::Closed) else {
+            return false;
+        };
+        if self.stage == Stage::AwaitsWelcome || !self.untaken.is_empty() {
             return true;
         }
         let is_hopeless = self.in_vain.is_some_and(|(ours, theirs, rounds)| {
             rounds >= ROUNDS_IN_VAIN_MAX && ours == own.root && Some(theirs) == self.peer.root
         });
-        self.is_greeted && !self.is_in_step() && !is_hopeless
+        self.is_greeted() && !self.is_in_step() && !is_hopeless
+    }
+
+    /// Whether the peer's Hello or Welcome was taken in, and nothing else is waited for.
+    fn is_greeted(&self) -> bool {
+        matches!(self.stage, Stage::AwaitsWant | Stage::Greeted)
     }
 
     /// Something came across that was not there before.
@@ -297,7 +316,7 @@ impl Session {
     }
 
     fn close(&mut self, stop: Stop, turn: &mut Turn<'_>) {
-        self.is_closed = true;
+        self.stage = Stage::Closed;
         let closing = stop.0;
         if closing.is_fault() {
             let why = closing.to_string();

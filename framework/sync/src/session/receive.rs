@@ -33,7 +33,7 @@ impl Session {
     fn batch(&mut self, frame: BatchFrame, size: u64, turn: &mut Turn<'_>) -> Result<(), Stop> {
         let number = frame.number;
         let is_known = self.ingesting.contains_key(&number) || self.taken.contains(&number);
-        if !self.is_greeted || is_known || self.ingesting.len() >= WINDOW {
+        if !self.is_greeted() || is_known || self.ingesting.len() >= WINDOW {
             self.charge(allowance::FRAME + size, turn.now_ms)?;
             if self.taken.contains(&number) {
                 turn.send(&Frame::Taken(Taken { number }));

@@ -47,8 +47,8 @@ fn batch_of(number: u64, key: u8, content: &[u8]) -> Vec<u8> {
 fn batch(number: u64, shard: u8, signature: &[u8; 64], raw: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     let mut e = Encoder::new(&mut content);
-    e.map(1).unwrap().u8(1).unwrap().array(1).unwrap().array(3).unwrap();
-    e.u8(shard).unwrap().bytes(signature).unwrap().bytes(raw).unwrap();
+    e.map(2).unwrap().u8(1).unwrap().array(1).unwrap().array(2).unwrap();
+    e.u8(shard).unwrap().bytes(raw).unwrap().u8(2).unwrap().bytes(signature).unwrap();
     batch_of(number, 1, &content)
 }
 
@@ -266,9 +266,9 @@ fn who_may_not_write_is_refused_without_blame_until_the_grant_comes() {
     assert_eq!(change.signature, sign_change(&device_key(5), &document(), 7, &hash));
     let mut content = Vec::new();
     let mut e = Encoder::new(&mut content);
-    e.map(1).unwrap().u8(1).unwrap().array(1).unwrap().array(4).unwrap().u8(7).unwrap();
-    e.bytes(&change.signature).unwrap().bytes(&change.raw).unwrap();
-    e.bytes(&device_key(5).id().0).unwrap();
+    e.map(2).unwrap().u8(1).unwrap().array(1).unwrap().array(3).unwrap().u8(7).unwrap();
+    e.bytes(&change.raw).unwrap().bytes(&device_key(5).id().0).unwrap();
+    e.u8(2).unwrap().bytes(&change.signature).unwrap();
     assert_eq!(victim.frame(batch_of(1, 1, &content)), None);
     assert!(!victim.store.holds(7, &short(&hash)));
     victim.store.say([grant(5, Role::Write)]);
@@ -297,6 +297,9 @@ fn f38_bombs_and_oversized_frames_end_the_session() {
         batch_of(1, 2, b"no deflate at all"),
         batch_of(1, 1, &[0x9f; 1000]),
         batch_of(1, 1, &[0xa0]),
+        // A change without a signature, and a signature without a change.
+        batch_of(1, 1, &[0xa1, 1, 0x81, 0x82, 3, 0x41, 9]),
+        batch_of(1, 1, &[&[0xa1, 2, 0x58, 64][..], &[7; 64]].concat()),
         frame(4, 1, &|e| _ = e.u8(0).unwrap().u8(1).unwrap()),
         vec![0; FRAME_BYTES_MAX + 1],
         vec![],
@@ -322,7 +325,7 @@ fn a_flood_of_batches_is_dropped_unread() {
     let mut held = 0;
     for number in 0..1000 {
         // Nothing is judged meanwhile.
-        let flood = batch(number, 3, &[1; 64], &[0; 100_000]);
+        let flood = batch(number, 3, &[1; 64], &vec![0; 100_000]);
         let effects = victim.session.handle(Event::Frame(flood), &victim.store, 0);
         held += effects.iter().filter(|e| matches!(e, Effect::Ingest { .. })).count();
         assert!(held <= segue_sync::WINDOW);

@@ -121,7 +121,7 @@ impl Store {
     pub(crate) fn commit(
         &mut self,
         shard: u8,
-        writes: BTreeMap<[u8; 16], Vec<Write>>,
+        writes: &BTreeMap<[u8; 16], Vec<Write>>,
     ) -> Option<ChangeHash> {
         self.operations += 1;
         let mut operation = [0; 8];
@@ -130,7 +130,7 @@ impl Store {
         operation.iter_mut().zip(stamp).for_each(|(byte, more)| *byte ^= more.wrapping_mul(151));
         let operation = OperationId(operation);
         let time = 1_700_000_000 + self.operations as i64;
-        let made = self.shard(shard).commit(None, operation, time, &writes).unwrap()?;
+        let made = self.shard(shard).commit(None, operation, time, writes).unwrap()?;
         let author = self.key().id();
         let mut last = None;
         for RawChange { hash, bytes: raw } in made.changes {
@@ -146,7 +146,7 @@ impl Store {
         let link = LinkId([self.key_number as u8; 8]);
         let write =
             Write::Register { name: "rating".into(), value: Some(rating.into()), link: Some(link) };
-        self.commit(item[0], BTreeMap::from([(item, vec![write])]))
+        self.commit(item[0], &BTreeMap::from([(item, vec![write])]))
     }
 
     /// Imports so many songs, spread over all shards.
@@ -156,7 +156,7 @@ impl Store {
             let (id, write) = song(number, self.key_number as u8);
             shards.entry(id[0]).or_default().insert(id, vec![write]);
         }
-        shards.into_iter().filter(|(s, writes)| self.commit(*s, writes.clone()).is_some()).count()
+        shards.into_iter().filter(|(s, writes)| self.commit(*s, writes).is_some()).count()
     }
 
     /// Plays each of the first songs of an import so many times, as one pass finds it.
@@ -170,7 +170,7 @@ impl Store {
             shards.entry(id[0]).or_default().insert(id, vec![write]);
         }
         for (shard, writes) in shards {
-            self.commit(shard, writes);
+            self.commit(shard, &writes);
         }
     }
 
