@@ -234,13 +234,12 @@ fn f38_what_is_replayed_changes_nothing_and_then_ends() {
     assert_eq!(victim.frame(replay(1)), None);
     let root = Root::of(victim.store.statements(), victim.store.heads());
     // The same number is only confirmed, another number is judged again: neither is news.
-    let same = until_closed(&mut victim, 100_000, |_| replay(1));
+    let same = until_closed(&mut victim, 20_000, |_| replay(1));
     assert_eq!(same.1, Closing::Flood);
     let mut victim = Victim::new();
-    let (after, closing) = until_closed(&mut victim, 100_000, |nth| replay(nth + 1));
+    let (_, closing) = until_closed(&mut victim, 20_000, |nth| replay(nth + 1));
     assert_eq!(closing, Closing::Flood);
     assert_eq!(Root::of(victim.store.statements(), victim.store.heads()), root);
-    assert!(after < 20_000, "{after} replays");
 }
 
 #[test]
