@@ -150,12 +150,24 @@ impl<'a> Proposal<'a> {
         self.follow_names(new);
         // A new collection is what the app made of it; the read-back tells the engine.
         for id in &written.created {
-            let made = new.collection(id).filter(|_| self.old.collection(id).is_none());
+            let made = new.collection(id).filter(|made| self.is_free(made));
             let made = made.ok_or_else(|| format!("`{id}` was to be made and is not there"))?;
             self.expected.collections.push(made.clone());
         }
         self.expected.collections.sort_by(|a, b| a.id.cmp(&b.id));
         difference(&self.expected, new).map_or(Ok(()), Err)
+    }
+
+    /// Whether no collection but a new one can have this id. Where each name is given once, the id of one
+    /// that was renamed or removed may be given again, with its name.
+    fn is_free(&self, made: &Collection) -> bool {
+        let support = self.capabilities.collection(made.kind);
+        let before = if support.is_some_and(CollectionSupport::is_unique) {
+            &self.expected.collections
+        } else {
+            &self.old.collections
+        };
+        before.iter().all(|one| one.id != made.id)
     }
 
     /// Where each name is given once, who was renamed may have another id: its name says who it is.
@@ -231,4 +243,74 @@ fn difference(expected: &Catalog, found: &Catalog) -> Option<String> {
     let mut collections = expected.collections.iter().zip(&found.collections);
     let (one, _) = collections.find(|(one, other)| one != other)?;
     Some(format!("the collection `{}` would not be what it should", one.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Names;
+    use segue_model::music::{MUSIC, PLAYLIST};
+
+    /// Lists that go by their names, or by ids of their own.
+    fn app(names: Names) -> &'static Capabilities {
+        let list =
+            CollectionSupport { kind: &PLAYLIST, access: Access::Write, repeats: true, names };
+        let collections: &'static [CollectionSupport] = Box::leak(Box::new([list]));
+        Box::leak(Box::new(Capabilities { collections, ..Capabilities::of("lists", &MUSIC, &[]) }))
+    }
+
+    const ONCE: Names = Names::Unique { without: "", except: &[], bytes_max: 255 };
+
+    fn lists(lists: &[(&str, &str)]) -> Catalog {
+        let list = |(id, name): &(&str, &str)| Collection {
+            id: NativeId::from(*id),
+            kind: &PLAYLIST,
+            name: (*name).into(),
+            parent: None,
+            entries: Vec::new(),
+            rule: None,
+        };
+        Catalog { items: Vec::new(), collections: lists.iter().map(list).collect() }
+    }
+
+    fn outcome(
+        names: Names,
+        (id, edit): (&str, CollectionEdit),
+        new: &Catalog,
+    ) -> Result<(), String> {
+        let create = CollectionEdit::Create {
+            kind: &PLAYLIST,
+            name: "mine".into(),
+            parent: None,
+            entries: Vec::new(),
+        };
+        let changes = ChangeSet { fields: Vec::new(), collections: vec![edit, create] };
+        let proposal = Proposal::new(app(names), lists(&[(id, "mine")]), &changes);
+        assert!(proposal.refused.is_empty());
+        proposal.check(new, &Written { created: vec![id.into()], ..Written::default() })
+    }
+
+    fn rename(id: &str) -> (&str, CollectionEdit) {
+        let (old, new) = ("mine".into(), "old".into());
+        (id, CollectionEdit::Rename { id: id.into(), old, new })
+    }
+
+    fn remove(id: &str) -> (&str, CollectionEdit) {
+        (id, CollectionEdit::Remove { id: id.into(), old: Vec::new() })
+    }
+
+    #[test]
+    fn the_name_of_a_list_that_was_renamed_or_removed_can_be_given_again() {
+        let both = lists(&[("mine", "mine"), ("old", "old")]);
+        assert_eq!(outcome(ONCE, rename("mine"), &both), Ok(()));
+        assert_eq!(outcome(ONCE, remove("mine"), &lists(&[("mine", "mine")])), Ok(()));
+        // The renamed one is still there under its id, and nothing was made.
+        assert!(outcome(ONCE, rename("mine"), &lists(&[("mine", "old")])).is_err());
+        assert!(outcome(ONCE, rename("mine"), &lists(&[("mine", "mine")])).is_err());
+    }
+
+    #[test]
+    fn an_id_of_its_own_is_not_given_again() {
+        assert!(outcome(Names::Any, remove("7"), &lists(&[("7", "mine")])).is_err());
+    }
 }
