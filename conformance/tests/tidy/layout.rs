@@ -63,6 +63,9 @@ const PARTS: &[&str] = &[
     "tests/conformance.rs",
 ];
 
+/// What a format that is one implementation of `JsonFile` puts into `src/format.rs`.
+const ONE_JSON_FILE: &[&str] = &["src/discover.rs", "src/read.rs", "src/write.rs"];
+
 /// Translators that lack parts, which, and why.
 const WITHOUT: &[(&str, &[&str])] = &[
     // An outside program is the translator: it has the format and the places, we have the talk.
@@ -73,8 +76,15 @@ fn missing_parts(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
     for name in tree.folders("translators/") {
         let without = WITHOUT.iter().find(|(other, _)| *other == name);
-        let lacks = |part: &str| without.is_some_and(|(_, parts)| parts.contains(&part));
         let folder = format!("translators/{name}");
+        let format = format!("{folder}/src/format.rs");
+        let is_json = tree
+            .ending("src/format.rs")
+            .any(|(path, text)| path == format && text.contains("impl JsonFile for"));
+        let lacks = |part: &str| {
+            without.is_some_and(|(_, parts)| parts.contains(&part))
+                || (is_json && ONE_JSON_FILE.contains(&part))
+        };
         for part in PARTS.iter().filter(|part| !lacks(part)) {
             if !tree.has(&format!("{folder}/{part}")) {
                 complaints.push(format!("{folder}: {part} is missing"));
@@ -96,6 +106,14 @@ fn who_has_read_one_translator_has_read_all() {
         ("translators/stdio/tests/conformance.rs", ""),
     ];
     assert!(missing_parts(&Tree::of(&stdio)).is_empty());
+    let json = [
+        ("translators/a/src/lib.rs", ""),
+        ("translators/a/src/format.rs", "impl JsonFile for A {"),
+        ("translators/a/docs.md", ""),
+        ("translators/a/tests/conformance.rs", ""),
+        ("translators/a/fixtures/1/a.json", ""),
+    ];
+    assert!(missing_parts(&Tree::of(&json)).is_empty());
 }
 
 /// The three places that a new translator touches, and those that may name any translator.
