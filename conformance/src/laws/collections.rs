@@ -227,7 +227,11 @@ fn parents(case: &Case<'_>) -> Verdict {
         let (catalog, _) = laid.read()?;
         let Some(inner) = catalog.collection(id) else { return fail("the inner one is gone") };
         let parent = inner.parent.as_ref();
-        ensure!(parent == Some(&outer.id), "it should lie in {:?}, not {parent:?}", outer.id);
+        ensure!(
+            parent == Some(&outer.id),
+            "it was made in {:?} and reads as in {parent:?}; refuse a parent that the app cannot hold",
+            outer.id
+        );
         if let Some(name) = edit {
             let turned = inner.entries.iter().rev().cloned().collect();
             apply(case, &laid, vec![edits::rename(inner, name), edits::reorder(inner, turned)])?;

@@ -7,6 +7,98 @@
 //!
 //! Invariant: a format never writes into a library. What reaches one was read from the stage
 //! first, and holds the old library with the edits and nothing else.
+//!
+//! A player that keeps `stars.txt`, a line with stars, a tab and a path for each song, and then `end`:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::path::Path;
+//!
+//! use segue_translator::file_app::{App, FileApp, Files, Folder, Format, Signs};
+//! use segue_translator::model::music::{MUSIC, RATING};
+//! use segue_translator::model::{ChangeSet, Item, NativeId};
+//! use segue_translator::{Capabilities, Error, ErrorKind, FieldSupport, Hold, Loss, Reading};
+//! use segue_translator::{Refusal, Sink, Written};
+//!
+//! static FIELDS: [FieldSupport; 1] =
+//!     [FieldSupport::exact(&RATING).held(Hold::Levels { count: 5, zero: false })];
+//! static APP: App = App {
+//!     capabilities: Capabilities::of("stars", &MUSIC, &FIELDS),
+//!     folders: &[Folder::data("stars")],
+//!     files: &["stars.txt"],
+//!     signs: Signs::processes(&["stars"]),
+//! };
+//!
+//! struct Stars;
+//!
+//! /// Paths and stars in the order of the file; what is no whole file is damaged, and no shorter library.
+//! fn songs(files: Files<'_>) -> Result<Vec<(NativeId, String)>, Error> {
+//!     let corrupt = |what: &str| files.error(ErrorKind::Corrupt, "stars.txt", what);
+//!     let text = String::from_utf8(files.bytes("stars.txt")?).map_err(|_| corrupt("no text"))?;
+//!     let text = text.strip_suffix("end\n").ok_or_else(|| corrupt("the end is missing"))?;
+//!     let song = |line: &str| line.split_once('\t').map(|(stars, path)| (path.into(), stars.into()));
+//!     text.lines().map(song).collect::<Option<_>>().ok_or_else(|| corrupt("a line is no song"))
+//! }
+//!
+//! impl Format for Stars {
+//!     fn app(&self) -> &'static App {
+//!         &APP
+//!     }
+//!
+//!     fn read(&self, files: Files<'_>, sink: &mut dyn Sink) -> Result<Reading, Error> {
+//!         let mut reading = Reading::default();
+//!         let mut songs = songs(files)?;
+//!         songs.sort();
+//!         if songs.windows(2).any(|two| two[0].0 == two[1].0) {
+//!             return Err(files.error(ErrorKind::Corrupt, "stars.txt", "a song stands twice"));
+//!         }
+//!         for (path, stars) in songs {
+//!             let mut item = Item::at(&path.to_string());
+//!             match stars.parse::<i64>() {
+//!                 Ok(0) => {}
+//!                 Ok(stars @ 1..=5) => item.fields.set(&RATING, Some((stars * 20).into())),
+//!                 _ => reading.losses.push(Loss { id: item.id.clone(), what: format!("{stars:?} stars") }),
+//!             }
+//!             sink.item(item)?;
+//!         }
+//!         Ok(reading)
+//!     }
+//!
+//!     fn rewrite(&self, files: Files<'_>, changes: &ChangeSet, stage: &Path) -> Result<Written, Error> {
+//!         let edits = changes.fields.iter().map(|edit| (&edit.item, edit.new.as_ref()));
+//!         let edits: BTreeMap<_, _> = edits.collect();
+//!         let (mut songs, mut written) = (songs(files)?, Written::default());
+//!         for (id, stars) in &mut songs {
+//!             let Some(new) = edits.get(id) else { continue };
+//!             if stars.parse().is_ok_and(|stars: u8| stars <= 5) {
+//!                 *stars = (new.and_then(|new| new.as_int()).unwrap_or(0) / 20).to_string();
+//!             } else {
+//!                 let reason = "its stars cannot be read".to_owned();
+//!                 written.refused.push(Refusal { id: id.clone(), reason });
+//!             }
+//!         }
+//!         let lines = songs.iter().map(|(path, stars)| format!("{stars}\t{path}\n"));
+//!         let (path, text) = (stage.join("stars.txt"), lines.collect::<String>() + "end\n");
+//!         std::fs::write(&path, text).map_err(|error| Error::io("write", path, &error))?;
+//!         Ok(written)
+//!     }
+//! }
+//!
+//! # use segue_translator::{Collector, Idle, Translator as _};
+//! # use segue_translator::model::{FieldEdit, Value};
+//! let translator = FileApp::new(Stars);
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("stars.txt");
+//! # std::fs::write(&path, "many\t/b\n3\t/a\nend\n")?;
+//! # let library = translator.open(&path, std::sync::Arc::new(Idle))?;
+//! # let edit = |item: &str, old| FieldEdit { item: item.into(), field: &RATING, old, new: Some(Value::Int(100)) };
+//! # let fields = vec![edit("/a", Some(Value::Int(60))), edit("/b", None)];
+//! # let written = library.write(&library.revision()?, &ChangeSet { fields, collections: vec![] })?;
+//! # assert_eq!(written.refused.len(), 1);
+//! # assert_eq!(std::fs::read_to_string(&path)?, "many\t/b\n5\t/a\nend\n");
+//! # assert_eq!(Collector::collect(&*library)?.1.losses.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -132,8 +224,9 @@ pub trait Format: Send + Sync {
 
     /// Puts the files with `changes` into the empty folder `stage`, under their names; those that do not
     /// change may be left out. Each edit expects what was just read, changes it, and brings a value as
-    /// it is held; what cannot be made all the same is refused. The revision of what it returns is
-    /// not looked at.
+    /// it is held; what cannot be made all the same is refused, such as a new collection inside another
+    /// where the app has none. Edits of collections are made in their order, and name one by the id that was
+    /// read, even after a rename. The revision of what it returns is not looked at.
     ///
     /// # Errors
     /// As [`Library::write`]; nothing counts then.
