@@ -38,8 +38,15 @@ mod tests {
         let readme = include_str!("../../../README.md");
         let console = readme.split("```console\n").nth(1).unwrap().split("```").next().unwrap();
         assert!(console.lines().count() > 15);
+        // A plan's name is made of all that it rests on: it differs with each version of Segue.
+        let (shown, made) = (plan_named(console), plan_named(told));
+        let console = console.replace(shown, made);
         for line in console.lines().filter(|line| *line != "…") {
             assert!(told.lines().any(|other| other == line), "the demo has no line `{line}`");
         }
+    }
+
+    fn plan_named(text: &str) -> &str {
+        text.split_once("\nPlan ").and_then(|(_, rest)| rest.split_once('.')).unwrap().0
     }
 }
