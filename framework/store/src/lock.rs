@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::open::make_folder;
 use crate::{Store, StoreError};
 
-/// Held while this process may write in the folder.
+/// Held while this process may write in the folder, or is its agent.
 #[derive(Debug)]
 pub struct HomeLock {
     /// Closing it releases the lock.
@@ -25,10 +25,27 @@ impl Store {
     /// `Locked` once `again` declines, or the file system's.
     pub fn lock(
         home: &Path,
+        again: impl FnMut(Option<u32>) -> bool,
+    ) -> Result<HomeLock, StoreError> {
+        Self::lock_file(home, "lock", again)
+    }
+
+    /// Takes the lock of the one agent that stays in the folder; it does not keep others from
+    /// writing.
+    ///
+    /// # Errors
+    /// `Locked` if there is one already, or the file system's.
+    pub fn lock_agent(home: &Path) -> Result<HomeLock, StoreError> {
+        Self::lock_file(home, "agent.lock", |_| false)
+    }
+
+    fn lock_file(
+        home: &Path,
+        name: &str,
         mut again: impl FnMut(Option<u32>) -> bool,
     ) -> Result<HomeLock, StoreError> {
         make_folder(home)?;
-        let path = home.join("lock");
+        let path = home.join(name);
         let failed = |error| StoreError::io("lock", &path, &error);
         let mut file = OpenOptions::new()
             .read(true)
@@ -89,5 +106,16 @@ mod tests {
         let mut held = Some(held);
         let second = Store::lock(&home, |_| held.take().is_some());
         assert!(second.is_ok());
+    }
+
+    #[test]
+    fn the_one_agent_keeps_no_writer_away() {
+        let home = tempfile::tempdir().unwrap();
+        let agent = Store::lock_agent(home.path()).unwrap();
+        let second = Store::lock_agent(home.path()).unwrap_err();
+        assert!(matches!(second, StoreError::Locked { holder: Some(_) }));
+        assert!(Store::lock(home.path(), |_| false).is_ok());
+        drop(agent);
+        assert!(Store::lock_agent(home.path()).is_ok());
     }
 }
