@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::progress::Progress;
 use crate::world::{Outside, World};
-use crate::{doctor, look, plan, query, settle, sync, undo};
+use crate::{doctor, look, plan, query, services, settle, sync, undo};
 
 /// A lock that another process holds is asked for so many times, a tenth of a second apart.
 const LOCK_TRIES: u32 = 100;
@@ -28,11 +28,7 @@ impl Agent {
     /// If the folder cannot be used.
     pub fn open(folder: Option<PathBuf>, request: &Request) -> Result<Self, Failure> {
         let outside = if request.needs_apps() { Outside::Started } else { Outside::Left };
-        let world = crate::world::ambient(outside);
-        let folder = folder
-            .or_else(|| std::env::var_os("SEGUE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from))
-            .unwrap_or_else(|| world.place.data_home().join("segue"));
-        Self::open_in(&folder, world)
+        Self::open_in(&crate::world::usual_folder(folder), crate::world::ambient(outside))
     }
 
     /// Opens the agent's folder in a given world.
@@ -76,11 +72,17 @@ impl Agent {
             }
             Request::Conflicts => query::conflicts(self).map(Response::Conflicts),
             Request::Doctor => doctor::doctor(self, progress).map(Response::Doctor),
+            Request::Services { library } => {
+                services::services(self, library.as_ref()).map(Response::Services)
+            }
             Request::Plan { libraries, write_tags } => {
                 plan::plan(self, &libraries, write_tags, progress).map(Response::Plan)
             }
             Request::ShowPlan { plan, what } => {
                 plan::show(self, &plan, &what, progress).map(Response::Shown)
+            }
+            Request::ServiceLog { .. } | Request::Metrics => {
+                Err(Failure::refused("the agent is not running", "start it: segue up"))
             }
             writing => {
                 let _lock = lock(&self.home.folder)?;
@@ -90,7 +92,9 @@ impl Agent {
     }
 
     fn write(&mut self, request: Request, progress: &dyn Progress) -> Result<Response, Failure> {
-        if !matches!(request, Request::Sync { .. } | Request::Undo { .. } | Request::Redo) {
+        let goes_on =
+            matches!(request, Request::Sync { .. } | Request::Undo { .. } | Request::Redo);
+        if !goes_on && !matches!(request, Request::Service { .. }) {
             undo::finish_first(self, progress)?;
         }
         match request {
@@ -112,6 +116,9 @@ impl Agent {
             }
             Request::Redo => undo::redo(self, progress).map(Response::Pass),
             Request::Unlink { library } => undo::unlink(self, &library).map(Response::Unlink),
+            Request::Service { library, action } => {
+                services::turn(self, &library, action).map(Response::Services)
+            }
             other => Err(Failure::refused(format!("{other:?} writes nothing"), "")),
         }
     }

@@ -33,11 +33,13 @@ mod recover;
 pub mod registry;
 mod report;
 mod restore;
+mod services;
 mod settle;
 mod shards;
 mod shown;
 mod sync;
 mod undo;
+pub mod up;
 mod views;
 pub mod world;
 

@@ -7,6 +7,7 @@ use crate::command::{LibraryRow, LinkRow, LookReport, StatusReport};
 use crate::failure::Failure;
 use crate::libraries;
 use crate::progress::Progress;
+use crate::services;
 
 /// Looks at every library that is found or linked. Changes nothing.
 pub(crate) fn look(agent: &Agent, progress: &dyn Progress) -> Result<LookReport, Failure> {
@@ -95,8 +96,7 @@ fn changed_at(path: &Path) -> Option<i64> {
 /// What is linked and what waits.
 pub(crate) fn status(agent: &Agent) -> Result<StatusReport, Failure> {
     let store = &agent.home.store;
-    let mut report =
-        StatusReport { links: Vec::new(), peers: Vec::new(), conflicts: 0, doubtful: 0 };
+    let mut report = StatusReport { links: Vec::new(), ..StatusReport::default() };
     let active: Vec<_> = store.links()?.into_iter().filter(|row| row.active).collect();
     let all: Vec<_> = active.iter().map(|row| (row.app.clone(), row.path.clone())).collect();
     for row in &active {
@@ -124,6 +124,10 @@ fn state(
     agent: &Agent,
     row: &segue_store::LinkRow,
 ) -> Result<(&'static str, Option<String>), Failure> {
+    if services::is_paused(&agent.home.store, row.id)? {
+        let reason = format!("go on with it: segue service {} play", row.app);
+        return Ok(("paused", Some(reason)));
+    }
     let library = match libraries::open(agent, &row.app, &row.path) {
         Ok(library) => library,
         Err(error) => return Ok(("missing", Some(error.to_string()))),
@@ -136,9 +140,7 @@ fn state(
         Ok(revision) => revision,
         Err(error) => return Ok(("missing", Some(error.to_string()))),
     };
-    let shown = agent.home.store.link_heads(row.id)?;
-    let heads = agent.home.store.heads(&row.document)?;
-    let behind = heads.iter().any(|(shard, heads)| shown.get(shard) != Some(heads));
+    let behind = is_behind(agent, row)?;
     Ok(match (running, row.revision.as_ref() == Some(&revision.0), behind) {
         (Some(what), _, true) => ("waiting", Some(format!("{what} is running"))),
         (Some(what), _, false) => ("running", Some(format!("{what} has it open"))),
@@ -146,4 +148,11 @@ fn state(
         (None, true, true) => ("waiting", Some("something is to be written: segue sync".into())),
         (None, true, false) => ("in step", None),
     })
+}
+
+/// Whether the document has something that the library was not shown.
+pub(crate) fn is_behind(agent: &Agent, row: &segue_store::LinkRow) -> Result<bool, Failure> {
+    let shown = agent.home.store.link_heads(row.id)?;
+    let heads = agent.home.store.heads(&row.document)?;
+    Ok(heads.iter().any(|(shard, heads)| shown.get(shard) != Some(heads)))
 }

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use segue_agent::command::{Request, Response};
-use segue_agent::{Agent, cli, conform, registry};
+use segue_agent::{Progress, cli, conform, registry, up};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -17,10 +17,11 @@ fn main() -> ExitCode {
     }
     let apps = registry::apps();
     let apps: Vec<&str> = apps.iter().map(String::as_str).collect();
-    cli::main(&apps, &mut |home, request, progress| match request {
+    let mut run = |home, request, progress: &dyn Progress| match request {
         Request::Conformance(request) => {
             conform::conformance(&request, progress).map(Response::Conformance)
         }
-        request => Agent::open(home, &request)?.run(request, progress),
-    })
+        request => up::run(home, request, progress),
+    };
+    cli::main(&apps, &mut run, &mut |home, tell| up::up(home, tell))
 }

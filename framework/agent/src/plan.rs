@@ -21,7 +21,8 @@ use crate::operate::{self, Operation};
 use crate::pass::{self, Draft, Frame, Member};
 use crate::progress::Progress;
 use crate::report::{self, Names};
-use crate::{shown, sync};
+use crate::sync::{self, Away};
+use crate::{services, shown};
 
 /// A plan is good for a week.
 const PLAN_SECONDS_MAX: i64 = 7 * 86_400;
@@ -42,6 +43,7 @@ pub(crate) fn plan(
     write_tags: bool,
     progress: &dyn Progress,
 ) -> Result<PlanReport, Failure> {
+    services::refuse_paused(agent, specs)?;
     // What nobody named is all that is linked, and none of it stops the rest.
     let specs = if specs.is_empty() { Vec::new() } else { resolve(agent, specs)? };
     let operation = OperationId(agent.world.random_bytes());
@@ -132,7 +134,7 @@ pub(crate) struct Drafted {
     pub(crate) draft: Draft,
     pub(crate) document: DocumentId,
     /// Linked libraries that cannot be read now, and why.
-    pub(crate) away: Vec<(String, segue_translator::Error)>,
+    pub(crate) away: Vec<(String, Away)>,
     /// The root statement of a document that does not exist yet.
     root: Option<Statement>,
 }
@@ -151,6 +153,10 @@ pub(crate) fn draft(
     let (document, root) = document_for(agent, schema, operation)?;
     let (mut opened, mut away, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     for (row, label) in rows(agent, &specs, write_tags, operation, document)? {
+        if services::is_paused(&agent.home.store, row.id)? {
+            away.push((label, Away::Paused(row.app)));
+            continue;
+        }
         let is_named = named.iter().any(|spec| {
             spec.app == row.app && spec.path.as_ref().is_none_or(|path| *path == row.path)
         });
@@ -160,7 +166,7 @@ pub(crate) fn draft(
                 opened.push((row, label, library));
             }
             // A linked library that nobody named may be away; it gets its part when it is back.
-            Err(Failure::Library(error)) if !is_named => away.push((label, error)),
+            Err(Failure::Library(error)) if !is_named => away.push((label, Away::Failed(error))),
             Err(error) => return Err(error),
         }
     }
@@ -169,7 +175,7 @@ pub(crate) fn draft(
         labels.into_iter().zip(Member::open_all(opened, &agent.home.store, progress))
     {
         match member {
-            Err(Failure::Library(error)) if !is_named => away.push((label, error)),
+            Err(Failure::Library(error)) if !is_named => away.push((label, Away::Failed(error))),
             member => members.push(member?),
         }
     }
@@ -539,7 +545,7 @@ impl Drafted {
         members: Vec<Member>,
         draft: Draft,
         document: DocumentId,
-        away: Vec<(String, segue_translator::Error)>,
+        away: Vec<(String, Away)>,
     ) -> Self {
         Self { members, draft, document, away, root: None }
     }

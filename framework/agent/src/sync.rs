@@ -12,6 +12,7 @@ use crate::pass::Member;
 use crate::plan::{self, Drafted};
 use crate::progress::Progress;
 use crate::report::{self, Names};
+use crate::services;
 
 /// Syncs what is linked, as far as it can be reached.
 pub(crate) fn sync(
@@ -82,7 +83,7 @@ pub(crate) fn pass(
     let several = documents.len() > 1;
     for rows in documents {
         let mut drafted = draft(agent, rows, operation, progress)?;
-        report.libraries.extend(drafted.away.iter().map(failure));
+        report.libraries.extend(drafted.away.iter().map(left_out));
         if drafted.members.is_empty() {
             continue;
         }
@@ -167,12 +168,16 @@ fn draft(
     let (mut members, mut away) = (Vec::new(), Vec::new());
     for row in rows {
         let label = libraries::label(&row.app, &row.path, &all);
+        if services::is_paused(&agent.home.store, row.id)? {
+            away.push((label, Away::Paused(row.app)));
+            continue;
+        }
         match libraries::open(agent, &row.app, &row.path) {
             Ok(library) => {
                 labels.push(label.clone());
                 opened.push((row, label, library));
             }
-            Err(Failure::Library(error)) => away.push((label, error)),
+            Err(Failure::Library(error)) => away.push((label, Away::Failed(error))),
             Err(other) => return Err(other),
         }
     }
@@ -181,7 +186,7 @@ fn draft(
     {
         match member {
             Ok(member) => members.push(member),
-            Err(Failure::Library(error)) => away.push((label, error)),
+            Err(Failure::Library(error)) => away.push((label, Away::Failed(error))),
             Err(other) => return Err(other),
         }
     }
@@ -191,25 +196,42 @@ fn draft(
     Ok(Drafted::over(members, draft, document, away))
 }
 
-/// What a plan says of a library that cannot be read now.
-pub(crate) fn waits(away: &(String, segue_translator::Error)) -> LibraryPlan {
-    let Found { library, reason, .. } = failure(away);
+/// Why a linked library takes no part in a pass.
+pub(crate) enum Away {
+    /// It cannot be had.
+    Failed(segue_translator::Error),
+    /// A person wants the library of this app left alone.
+    Paused(String),
+}
+
+/// What a plan says of a library that takes no part.
+pub(crate) fn waits(away: &(String, Away)) -> LibraryPlan {
+    let Found { library, reason, .. } = left_out(away);
     LibraryPlan { library, waits: reason, ..Default::default() }
 }
 
-fn failure((library, error): &(String, segue_translator::Error)) -> Found {
-    use segue_translator::ErrorKind;
-    let state = match error.kind {
-        ErrorKind::Busy | ErrorKind::NotRunning | ErrorKind::Stale => LibraryState::Waiting,
-        _ => LibraryState::Failed,
+fn left_out((library, away): &(String, Away)) -> Found {
+    let (state, reason) = match away {
+        Away::Failed(error) => (state_of(error), format!("{error}; {}", error.kind.hint())),
+        Away::Paused(app) => {
+            (LibraryState::Paused, format!("go on with it: segue service {app} play"))
+        }
     };
     Found {
         library: library.clone(),
         state,
         written: 0,
         lifted: 0,
-        reason: Some(format!("{error}; {}", error.kind.hint())),
+        reason: Some(reason),
         backup: Vec::new(),
         fields: Vec::new(),
+    }
+}
+
+fn state_of(error: &segue_translator::Error) -> LibraryState {
+    use segue_translator::ErrorKind;
+    match error.kind {
+        ErrorKind::Busy | ErrorKind::NotRunning | ErrorKind::Stale => LibraryState::Waiting,
+        _ => LibraryState::Failed,
     }
 }

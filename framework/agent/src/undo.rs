@@ -123,6 +123,7 @@ fn take_back(
     progress: &dyn Progress,
 ) -> Result<PassReport, Failure> {
     links::refuse_replaced(agent, row)?;
+    refuse_paused(agent, row)?;
     crate::recover::recover(agent)?;
     progress.step(&format!("Taking back op {}", row.n), None);
     let number = agent.home.store.next_operation()?;
@@ -140,6 +141,21 @@ fn take_back(
     let mut report = carry_out(agent, row, number, &operation, progress)?;
     report.kept.splice(0..0, kept);
     Ok(report)
+}
+
+/// What an operation wrote to a library that a person wants left alone is not taken back.
+fn refuse_paused(agent: &Agent, row: &OperationRow) -> Result<(), Failure> {
+    let store = &agent.home.store;
+    for touched in store.operation_links(row.n)? {
+        if let Some(link) = store.link(touched.link)?.filter(|link| link.active)
+            && crate::services::is_paused(store, link.id)?
+        {
+            let sentence = format!("op {} wrote to {}, which is paused", row.n, link.app);
+            let hint = format!("go on with it first: segue service {} play", link.app);
+            return Err(Failure::refused(sentence, hint));
+        }
+    }
+    Ok(())
 }
 
 /// One transaction: the document goes back, and links that the operation began end. Were they to

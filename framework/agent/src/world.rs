@@ -2,6 +2,9 @@
 //!
 //! Everything below takes these from here, so that a test can run whole histories from a seed.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use segue_translator::{Host, Place, Translator};
@@ -53,17 +56,32 @@ pub enum Outside {
     Left,
 }
 
+/// The agent's folder: this one, else `$SEGUE_HOME`, else one in the platform's data folder.
+pub fn usual_folder(folder: Option<PathBuf>) -> PathBuf {
+    let said = || std::env::var_os("SEGUE_HOME").filter(|said| !said.is_empty());
+    folder
+        .or_else(|| said().map(PathBuf::from))
+        .unwrap_or_else(|| usual_place(variables()).data_home().join("segue"))
+}
+
+fn variables() -> BTreeMap<String, OsString> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .collect()
+}
+
+fn usual_place(vars: BTreeMap<String, OsString>) -> Place {
+    Place::new(vars.get("HOME").map(PathBuf::from).unwrap_or_default(), vars)
+}
+
 /// The world of this process: its clock, its environment, this computer.
 pub fn ambient(outside: Outside) -> World {
-    let vars: std::collections::BTreeMap<String, std::ffi::OsString> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-        .collect();
+    let vars = variables();
     let text = |name: &str| vars.get(name).cloned();
     let bus = crate::host::bus_address(
         text("DBUS_SESSION_BUS_ADDRESS").as_deref(),
         text("XDG_RUNTIME_DIR").as_deref(),
     );
-    let home = text("HOME").map(std::path::PathBuf::from).unwrap_or_default();
     let device = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let device = device.trim();
     let mut translators = registry::translators();
@@ -84,7 +102,7 @@ pub fn ambient(outside: Outside) -> World {
             getrandom::fill(bytes).expect("the operating system gives random bytes");
         }),
         host: Arc::new(crate::host::ThisComputer::new(crate::host::PROC, bus, std::process::id())),
-        place: Place::new(home, vars),
+        place: usual_place(vars),
         translators,
         programs,
         device: if device.is_empty() { "this computer".into() } else { device.into() },

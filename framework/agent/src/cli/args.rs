@@ -110,7 +110,7 @@ pub(super) enum Command {
     ///   After you quit the app:   segue sync
     ///
     /// With --json: "operation", "libraries" (each "library", "state", "written", "reason"),
-    /// "conflicts". A state is written, unchanged, waiting, held or failed.
+    /// "conflicts". A state is written, unchanged, waiting, held, failed or paused.
     #[command(verbatim_doc_comment)]
     Apply {
         /// The plan's id, as `segue plan` printed it
@@ -170,9 +170,13 @@ pub(super) enum Command {
     ///     rhythmbox    in step   12,408 items   /home/you/.local/share/rhythmbox
     ///     strawberry   waiting   11,962 items   /home/you/.local/share/strawberry/strawberry
     ///                  the app is running
+    ///   The agent is not running.
     ///   Pass on what changed:   segue sync
     ///
-    /// With --json: "links" (each "library", "path", "document", "state"), "peers".
+    /// While the agent runs it passes on what changed by itself; see segue up.
+    ///
+    /// With --json: "links" (each "library", "path", "document", "state", "reason"), "peers",
+    /// "agent" (null, or "pid", "version", "peer", "since").
     #[command(verbatim_doc_comment)]
     Status,
     /// List what was done, the latest first
@@ -307,6 +311,65 @@ pub(super) enum Command {
         #[arg(value_name = "LIBRARY")]
         library: OsString,
     },
+    /// Stay, and pass on what changes in any linked library
+    ///
+    /// It ends with Ctrl-C, or when it is told to (SIGTERM), after what it has begun. While it runs
+    /// all other commands work; those that write are done by it. One line on standard error says
+    /// what happens.
+    ///
+    ///   $ segue up
+    ///   The agent runs as peer 7d1f…, process 4711.
+    ///   rhythmbox gave 1 edit to the others.
+    ///   strawberry got 1 edit, written and read back.
+    ///
+    /// To start it with every session:
+    ///
+    ///   $ segue up --print-unit > ~/.config/systemd/user/segue.service
+    ///   $ systemctl --user enable --now segue
+    ///
+    /// With --json the first line, as soon as it answers: "peer", "pid". Exits 1 if an agent runs
+    /// already.
+    #[command(verbatim_doc_comment)]
+    Up {
+        /// Print a unit for systemd that runs this program so, and exit
+        #[arg(long)]
+        print_unit: bool,
+    },
+    /// Show, play or pause what the agent does for a library
+    ///
+    /// Each linked library has a service. While it is paused nothing reads or writes the library,
+    /// neither the agent nor `segue sync`; what changed meanwhile is passed on when it is played
+    /// again.
+    ///
+    ///   $ segue service strawberry pause
+    ///     strawberry   paused   /home/you/.local/share/strawberry/strawberry
+    ///   Go on with it:   segue service strawberry play
+    ///
+    /// `segue service LIBRARY log` lists what the agent did with it since it was started,
+    /// `segue service log` all that it did.
+    ///
+    /// With --json: "agent", "services" (each "library", "path", "document", "state", "reason"); of a
+    /// log a list, each "at", "library", "what".
+    #[command(verbatim_doc_comment)]
+    Service {
+        /// The library
+        #[arg(value_name = "LIBRARY")]
+        library: Option<OsString>,
+        /// What to do with its service: play, pause or log; otherwise show it
+        #[arg(value_name = "ACTION", value_enum, hide_possible_values = true)]
+        action: Option<Action>,
+    },
+    /// Print the running agent's numbers as OpenMetrics text
+    ///
+    ///   $ segue metrics
+    ///   # TYPE segue_passes counter
+    ///   # HELP segue_passes Passes over documents.
+    ///   segue_passes_total{outcome="done"} 12
+    ///   …
+    ///
+    /// With --json: the same text as one JSON string.
+    #[command(verbatim_doc_comment)]
+    Metrics,
     /// Check everything that Segue keeps
     ///
     ///   $ segue doctor
@@ -363,6 +426,17 @@ pub(super) enum Command {
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
     },
+}
+
+/// What to do with a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Action {
+    /// Look after the library
+    Play,
+    /// Leave it alone
+    Pause,
+    /// List what was done
+    Log,
 }
 
 /// Arguments of `segue plan`.

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 use clap_complete::Shell;
 
-use super::args::{Command, PlanArgs};
-use crate::command::{Conformance, LibrarySpec, Request};
+use super::args::{Action, Command, PlanArgs};
+use crate::command::{Conformance, LibrarySpec, Request, ServiceAction};
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub(super) enum Ask {
     Run(Request),
     /// Make a plan, then list some of its edits.
     PlanAndShow(Request, String),
+    /// Stay, as the agent.
+    Up,
+    /// Print a unit for systemd.
+    Unit,
     /// Print completions.
     Completions(Shell),
     /// Print or write manual pages.
@@ -70,6 +74,12 @@ pub(super) fn ask(
             let app = split(&library).map_or_else(|| library.to_string_lossy().into(), |it| it.0);
             Request::Unlink { library: library_of(&library, &[apps, &[&app]].concat())? }
         }
+        Some(Command::Up { print_unit: false }) => return Ok(Ask::Up),
+        Some(Command::Up { print_unit: true }) => return Ok(Ask::Unit),
+        Some(Command::Service { library, action }) => {
+            ask_service(library.as_deref(), action, apps)?
+        }
+        Some(Command::Metrics) => Request::Metrics,
         Some(Command::Doctor) => Request::Doctor,
         Some(Command::Conformance { executable, fixture, seed, only }) => {
             Request::Conformance(Conformance { executable, fixture, seed, only })
@@ -78,6 +88,30 @@ pub(super) fn ask(
         Some(Command::Man { folder }) => return Ok(Ask::Man(folder)),
     };
     Ok(Ask::Run(request))
+}
+
+fn ask_service(
+    library: Option<&OsStr>,
+    action: Option<Action>,
+    apps: &[&str],
+) -> Result<Request, Misuse> {
+    let library = match (library, action) {
+        (Some(word), None) if word == "log" && !apps.contains(&"log") => {
+            return Ok(Request::ServiceLog { library: None });
+        }
+        (Some(word), _) => Some(library_of(word, apps)?),
+        (None, _) => None,
+    };
+    let turn = |action| match library.clone() {
+        Some(library) => Ok(Request::Service { library, action }),
+        None => Err(misuse("no library was named", "say segue service LIBRARY ACTION")),
+    };
+    match action {
+        None => Ok(Request::Services { library }),
+        Some(Action::Log) => Ok(Request::ServiceLog { library }),
+        Some(Action::Play) => turn(ServiceAction::Play),
+        Some(Action::Pause) => turn(ServiceAction::Pause),
+    }
 }
 
 fn ask_plan(plan: PlanArgs, matches: &ArgMatches, apps: &[&str]) -> Result<Ask, Misuse> {
@@ -226,6 +260,24 @@ mod tests {
         assert!(typed(&["plan", "winamp"]).is_err());
         assert!(typed(&["unlink", "winamp"]).is_ok(), "its translator may be gone");
         assert!(typed(&["unlink", "a b"]).is_err());
+    }
+
+    #[test]
+    fn a_service_is_shown_turned_or_told_of() {
+        let asked = |words: &[&str]| match typed(words) {
+            Ok(Ask::Run(request)) => request,
+            other => panic!("{other:?}"),
+        };
+        let library = || LibrarySpec { app: "mpd".into(), path: None, root: None };
+        assert_eq!(asked(&["service"]), Request::Services { library: None });
+        let pause = Request::Service { library: library(), action: ServiceAction::Pause };
+        assert_eq!(asked(&["service", "mpd", "pause"]), pause);
+        let log = Request::ServiceLog { library: Some(library()) };
+        assert_eq!(asked(&["service", "mpd", "log"]), log);
+        assert_eq!(asked(&["service", "log"]), Request::ServiceLog { library: None });
+        assert!(typed(&["service", "pause"]).is_err());
+        assert_eq!(typed(&["up"]), Ok(Ask::Up));
+        assert_eq!(typed(&["up", "--print-unit"]), Ok(Ask::Unit));
     }
 
     #[test]

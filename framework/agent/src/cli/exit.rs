@@ -58,11 +58,12 @@ mod tests {
 
     #[test]
     fn the_exit_code_follows_from_the_answer() {
-        use LibraryState::{Failed, Held, Unchanged, Waiting, Written};
+        use LibraryState::{Failed, Held, Paused, Unchanged, Waiting, Written};
         let table: &[(&[LibraryState], Exit)] = &[
             (&[], Exit::Done),
             (&[Written, Unchanged], Exit::Done),
             (&[Written, Waiting], Exit::Partly),
+            (&[Unchanged, Paused], Exit::Done),
             (&[Waiting], Exit::Partly),
             (&[Written, Failed], Exit::Partly),
             (&[Unchanged, Failed], Exit::Partly),

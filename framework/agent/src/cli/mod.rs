@@ -21,12 +21,13 @@ mod waiting;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, ValueEnum};
 
 use crate::command::{Request, Response};
+use crate::up::{Told, unit};
 use crate::{Failure, Progress, Quiet};
 use args::{Args, Colour};
 use ask::{Ask, Misuse, ask};
@@ -37,9 +38,13 @@ use output::{Form, Output};
 pub type Run<'a> =
     dyn FnMut(Option<PathBuf>, Request, &dyn Progress) -> Result<Response, Failure> + 'a;
 
+/// Stays as the agent in this folder, or in the usual one, and tells what happens.
+pub type Stay<'a> =
+    dyn FnMut(Option<PathBuf>, &mut dyn FnMut(Told<'_>)) -> Result<(), Failure> + 'a;
+
 /// Runs one command line: that of this process, on its standard output and error. `apps` are the
 /// names that a library may begin with.
-pub fn main(apps: &[&str], run: &mut Run<'_>) -> ExitCode {
+pub fn main(apps: &[&str], run: &mut Run<'_>, stay: &mut Stay<'_>) -> ExitCode {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     let world = World {
         home: set("SEGUE_HOME").map(PathBuf::from),
@@ -50,7 +55,7 @@ pub fn main(apps: &[&str], run: &mut Run<'_>) -> ExitCode {
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let words: Vec<OsString> = env::args_os().collect();
     let output = Output { out: &mut out, err: &mut err, form: Form::default() };
-    Session { world, apps, output, run }.main(&words).into()
+    Session { world, apps, output, run, stay }.main(&words).into()
 }
 
 /// Where a command line prints.
@@ -66,7 +71,8 @@ pub struct Streams<'a> {
 pub fn run(words: &[OsString], apps: &[&str], streams: Streams<'_>, run: &mut Run<'_>) -> u8 {
     let Streams { out, err } = streams;
     let output = Output { out, err, form: Form::default() };
-    Session { world: World::default(), apps, output, run }.main(words) as u8
+    let stay: &mut Stay<'_> = &mut |_, _| Err(Failure::refused("no agent can stay here", ""));
+    Session { world: World::default(), apps, output, run, stay }.main(words) as u8
 }
 
 /// What the environment says.
@@ -113,6 +119,7 @@ struct Session<'a, 'b> {
     apps: &'a [&'a str],
     output: Output<'a>,
     run: &'a mut Run<'b>,
+    stay: &'a mut Stay<'b>,
 }
 
 impl Session<'_, '_> {
@@ -129,6 +136,8 @@ impl Session<'_, '_> {
         match ask(args.command, &matches, self.apps) {
             Ok(Ask::Run(request)) => self.answer(home, &request),
             Ok(Ask::PlanAndShow(request, what)) => self.plan_and_show(home, &request, what),
+            Ok(Ask::Up) => self.stay(home),
+            Ok(Ask::Unit) => self.unit(home.as_deref()),
             Ok(Ask::Completions(shell)) => self.output.bytes(&reference::completions(shell)),
             Ok(Ask::Man(None)) => self.output.made(reference::man_page()),
             Ok(Ask::Man(Some(folder))) => self.output.made(reference::man_pages(&folder)),
@@ -159,6 +168,28 @@ impl Session<'_, '_> {
             Ok(response) => self.output.response(request, &response, exit(&response)),
             Err(failure) => self.output.failure(&failure),
         }
+    }
+
+    fn stay(mut self, home: Option<PathBuf>) -> Exit {
+        let output = &mut self.output;
+        let ended = (self.stay)(home, &mut |told| match told {
+            Told::Serving(agent) => output.serving(agent),
+            Told::Said(sentence) => output.said(sentence),
+        });
+        match ended {
+            Ok(()) => Exit::Done,
+            Err(failure) => self.output.failure(&failure),
+        }
+    }
+
+    fn unit(mut self, home: Option<&Path>) -> Exit {
+        let home = home.and_then(|home| std::path::absolute(home).ok());
+        let unit = env::current_exe().ok().and_then(|program| unit(&program, home.as_deref()));
+        if let Some(unit) = unit {
+            return self.output.bytes(unit.as_bytes());
+        }
+        self.output.error("the path of this program cannot stand in a unit", None);
+        Exit::Failed
     }
 
     /// A new plan and some of its edits: one value, two requests.

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::text::words::{clean, is_hostile};
 use super::text::{self, Page};
 use crate::Failure;
-use crate::command::{Request, Response};
+use crate::command::{AgentRow, Request, Response};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
@@ -63,6 +63,21 @@ impl Output<'_> {
             }
             (Err(error), _) | (_, Err(error)) => self.unmade(&error.to_string()),
         }
+    }
+
+    /// Says at once that the agent answers.
+    pub(super) fn serving(&mut self, agent: &AgentRow) {
+        let AgentRow { pid, peer, .. } = agent;
+        if self.form.json {
+            self.line(&one_line(&json!({ "peer": peer, "pid": pid })), Exit::Done);
+        } else {
+            self.line(&format!("The agent runs as peer {peer}, process {pid}."), Exit::Done);
+        }
+    }
+
+    /// Says what happens.
+    pub(super) fn said(&mut self, sentence: &str) {
+        self.talk(Style::new(), "", &clean(sentence));
     }
 
     /// Prints why a command failed.

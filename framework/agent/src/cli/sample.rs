@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use crate::command::{
-    Check, ConflictRow, ConflictValue, Conformance, ConformanceReport, DoctorReport, ExportText,
-    Found, FoundItem, HeldBatch, LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow,
-    LookReport, MatchReport, PassReport, PlanReport, QuestionRow, Request, Response, ShownEdit,
-    StatusReport, Trace, TraceValue, TrialResult, TrialRow, UnlinkReport,
+    AgentRow, Check, ConflictRow, ConflictValue, Conformance, ConformanceReport, DoctorReport,
+    ExportText, Found, FoundItem, HeldBatch, LibraryPlan, LibraryRow, LibraryState, LinkRow,
+    LogRow, LookReport, MatchReport, MetricsText, PassReport, PlanReport, QuestionRow, Request,
+    Response, ServiceLogRow, ServiceReport, ServiceRow, ShownEdit, StatusReport, Trace, TraceValue,
+    TrialResult, TrialRow, UnlinkReport,
 };
 
 const ITEM: &str = "5f0c2a91aaaaaaaaaaaaaaaaaaaaaaaa";
@@ -178,9 +179,33 @@ pub(super) fn status() -> StatusReport {
             link("strawberry", "waiting", Some("the app is running"), 11_962),
         ],
         peers: Vec::new(),
+        agent: None,
         conflicts: 3,
         doubtful: 1,
     }
+}
+
+pub(super) fn agent() -> AgentRow {
+    AgentRow { pid: 4711, version: "0.1.0".into(), peer: "7d1f".into(), since: NOW }
+}
+
+pub(super) fn services() -> ServiceReport {
+    let service = |library: &str, state: &str, reason: Option<&str>| ServiceRow {
+        library: library.into(),
+        path: format!("/home/you/.local/share/{library}"),
+        document: "9a".repeat(32),
+        state: state.into(),
+        reason: reason.map(str::to_owned),
+    };
+    let services = vec![
+        service("rhythmbox", "in step", None),
+        service("strawberry", "waiting", Some("the app is running")),
+    ];
+    ServiceReport { agent: Some(agent()), services }
+}
+
+pub(super) fn told(what: &str) -> ServiceLogRow {
+    ServiceLogRow { at: NOW, library: Some("rhythmbox".into()), what: what.into() }
 }
 
 fn log(summary: &str) -> Vec<LogRow> {
@@ -278,6 +303,12 @@ fn conformance(title: &str) -> ConformanceReport {
     report
 }
 
+fn reasoned(reason: &str) -> ServiceReport {
+    let mut report = services();
+    report.services[1].reason = Some(reason.into());
+    report
+}
+
 /// One answer of each kind, with what was asked; this text is the title of each item.
 pub(super) fn all(title: &str) -> Vec<(&'static str, Request, Response)> {
     let show = Request::ShowPlan { plan: "k7q".into(), what: "all".into() };
@@ -312,5 +343,12 @@ pub(super) fn all(title: &str) -> Vec<(&'static str, Request, Response)> {
         ("unlink", unlink, Response::Unlink(UnlinkReport { library: text(), operation: 12 })),
         ("doctor", Request::Doctor, Response::Doctor(doctor())),
         ("conformance", on_trial(), Response::Conformance(conformance(title))),
+        ("services", Request::Services { library: None }, Response::Services(reasoned(title))),
+        (
+            "service log",
+            Request::ServiceLog { library: None },
+            Response::ServiceLog(vec![told(title)]),
+        ),
+        ("metrics", Request::Metrics, Response::Metrics(MetricsText("# EOF\n".into()))),
     ]
 }

@@ -28,7 +28,13 @@ fn said_in(world: World, line: &str, answers: Vec<Answer>) -> Said {
     };
     let output = Output { out: &mut out, err: &mut err, form: Form::default() };
     let apps = &["rhythmbox", "strawberry"];
-    let exit = Session { world, apps, output, run: &mut run }.main(&words);
+    let stay: &mut Stay<'_> = &mut |home, tell| {
+        asked.borrow_mut().push((home, Request::Status));
+        tell(Told::Serving(&sample::agent()));
+        tell(Told::Said("rhythm\u{1b}box gave 1 edit to the others."));
+        Ok(())
+    };
+    let exit = Session { world, apps, output, run: &mut run, stay }.main(&words);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said { exit, out: text(out), err: text(err), asked: asked.into_inner() }
 }
@@ -70,6 +76,18 @@ fn json_is_one_value_and_nothing_else_is_said() {
 }
 
 #[test]
+fn the_agent_says_who_it_is_at_once_and_then_what_happens() {
+    let heard = r"rhythm\u{1b}box gave 1 edit to the others.";
+    let text = said_in(World::default(), "segue up", Vec::new());
+    assert_eq!(text.out, "The agent runs as peer 7d1f, process 4711.\n");
+    assert_eq!((text.err, text.exit), (format!("{heard}\n"), Exit::Done));
+    let value = said_in(World::default(), "segue up --json", Vec::new());
+    assert_eq!(json(&value)["peer"], "7d1f");
+    let unit = said_in(World::default(), "segue up --print-unit --home /srv/s", Vec::new());
+    assert!(unit.out.contains("up --home \"/srv/s\"\n"), "{}", unit.out);
+}
+
+#[test]
 fn an_export_is_printed_as_it_is() {
     let text = "{\"schema\":\"music\",\"items\":[],\"collections\":[]}";
     let next = "Look inside:   segue find TEXT\n";
@@ -100,7 +118,15 @@ fn the_keys_of_json_are_a_contract() {
         ("apply k7q", pass(), "", "operation libraries conflicts"),
         ("sync", pass(), "/libraries/1", state),
         ("undo", pass(), "/libraries/0", state),
-        ("status", Response::Status(sample::status()), "", "links peers"),
+        ("status", Response::Status(sample::status()), "", "links peers agent"),
+        ("service", Response::Services(sample::services()), "", "agent services"),
+        (
+            "service",
+            Response::Services(sample::services()),
+            "/services/0",
+            "library path document state reason",
+        ),
+        ("service log", Response::ServiceLog(vec![sample::told("x")]), "/0", "at library what"),
         ("status", Response::Status(sample::status()), "/links/0", "library path document state"),
         (
             "conflicts",
@@ -126,7 +152,7 @@ fn the_keys_of_json_are_a_contract() {
 
 #[test]
 fn the_values_of_json_are_what_they_say() {
-    use LibraryState::{Failed, Held, Unchanged, Waiting, Written};
+    use LibraryState::{Failed, Held, Paused, Unchanged, Waiting, Written};
     let plan = json(&said("segue plan --json", Response::Plan(sample::plan())));
     assert_eq!(plan["plan"], "k7q");
     assert!(plan["matched"].is_u64() && plan["doubtful"].is_u64() && plan["conflicts"].is_u64());
@@ -137,6 +163,7 @@ fn the_values_of_json_are_what_they_say() {
         (Waiting, "waiting"),
         (Held, "held"),
         (Failed, "failed"),
+        (Paused, "paused"),
     ] {
         let pass = json(&said("segue sync --json", Response::Pass(sample::pass(&[state]))));
         assert_eq!(pass["libraries"][0]["state"], name);

@@ -1,10 +1,11 @@
 //! Commands as values: what can be asked ([`Request`]) and what is answered ([`Response`]).
 //!
-//! The command line turns arguments into requests and responses into text or JSON; later the
-//! agent's socket and page do the same. Nothing here prints, and no request needs a terminal.
+//! The command line turns arguments into requests and responses into text or JSON, and the agent's
+//! socket carries both. Nothing here prints, and no request needs a terminal.
 
 mod request;
 mod response;
+mod service;
 
 pub use request::{Conformance, LibrarySpec, Request, SpecError};
 pub use response::{
@@ -13,3 +14,4 @@ pub use response::{
     MatchReport, PassReport, PlanReport, QuestionRow, Response, ShownEdit, StatusReport, Trace,
     TraceValue, TrialResult, TrialRow, UnlinkReport,
 };
+pub use service::{AgentRow, MetricsText, ServiceAction, ServiceLogRow, ServiceReport, ServiceRow};

@@ -1,11 +1,17 @@
 //! What can be asked.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
+use super::ServiceAction;
+
 /// A library on the command line: `APP` (the discovered one) or `APP=PATH`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Carried", into = "Carried")]
 pub struct LibrarySpec {
     /// The app.
     pub app: String,
@@ -13,6 +19,23 @@ pub struct LibrarySpec {
     pub path: Option<PathBuf>,
     /// Where its content lies (`--root DIR`), if it was said.
     pub root: Option<PathBuf>,
+}
+
+/// A library as it travels: paths need not be text.
+#[derive(Serialize, Deserialize)]
+struct Carried(String, Option<OsString>, Option<OsString>);
+
+impl From<Carried> for LibrarySpec {
+    fn from(Carried(app, path, root): Carried) -> Self {
+        Self { app, path: path.map(PathBuf::from), root: root.map(PathBuf::from) }
+    }
+}
+
+impl From<LibrarySpec> for Carried {
+    fn from(spec: LibrarySpec) -> Self {
+        let bytes = PathBuf::into_os_string;
+        Self(spec.app, spec.path.map(bytes), spec.root.map(bytes))
+    }
 }
 
 /// A text that names no library.
@@ -44,7 +67,7 @@ impl FromStr for LibrarySpec {
 }
 
 /// What `segue conformance` shall try.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conformance {
     /// The program.
     pub executable: PathBuf,
@@ -58,7 +81,7 @@ pub struct Conformance {
 }
 
 /// One command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// Looks at this computer.
     Look,
@@ -151,9 +174,58 @@ pub enum Request {
     },
     /// Checks everything; rebuilds caches from the log and proves them equal.
     Doctor,
+    /// The services.
+    Services {
+        /// Only that of this library.
+        library: Option<LibrarySpec>,
+    },
+    /// Plays or pauses a service.
+    Service {
+        /// The library.
+        library: LibrarySpec,
+        /// What to do.
+        action: ServiceAction,
+    },
+    /// What the agent that runs has said.
+    ServiceLog {
+        /// Only of this library.
+        library: Option<LibrarySpec>,
+    },
+    /// The numbers of the agent that runs.
+    Metrics,
 }
 
 impl Request {
+    /// The name of a command that may write more than caches and plans: one process at a time does
+    /// it, the agent if it runs.
+    pub fn writing(&self) -> Option<&'static str> {
+        match self {
+            Self::Apply { .. } => Some("apply"),
+            Self::Sync { .. } => Some("sync"),
+            Self::Match { .. } => Some("match"),
+            Self::Resolve { .. } => Some("resolve"),
+            Self::Undo { .. } => Some("undo"),
+            Self::Redo => Some("redo"),
+            Self::Unlink { .. } => Some("unlink"),
+            Self::Service { .. } => Some("service"),
+            Self::Look
+            | Self::Plan { .. }
+            | Self::ShowPlan { .. }
+            | Self::Matches
+            | Self::Status
+            | Self::Log
+            | Self::Export { .. }
+            | Self::Find { .. }
+            | Self::Conformance(_)
+            | Self::Why { .. }
+            | Self::Conflicts
+            | Self::Doctor
+            | Self::Services { .. }
+            | Self::ServiceLog { .. }
+            | Self::Metrics => None,
+        }
+    }
+
     /// Whether an app's library may have to be looked at. What else there is, the document answers.
     pub(crate) fn needs_apps(&self) -> bool {
         !matches!(

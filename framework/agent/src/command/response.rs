@@ -1,7 +1,13 @@
 //! What is answered. The names of keys are a contract (see `docs/command-line.md`): they only grow.
 
-use serde::Serialize;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
+
+use super::{AgentRow, MetricsText, ServiceLogRow, ServiceReport};
 
 /// Named numbers as a JSON object, in their order.
 fn as_object<S: serde::Serializer, N: Serialize>(
@@ -9,6 +15,33 @@ fn as_object<S: serde::Serializer, N: Serialize>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(name, number)| (name, number)))
+}
+
+/// The reverse of [`as_object`]; the order stays.
+fn of_object<'de, D, N>(deserializer: D) -> Result<Vec<(String, N)>, D::Error>
+where
+    D: Deserializer<'de>,
+    N: Deserialize<'de>,
+{
+    struct Pairs<N>(PhantomData<N>);
+
+    impl<'de, N: Deserialize<'de>> Visitor<'de> for Pairs<N> {
+        type Value = Vec<(String, N)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("named numbers")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut pairs = Vec::new();
+            while let Some(pair) = map.next_entry()? {
+                pairs.push(pair);
+            }
+            Ok(pairs)
+        }
+    }
+
+    deserializer.deserialize_map(Pairs(PhantomData))
 }
 
 /// The answer to one command.
@@ -45,6 +78,12 @@ pub enum Response {
     Doctor(DoctorReport),
     /// To `Conformance`.
     Conformance(ConformanceReport),
+    /// To `Services` and `Service`.
+    Services(ServiceReport),
+    /// To `ServiceLog`.
+    ServiceLog(Vec<ServiceLogRow>),
+    /// To `Metrics`.
+    Metrics(MetricsText),
 }
 
 /// What is on this computer.
@@ -82,7 +121,7 @@ pub struct LibraryRow {
 }
 
 /// What linking or syncing would write.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PlanReport {
     /// The plan's id, for `apply`; empty for a dry run.
     pub plan: String,
@@ -93,7 +132,7 @@ pub struct PlanReport {
     /// How many items of different libraries are one.
     pub matched: u64,
     /// How they were recognised: rung (`file`, `recording`, `path`, `tags`) and number.
-    #[serde(serialize_with = "as_object")]
+    #[serde(serialize_with = "as_object", deserialize_with = "of_object")]
     pub rungs: Vec<(String, u64)>,
     /// How many pairs are doubtful.
     pub doubtful: u64,
@@ -106,7 +145,7 @@ pub struct PlanReport {
 }
 
 /// What one library would get.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LibraryPlan {
     /// The library.
     pub library: String,
@@ -127,10 +166,10 @@ pub struct LibraryPlan {
     /// How many of them no other library has.
     pub only_here: u64,
     /// How many edits of each field would be written.
-    #[serde(serialize_with = "as_object")]
+    #[serde(serialize_with = "as_object", deserialize_with = "of_object")]
     pub fields: Vec<(String, u64)>,
     /// What each counter would grow by, in all.
-    #[serde(serialize_with = "as_object")]
+    #[serde(serialize_with = "as_object", deserialize_with = "of_object")]
     pub growth: Vec<(String, i64)>,
     /// New collections that would be made.
     pub new_collections: u64,
@@ -145,7 +184,7 @@ pub struct LibraryPlan {
 }
 
 /// A batch that waits for a person.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeldBatch {
     /// The library.
     pub library: String,
@@ -171,7 +210,7 @@ pub struct ShownEdit {
 }
 
 /// How far a library came in a pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LibraryState {
     /// Written, read back.
@@ -184,10 +223,12 @@ pub enum LibraryState {
     Held,
     /// It failed; `reason` says why.
     Failed,
+    /// A person wants it left alone; it gets its part when it is played again.
+    Paused,
 }
 
 /// What a pass did to one library.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// The library.
     pub library: String,
@@ -200,15 +241,15 @@ pub struct Found {
     /// Why it waits, is held or failed, or what was refused.
     pub reason: Option<String>,
     /// Files that were backed up before the write, by name and size in bytes.
-    #[serde(serialize_with = "as_object")]
+    #[serde(serialize_with = "as_object", deserialize_with = "of_object")]
     pub backup: Vec<(String, u64)>,
     /// What was written, by field or `playlists`.
-    #[serde(serialize_with = "as_object")]
+    #[serde(serialize_with = "as_object", deserialize_with = "of_object")]
     pub fields: Vec<(String, u64)>,
 }
 
 /// What a pass did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PassReport {
     /// The operation's number; `None` if there was nothing to do.
     pub operation: Option<i64>,
@@ -242,7 +283,7 @@ pub struct QuestionRow {
 }
 
 /// A settled match.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MatchReport {
     /// The operation's number.
     pub operation: Option<i64>,
@@ -253,12 +294,14 @@ pub struct MatchReport {
 }
 
 /// What is linked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct StatusReport {
     /// The links.
     pub links: Vec<LinkRow>,
     /// The peers.
     pub peers: Vec<Json>,
+    /// The agent, if it runs.
+    pub agent: Option<AgentRow>,
     /// How many conflicts are open.
     pub conflicts: u64,
     /// How many matches are doubtful.
@@ -274,7 +317,8 @@ pub struct LinkRow {
     pub path: String,
     /// The document.
     pub document: String,
-    /// `in step`, `changed`, `waiting`, `missing`, `read-only`, …
+    /// `in step`, `changed`, `waiting`, `missing`, `read-only`, `paused`, …; while the agent runs
+    /// also `held` and `failed`.
     pub state: String,
     /// More about the state.
     pub reason: Option<String>,
@@ -353,7 +397,7 @@ pub struct TraceValue {
 }
 
 /// A field with unequal values.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConflictRow {
     /// The item.
     pub item: String,
@@ -368,7 +412,7 @@ pub struct ConflictRow {
 }
 
 /// One of several values.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConflictValue {
     /// The value.
     pub value: Json,
@@ -381,7 +425,7 @@ pub struct ConflictValue {
 }
 
 /// An ended link.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UnlinkReport {
     /// The library.
     pub library: String,

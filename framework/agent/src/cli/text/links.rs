@@ -27,7 +27,12 @@ pub(super) fn status(report: &StatusReport) -> Page {
         let doubtful = count(report.doubtful, "match is", "matches are");
         page = page.say(format!("{doubtful} doubtful: segue match"));
     }
-    if report.links.iter().any(|link| link.state != "in step") {
+    page = match &report.agent {
+        Some(agent) => page.say(format!("The agent runs, process {}.", agent.pid)),
+        None => page.say("The agent is not running."),
+    };
+    let due = |state: &str| !matches!(state, "in step" | "paused");
+    if report.agent.is_none() && report.links.iter().any(|link| due(&link.state)) {
         return page.then("Pass on what changed:", "segue sync");
     }
     page.then("What was done:", "segue log")

@@ -11,6 +11,7 @@ mod links;
 mod look;
 mod pass;
 mod plan;
+mod service;
 mod settle;
 mod table;
 pub(super) mod words;
@@ -78,6 +79,9 @@ pub(super) fn page(request: &Request, response: &Response) -> Page {
         Response::Unlink(report) => links::unlinked(report),
         Response::Doctor(report) => doctor(report),
         Response::Conformance(report) => conformance::page(request, report),
+        Response::Services(report) => service::services(request, report),
+        Response::ServiceLog(rows) => service::log(rows),
+        Response::Metrics(text) => Page::of(text.0.clone()),
     }
 }
 

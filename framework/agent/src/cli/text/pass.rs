@@ -37,6 +37,7 @@ fn state(library: &Found) -> String {
         LibraryState::Waiting => "waits",
         LibraryState::Held => "held",
         LibraryState::Failed => "FAILED",
+        LibraryState::Paused => "paused",
     }
     .to_owned()
 }
@@ -56,10 +57,14 @@ fn detail(library: &Found) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
+const fn is_quiet(state: LibraryState) -> bool {
+    matches!(state, LibraryState::Unchanged | LibraryState::Paused)
+}
+
 fn notices(pass: &PassReport, page: Page) -> Page {
     let page = match pass.operation {
         Some(operation) => page.say(format!("Done as op {operation}.")),
-        None if pass.libraries.iter().all(|it| it.state == LibraryState::Unchanged) => {
+        None if pass.libraries.iter().all(|it| is_quiet(it.state)) => {
             page.say("In step: there was nothing to do.")
         }
         None => page.say("Nothing was written."),

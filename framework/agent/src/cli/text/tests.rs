@@ -4,7 +4,9 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::cli::sample;
-use crate::command::{LibraryState, LookReport, PassReport, StatusReport};
+use crate::command::{
+    LibraryState, LookReport, PassReport, ServiceAction, ServiceReport, StatusReport,
+};
 
 fn shown(request: &Request, response: &Response) -> String {
     let Page { data, talk, next } = page(request, response);
@@ -245,13 +247,55 @@ fn status() {
     --
     3 values differ between apps: segue conflicts
     1 match is doubtful: segue match
+    The agent is not running.
     Pass on what changed:   segue sync
+    ");
+    let with_agent = StatusReport { agent: Some(sample::agent()), ..sample::status() };
+    assert_snapshot!(shown(&Request::Status, &Response::Status(with_agent)), @r"
+      rhythmbox    in step   12,408 items   /home/you/.local/share/rhythmbox
+      strawberry   waiting   11,962 items   /home/you/.local/share/strawberry
+                   the app is running
+    --
+    3 values differ between apps: segue conflicts
+    1 match is doubtful: segue match
+    The agent runs, process 4711.
+    What was done:   segue log
     ");
     let nothing = StatusReport { links: Vec::new(), ..sample::status() };
     assert_snapshot!(shown(&Request::Status, &Response::Status(nothing)), @r"
     --
     Nothing is linked yet.
     Look at this computer:   segue
+    ");
+}
+
+#[test]
+fn services() {
+    let all = Request::Services { library: None };
+    assert_snapshot!(shown(&all, &Response::Services(sample::services())), @r"
+      rhythmbox    in step   /home/you/.local/share/rhythmbox
+      strawberry   waiting   /home/you/.local/share/strawberry
+                   the app is running
+    --
+    What was done:   segue service log
+    ");
+    let mut one = sample::services();
+    one.services.truncate(1);
+    one.services[0].state = "paused".into();
+    let library = "rhythmbox".parse().unwrap();
+    let pause = Request::Service { library, action: ServiceAction::Pause };
+    assert_snapshot!(shown(&pause, &Response::Services(one)), @r"
+      rhythmbox   paused   /home/you/.local/share/rhythmbox
+    --
+    Go on with it:   segue service rhythmbox play
+    ");
+    let without = ServiceReport { agent: None, ..sample::services() };
+    let said = shown(&all, &Response::Services(without));
+    assert!(said.ends_with("The agent is not running.\nStart it:   segue up"), "{said}");
+    assert_snapshot!(sample_of("service log"), @r"
+      2026-11-21 18:31 UTC   rhythmbox   Blue in Green — Miles Davis
+    --
+    How it is now:   segue status
     ");
 }
 

@@ -1,0 +1,127 @@
+//! What can happen to the agent, and what it then does.
+//!
+//! Every cause is an [`Event`], taken one at a time by the one loop in [`super`]; nothing is acted on
+//! where it arises. What a new cause needs, such as something that arrives from a network: a variant
+//! here, whose source sends it to the loop; if it takes time, a [`Job`] that the worker does, and the
+//! event that ends it; a rank in `Schedule::job` (between commands and passes, if passes follow from
+//! it); in `Schedule::next` when it wants to be woken. Where a document got something new, a look at
+//! its libraries that knows nothing (`Service::look_anew`) leads to the pass.
+
+use std::path::PathBuf;
+
+use segue_model::{DocumentId, LinkId};
+
+use super::socket::{Inquiry, Order};
+
+/// Something that happened. This list is closed: what is not in it cannot move the agent.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// What is linked now.
+    Linked(Vec<Link>),
+    /// Files in the folders of these libraries changed.
+    Touched(Vec<LinkId>),
+    /// The computer slept, or its clock was set.
+    Woke,
+    /// Time has passed.
+    Tick,
+    /// A job was done: a look at libraries.
+    Looked(Vec<(LinkId, Look)>),
+    /// A job was done: a pass over a document, or why there was none.
+    Passed(DocumentId, Result<Vec<(LinkId, Outcome)>, String>),
+    /// A command arrived that may write.
+    Asked(Order),
+    /// A job was done: a command was answered.
+    Answered,
+    /// Somebody wants to know how the agent is.
+    Inquired(Inquiry),
+    /// The agent shall end.
+    Stop(&'static str),
+}
+
+/// What the agent does because of it.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Begin this job; it ends with an event of its own, and until then there is no other.
+    Start(Job),
+    /// Watch these folders, and no others.
+    Watch(Vec<(LinkId, PathBuf)>),
+    /// Tell people, perhaps of one library.
+    Say(Option<LinkId>, String),
+    /// Nothing is left to do: end.
+    Finish,
+}
+
+/// Work that takes its time. One at a time, because all of it is about one store.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// See whether libraries changed, without reading them.
+    Look(Vec<Glance>),
+    /// One pass over a document.
+    Pass(DocumentId),
+    /// Answer a command.
+    Answer(Order),
+}
+
+/// A linked library, as far as the agent needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) id: LinkId,
+    /// What people call it.
+    pub(crate) label: String,
+    pub(crate) document: DocumentId,
+    /// Where its files are.
+    pub(crate) path: PathBuf,
+    /// A person wants it left alone.
+    pub(crate) paused: bool,
+}
+
+/// A question about one library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Glance {
+    pub(crate) link: LinkId,
+    /// The revision of which nothing more need be known,
+    pub(crate) known: Option<String>,
+    /// unless the app no longer has the library open.
+    pub(crate) must_be_free: bool,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// It is at the known revision, and that is all.
+    Same,
+    /// It is at this revision.
+    Seen {
+        /// The revision.
+        revision: String,
+        /// Whether the link's base is of this revision, and the document has nothing new for it.
+        in_step: bool,
+    },
+    /// It cannot be had now: the app is running, or is not.
+    Away(String),
+    /// It cannot be had.
+    Failed(String),
+}
+
+/// What a pass did to one library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) end: End,
+    /// Edits of the app's user that were taken over.
+    pub(crate) lifted: u64,
+    /// Edits that were written.
+    pub(crate) written: u64,
+}
+
+/// How far a library came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// All was done.
+    Done,
+    /// Something of it waits.
+    Waits(String),
+    /// A guard needs a person.
+    Held(String),
+    /// It failed.
+    Failed(String),
+}

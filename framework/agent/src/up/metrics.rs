@@ -1,0 +1,86 @@
+//! The agent's numbers as OpenMetrics text, for those who watch many computers.
+//!
+//! Invariant: names and labels only grow, and no label is a path, a title or another user's word.
+
+use std::fmt::Write as _;
+
+use super::schedule::Schedule;
+use super::service::{Service, State};
+
+/// One family of numbers.
+struct Family {
+    name: &'static str,
+    kind: &'static str,
+    unit: Option<&'static str>,
+    help: &'static str,
+}
+
+/// The numbers now. `started` and `last_pass` are Unix seconds.
+pub(super) fn text(schedule: &Schedule, started: i64, last_pass: Option<i64>) -> String {
+    let mut out = String::new();
+    let (passes, failed) = schedule.passes();
+    let family = |name, kind, unit, help| Family { name, kind, unit, help };
+    let whole = |outcome: &str, number: u64| (format!("outcome=\"{outcome}\""), number as i64);
+    family("segue_passes", "counter", None, "Passes over documents.")
+        .write(&mut out, &[whole("done", passes - failed), whole("failed", failed)]);
+    let by_library = |number: fn(&Service) -> u64| -> Vec<(String, i64)> {
+        schedule.services().map(|one| (library(one), number(one) as i64)).collect()
+    };
+    family("segue_edits_lifted", "counter", None, "Edits that were taken over from a library.")
+        .write(&mut out, &by_library(|service| service.lifted));
+    family("segue_edits_written", "counter", None, "Edits that were written to a library.")
+        .write(&mut out, &by_library(|service| service.written));
+    family("segue_failures", "counter", None, "Times that a library could not be synced.")
+        .write(&mut out, &by_library(|service| service.failures));
+    family("segue_services", "gauge", None, "Linked libraries, by state.")
+        .write(&mut out, &by_state(schedule));
+    let orders = schedule.waiting_orders() as i64;
+    family("segue_commands_waiting", "gauge", None, "Commands that wait for their turn.")
+        .write(&mut out, &[(String::new(), orders)]);
+    let moment = |name, help| family(name, "gauge", Some("seconds"), help);
+    moment("segue_start_time_seconds", "When the agent was started.")
+        .write(&mut out, &[(String::new(), started)]);
+    let last: Vec<_> = last_pass.map(|at| (String::new(), at)).into_iter().collect();
+    moment("segue_last_pass_time_seconds", "When the last pass ended.").write(&mut out, &last);
+    out.push_str("# EOF\n");
+    out
+}
+
+fn by_state(schedule: &Schedule) -> Vec<(String, i64)> {
+    let states = [
+        State::InStep,
+        State::Changed,
+        State::Waiting(String::new()),
+        State::Held(String::new()),
+        State::Failed(String::new()),
+        State::Paused,
+    ];
+    let number = |state: &State| {
+        schedule.services().filter(|service| service.state.word() == state.word()).count() as i64
+    };
+    states.iter().map(|state| (format!("state=\"{}\"", state.word()), number(state))).collect()
+}
+
+/// A library by its app, and where there are several, by its link: paths may name people.
+fn library(service: &Service) -> String {
+    let app = service.link.label.split('=').next().unwrap_or_default();
+    let app: String = app.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    format!("app=\"{app}\",link=\"{}\"", service.link.id)
+}
+
+impl Family {
+    fn write(&self, out: &mut String, samples: &[(String, i64)]) {
+        let Self { name, kind, help, .. } = self;
+        // Writing to a text cannot fail.
+        let _ = writeln!(out, "# TYPE {name} {kind}");
+        if let Some(unit) = self.unit {
+            let _ = writeln!(out, "# UNIT {name} {unit}");
+        }
+        let _ = writeln!(out, "# HELP {name} {help}");
+        let end = if *kind == "counter" { "_total" } else { "" };
+        for (labels, value) in samples {
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+            let _ = writeln!(out, "{name}{end}{labels} {value}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `segue up`: the agent that stays, looks after the linked libraries and answers commands.
+//!
+//! One loop takes one `Event` after the other; what follows is decided in `schedule`, a pure state
+//! machine, and done elsewhere: work that takes time on one thread (`worker`), clients each in a task
+//! of their own (`socket`), folders by the system (`watch`).
+//! Nothing that a client or a library does can hold up the loop. Peers are not joined yet; their
+//! transport will be one more source of events.
+//!
+//! Invariant: one agent for each folder, by a lock that ends with the process. It may be killed at
+//! any time: all that matters is in the store, and what was begun is journaled.
+
+mod address;
+mod client;
+mod desk;
+mod event;
+mod metrics;
+mod record;
+mod schedule;
+mod service;
+mod socket;
+mod systemd;
+mod watch;
+mod wire;
+mod worker;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+
+use segue_store::{HomeLock, Store, StoreError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep_until;
+
+use crate::command::AgentRow;
+use crate::world::Outside;
+use crate::{Agent, Failure};
+use desk::Desk;
+use event::Event;
+use watch::Watch;
+
+pub use client::run;
+pub use systemd::unit;
+
+/// Events that wait for the loop. Senders wait when it is full, except the watcher.
+const EVENTS_MAX: usize = 1024;
+
+/// What the agent tells whoever started it.
+#[derive(Debug, Clone, Copy)]
+pub enum Told<'a> {
+    /// From now on it answers.
+    Serving(&'a AgentRow),
+    /// Something happened: one sentence.
+    Said(&'a str),
+}
+
+/// Runs the agent of this folder, or of the usual one, until it is told to end.
+///
+/// # Errors
+/// If an agent runs there already, or the folder cannot be used.
+pub fn up(folder: Option<PathBuf>, tell: &mut dyn FnMut(Told<'_>)) -> Result<(), Failure> {
+    let folder = crate::world::usual_folder(folder);
+    let _alone = alone(&folder)?;
+    let agent = Agent::open_in(&folder, crate::world::ambient(Outside::Started))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| unusable("start in", &folder, &error))?;
+    let ended = runtime.block_on(run_loop(agent, &folder, tell));
+    // A job that was given up is journaled like one that was killed.
+    runtime.shutdown_background();
+    ended
+}
+
+/// The one agent of the folder.
+fn alone(folder: &Path) -> Result<HomeLock, Failure> {
+    Store::lock_agent(folder).map_err(|error| match error {
+        StoreError::Locked { holder } => {
+            let who = holder.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+            let sentence = format!("an agent runs in {} already{who}", folder.display());
+            Failure::refused(sentence, "see how it is: segue status")
+        }
+        other => other.into(),
+    })
+}
+
+async fn run_loop(
+    agent: Agent,
+    folder: &Path,
+    tell: &mut dyn FnMut(Told<'_>),
+) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| unusable("serve in", folder, &error);
+    let mut stops = Stops::new().map_err(failed)?;
+    let listener = socket::bind(folder).map_err(failed)?;
+    let (events, mut happened) = tokio::sync::mpsc::channel(EVENTS_MAX);
+    let now = agent.world.now.clone();
+    let row = AgentRow {
+        pid: std::process::id(),
+        version: client::VERSION.to_owned(),
+        peer: agent.home.device.id().to_string(),
+        since: now(),
+    };
+    let links = worker::links(&agent)?;
+    let (jobs, work) = mpsc::channel();
+    let worker = worker::Worker::new(agent, events.clone());
+    std::thread::spawn(move || worker.work(&work));
+    let watch = Watch::begin(events.clone());
+    let clients = socket::places();
+    tokio::spawn(socket::serve(listener, row.clone(), events, Arc::clone(&clients)));
+    tell(Told::Serving(&row));
+    systemd::notify("READY=1");
+    let mut desk = Desk::new(jobs, watch, now, tell);
+    desk.tell(None, format!("looks after {} libraries", links.len()));
+    desk.take(Event::Linked(links));
+    while !desk.is_over {
+        let event = tokio::select! {
+            Some(event) = happened.recv() => event,
+            stop = stops.next() => stop,
+            () = sleep_until(desk.next().into()) => desk.woke(),
+        };
+        let stops_now = matches!(event, Event::Stop(_));
+        desk.take(event);
+        if stops_now {
+            systemd::notify("STOPPING=1");
+            desk.end(&mut happened, &mut stops).await;
+        }
+    }
+    // The next agent removes it if this fails.
+    let _ = std::fs::remove_file(folder.join(address::NAME));
+    drop(happened);
+    socket::part(&clients).await;
+    if desk.is_lost {
+        return Err(Failure::refused(
+            "the agent has an error and ends",
+            "start it again: segue up",
+        ));
+    }
+    Ok(())
+}
+
+fn unusable(operation: &'static str, folder: &Path, error: &std::io::Error) -> Failure {
+    segue_translator::Error::io(operation, folder, error).into()
+}
+
+/// The signals that end the agent.
+struct Stops {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stops {
+    fn new() -> std::io::Result<Self> {
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+    }
+
+    async fn next(&mut self) -> Event {
+        tokio::select! {
+            _ = self.terminate.recv() => Event::Stop("it was told to end"),
+            _ = self.interrupt.recv() => Event::Stop("it was interrupted"),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What travels through the agent's socket: JSON values, one a line.
+//!
+//! The agent begins with [`Tell::Welcome`]; the client sends one [`Ask`] and reads until the last
+//! [`Tell`]. Both are of one version, or the client says so and asks nothing: these types are no
+//! contract. What is: one line of JSON, at most so long, and the welcome's fields.
+//!
+//! Invariant: no line is kept that is longer than its bound.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Failure;
+use crate::command::{
+    AgentRow, LibrarySpec, MatchReport, MetricsText, PassReport, PlanReport, Request, Response,
+    ServiceLogRow, ServiceReport, ServiceRow, UnlinkReport,
+};
+
+/// Grows with each change of what travels; the version of the program counts too.
+pub(super) const PROTOCOL: u32 = 1;
+/// A question is never longer.
+pub(super) const ASK_BYTES_MAX: usize = 64 << 10;
+/// An answer is never longer.
+pub(super) const TELL_BYTES_MAX: usize = 16 << 20;
+
+/// What a client wants.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Ask {
+    /// Have this command done.
+    Do(Request),
+    /// Know how the services are.
+    Services,
+    /// Know what was said.
+    Log(Option<LibrarySpec>),
+    /// Know the numbers.
+    Metrics,
+}
+
+/// What the agent says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Tell {
+    /// Who it is.
+    Welcome {
+        /// The version of what travels.
+        protocol: u32,
+        /// The agent.
+        agent: AgentRow,
+    },
+    /// What it does now, and how much there is of it.
+    Step(String, Option<u64>),
+    /// So much of it is done.
+    Advance(u64),
+    /// The answer.
+    Done(Box<Answer>),
+    /// There is none: why, and what to do.
+    Failed(String, Option<String>),
+}
+
+/// An answer, by name.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    Pass(PassReport),
+    Plan(PlanReport),
+    Match(MatchReport),
+    Unlink(UnlinkReport),
+    Service(ServiceReport),
+    Services(Vec<ServiceRow>),
+    Log(Vec<ServiceLogRow>),
+    Metrics(MetricsText),
+}
+
+impl Tell {
+    /// What became of a command that may write.
+    pub(super) fn of(result: Result<Response, Failure>) -> Self {
+        let answer = match result {
+            Ok(Response::Pass(report)) => Answer::Pass(report),
+            Ok(Response::Plan(report)) => Answer::Plan(report),
+            Ok(Response::Match(report)) => Answer::Match(report),
+            Ok(Response::Unlink(report)) => Answer::Unlink(report),
+            Ok(Response::Services(report)) => Answer::Service(report),
+            Ok(_) => return Self::Failed("the agent does not answer this".into(), None),
+            Err(failure) => {
+                return Self::Failed(failure.to_string(), failure.hint().map(str::to_owned));
+            }
+        };
+        Self::Done(Box::new(answer))
+    }
+
+    /// As a line.
+    pub(super) fn line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        if line.len() >= TELL_BYTES_MAX {
+            let sentence = "it is done, and the answer is too long to be sent";
+            let hint = Some("see: segue log".to_owned());
+            let failed = Self::Failed(sentence.to_owned(), hint);
+            line = serde_json::to_vec(&failed).unwrap_or_default();
+        }
+        line.push(b'\n');
+        line
+    }
+}
+
+impl Answer {
+    /// As what the command line prints.
+    pub(super) fn response(self) -> Response {
+        match self {
+            Self::Pass(report) => Response::Pass(report),
+            Self::Plan(report) => Response::Plan(report),
+            Self::Match(report) => Response::Match(report),
+            Self::Unlink(report) => Response::Unlink(report),
+            Self::Service(report) => Response::Services(report),
+            Self::Services(services) => Response::Services(ServiceReport { agent: None, services }),
+            Self::Log(rows) => Response::ServiceLog(rows),
+            Self::Metrics(text) => Response::Metrics(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::command::{Found, LibraryState};
+
+    #[test]
+    fn a_path_that_is_no_text_and_the_order_of_numbers_arrive() {
+        let path = PathBuf::from(OsString::from_vec(b"/m\xff".to_vec()));
+        let spec = LibrarySpec { app: "mpd".into(), path: Some(path), root: None };
+        let asked = Request::Unlink { library: spec };
+        let line = serde_json::to_string(&Ask::Do(asked.clone())).unwrap();
+        let Ask::Do(arrived) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
+        assert_eq!(arrived, asked);
+
+        let fields =
+            ["rating", "play_count", "playlists"].map(|name| (name.to_owned(), 2)).to_vec();
+        let found = Found {
+            library: "mpd".into(),
+            state: LibraryState::Written,
+            written: 2,
+            lifted: 0,
+            reason: None,
+            backup: Vec::new(),
+            fields,
+        };
+        let report = PassReport {
+            operation: Some(1),
+            libraries: vec![found],
+            conflicts: 0,
+            held: Vec::new(),
+            kept: Vec::new(),
+        };
+        let line = Tell::of(Ok(Response::Pass(report.clone()))).line();
+        let Tell::Done(answer) = serde_json::from_slice(&line).unwrap() else { panic!() };
+        assert_eq!(answer.response(), Response::Pass(report));
+    }
+}

@@ -1,0 +1,335 @@
+//! The thread that owns the [`Agent`] and does what takes time, one job after the other.
+//!
+//! It decides nothing: it does a [`Job`] and says what came of it. A panic costs the job, of several
+//! looks only the one, and not the agent: what was begun is journaled, and the store is opened anew.
+//!
+//! Invariant: each job ends with exactly one event of its kind, after what is linked now.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+
+use segue_model::{DocumentId, LinkId};
+use segue_store::LinkRow;
+use segue_translator::ErrorKind;
+
+use super::event::{End, Event, Glance, Job, Link, Look, Outcome};
+use super::socket::Order;
+use super::wire::Tell;
+use crate::agent::Agent;
+use crate::command::{Found, LibrarySpec, LibraryState, PassReport, Request, Response};
+use crate::failure::Failure;
+use crate::progress::Quiet;
+use crate::{libraries, look, services};
+
+const PANICKED: &str = "Segue has an error; see above";
+
+/// Sends events to the loop.
+pub(super) type Events = tokio::sync::mpsc::Sender<Event>;
+
+/// What the thread works on.
+pub(super) struct Worker {
+    agent: Agent,
+    events: Events,
+}
+
+impl Worker {
+    pub(super) fn new(agent: Agent, events: Events) -> Self {
+        Self { agent, events }
+    }
+
+    /// Works until there is nobody left to work for.
+    pub(super) fn work(mut self, jobs: &mpsc::Receiver<Job>) {
+        while let Ok(job) = jobs.recv() {
+            let spare = spare(&job);
+            let done = catch_unwind(AssertUnwindSafe(|| self.job(job)));
+            let event = done.unwrap_or_else(|_| {
+                self.begin_again();
+                spare
+            });
+            if self.events.blocking_send(event).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn job(&mut self, job: Job) -> Event {
+        match job {
+            Job::Look(glances) => {
+                self.tell_links();
+                let looks = glances.into_iter().map(|glance| (glance.link, self.look(&glance)));
+                Event::Looked(looks.collect())
+            }
+            Job::Pass(document) => {
+                let done = self.pass(document).map_err(|failure| words(&failure));
+                self.tell_links();
+                Event::Passed(document, done)
+            }
+            Job::Answer(order) => {
+                self.answer(order);
+                Event::Answered
+            }
+        }
+    }
+
+    /// What a panic left in memory is not to be trusted.
+    fn begin_again(&mut self) {
+        let folder = self.agent.folder().to_owned();
+        if let Ok(agent) = Agent::open_in(&folder, self.agent.world.clone()) {
+            self.agent = agent;
+        }
+    }
+
+    fn recovered(&mut self) -> Tell {
+        self.begin_again();
+        let hint = "the agent's output says where; segue doctor checks what is kept".to_owned();
+        Tell::Failed("Segue has an error".to_owned(), Some(hint))
+    }
+
+    fn tell_links(&mut self) {
+        if let Ok(links) = links(&self.agent) {
+            // If nobody listens the thread ends with its next event.
+            let _ = self.events.blocking_send(Event::Linked(links));
+        }
+    }
+
+    fn answer(&mut self, order: Order) {
+        if order.is_forsaken() {
+            return;
+        }
+        let steps = order.progress();
+        let request = order.request.clone();
+        let done = catch_unwind(AssertUnwindSafe(|| self.agent.run(request, &steps)));
+        let tell = done.map_or_else(|_| self.recovered(), Tell::of);
+        self.tell_links();
+        order.answer(tell);
+    }
+
+    fn pass(&mut self, document: DocumentId) -> Result<Vec<(LinkId, Outcome)>, Failure> {
+        let rows = self.agent.home.store.links()?;
+        let active: Vec<LinkRow> = rows.into_iter().filter(|row| row.active).collect();
+        let Some(first) = active.iter().find(|row| row.document == document) else {
+            return Ok(Vec::new());
+        };
+        let (app, path) = (first.app.clone(), Some(first.path.clone()));
+        let libraries = vec![LibrarySpec { app, path, root: None }];
+        let request = Request::Sync { libraries, dry_run: false, yes: false };
+        match self.agent.run(request, &Quiet)? {
+            Response::Pass(report) => Ok(outcomes(&report, &active, document)),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn look(&mut self, glance: &Glance) -> Look {
+        let looked = catch_unwind(AssertUnwindSafe(|| self.try_look(glance)));
+        let looked = looked.unwrap_or_else(|_| {
+            self.begin_again();
+            Ok(Look::Failed(PANICKED.to_owned()))
+        });
+        looked.unwrap_or_else(|failure| of_failure(&failure))
+    }
+
+    fn try_look(&self, glance: &Glance) -> Result<Look, Failure> {
+        let Some(row) = self.agent.home.store.link(glance.link)? else { return Ok(Look::Same) };
+        let library = libraries::open(&self.agent, &row.app, &row.path)?;
+        let revision = library.revision()?.0;
+        if glance.known.as_ref() == Some(&revision) {
+            if !glance.must_be_free {
+                return Ok(Look::Same);
+            }
+            if let Some(what) = library.running() {
+                return Ok(Look::Away(format!("{what} is running")));
+            }
+        }
+        let is_read = row.revision.as_ref() == Some(&revision);
+        let in_step = is_read && !look::is_behind(&self.agent, &row)?;
+        Ok(Look::Seen { revision, in_step })
+    }
+}
+
+/// What is told of a job that panicked.
+fn spare(job: &Job) -> Event {
+    match job {
+        Job::Look(glances) => {
+            let failed = |glance: &Glance| (glance.link, Look::Failed(PANICKED.to_owned()));
+            Event::Looked(glances.iter().map(failed).collect())
+        }
+        Job::Pass(document) => Event::Passed(*document, Err(PANICKED.to_owned())),
+        Job::Answer(_) => Event::Answered,
+    }
+}
+
+/// What is linked, with what people call it.
+pub(super) fn links(agent: &Agent) -> Result<Vec<Link>, Failure> {
+    let store = &agent.home.store;
+    let active: Vec<LinkRow> = store.links()?.into_iter().filter(|row| row.active).collect();
+    let all: Vec<_> = active.iter().map(|row| (row.app.clone(), row.path.clone())).collect();
+    let link = |row: LinkRow| {
+        let label = libraries::label(&row.app, &row.path, &all);
+        let paused = services::is_paused(store, row.id)?;
+        Ok(Link { id: row.id, label, document: row.document, path: row.path, paused })
+    };
+    active.into_iter().map(link).collect()
+}
+
+/// The report by link: it names libraries as people do, among those of one document or of all.
+fn outcomes(
+    report: &PassReport,
+    active: &[LinkRow],
+    document: DocumentId,
+) -> Vec<(LinkId, Outcome)> {
+    let names = |rows: &[&LinkRow]| -> Vec<(LinkId, String)> {
+        let all: Vec<_> = rows.iter().map(|row| (row.app.clone(), row.path.clone())).collect();
+        rows.iter().map(|row| (row.id, libraries::label(&row.app, &row.path, &all))).collect()
+    };
+    let own: Vec<&LinkRow> = active.iter().filter(|row| row.document == document).collect();
+    let all: Vec<&LinkRow> = active.iter().collect();
+    let names = [names(&own), names(&all)].concat();
+    let by_link = |found: &Found| {
+        let (link, _) = names
+            .iter()
+            .find(|(id, name)| *name == found.library && own.iter().any(|row| row.id == *id))?;
+        let reason = || found.reason.clone().unwrap_or_default();
+        let end = match found.state {
+            LibraryState::Written | LibraryState::Unchanged => match held(report, &found.library) {
+                Some(reason) => End::Held(reason),
+                None => End::Done,
+            },
+            LibraryState::Waiting => End::Waits(reason()),
+            LibraryState::Held => End::Held(held(report, &found.library).unwrap_or_else(reason)),
+            LibraryState::Failed => End::Failed(reason()),
+            LibraryState::Paused => return None,
+        };
+        Some((*link, Outcome { end, lifted: found.lifted, written: found.written }))
+    };
+    report.libraries.iter().filter_map(by_link).collect()
+}
+
+/// Why a batch of a library waits for a person.
+fn held(report: &PassReport, library: &str) -> Option<String> {
+    let batch = report.held.iter().find(|batch| batch.library == library)?;
+    Some(batch.reason.clone())
+}
+
+fn of_failure(failure: &Failure) -> Look {
+    let sentence = words(failure);
+    match failure {
+        Failure::Library(error)
+            if matches!(error.kind, ErrorKind::Busy | ErrorKind::NotRunning) =>
+        {
+            Look::Away(sentence)
+        }
+        _ => Look::Failed(sentence),
+    }
+}
+
+fn words(failure: &Failure) -> String {
+    match failure.hint() {
+        Some(hint) => format!("{failure}; {hint}"),
+        None => failure.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+
+    use segue_memory::{Kind, Memory};
+    use segue_store::DocumentRow;
+    use segue_translator::{Capabilities, Error, Host, Library, Place, Translator};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::world::{Outside, ambient};
+
+    const DOCUMENT: DocumentId = DocumentId([9; 32]);
+
+    /// A translator with an error.
+    struct Wrong;
+
+    impl Translator for Wrong {
+        fn capabilities(&self) -> &'static Capabilities {
+            Kind::Stars.capabilities()
+        }
+
+        fn discover(&self, _: &Place) -> Vec<PathBuf> {
+            Vec::new()
+        }
+
+        fn open(&self, _: &Path, _: Arc<dyn Host>) -> Result<Box<dyn Library>, Error> {
+            panic!("the test has it so")
+        }
+    }
+
+    /// Linked are a library of the translator with an error, and one that is not there.
+    fn agent(folder: &TempDir) -> Agent {
+        let mut world = ambient(Outside::Left);
+        world.translators = vec![Arc::new(Wrong), Arc::new(Memory(Kind::Exact))];
+        let mut agent = Agent::open_in(folder.path(), world).unwrap();
+        let tx = agent.home.store.transaction().unwrap();
+        let document = DocumentRow {
+            id: DOCUMENT,
+            schema: "music".into(),
+            root_statement: Vec::new(),
+            created_at: 0,
+        };
+        tx.put_document(&document).unwrap();
+        for (number, kind) in [(1, Kind::Stars), (2, Kind::Exact)] {
+            let row = LinkRow {
+                id: LinkId([number; 8]),
+                document: DOCUMENT,
+                app: kind.capabilities().app.into(),
+                path: folder.path().join("nothing"),
+                root: None,
+                writes_tags: false,
+                active: true,
+                revision: None,
+                read_only: None,
+                linked_at: 0,
+                confirmed_at: 0,
+            };
+            tx.put_link(&row).unwrap();
+        }
+        tx.commit().unwrap();
+        agent
+    }
+
+    #[test]
+    fn a_panic_costs_the_job_or_the_one_look_and_not_the_agent() {
+        let folder = tempfile::tempdir().unwrap();
+        let (events, mut happened) = tokio::sync::mpsc::channel(16);
+        let (jobs, work) = mpsc::channel();
+        let agent = agent(&folder);
+        let worker = std::thread::spawn(move || Worker::new(agent, events).work(&work));
+        let mut done = |job| {
+            jobs.send(job).unwrap();
+            loop {
+                match happened.blocking_recv().unwrap() {
+                    Event::Linked(links) => assert_eq!(links.len(), 2),
+                    event => return event,
+                }
+            }
+        };
+        let glance =
+            |number| Glance { link: LinkId([number; 8]), known: None, must_be_free: false };
+        let Event::Looked(looks) = done(Job::Look(vec![glance(1), glance(2)])) else { panic!() };
+        assert_eq!(looks[0].1, Look::Failed(PANICKED.into()));
+        let absent =
+            |look: &Look| matches!(look, Look::Failed(why) if why.contains("no such file"));
+        assert!(absent(&looks[1].1), "{looks:?}");
+
+        let Event::Passed(_, Err(why)) = done(Job::Pass(DOCUMENT)) else { panic!() };
+        assert_eq!(why, PANICKED);
+
+        let sync = Request::Sync { libraries: Vec::new(), dry_run: false, yes: false };
+        let (order, answer) = Order::of(sync);
+        assert!(matches!(done(Job::Answer(order)), Event::Answered));
+        let told = answer.blocking_recv().unwrap();
+        assert!(matches!(&told, Tell::Failed(why, _) if why == "Segue has an error"), "{told:?}");
+
+        let Event::Looked(looks) = done(Job::Look(vec![glance(2)])) else { panic!() };
+        assert!(absent(&looks[0].1), "{looks:?}");
+        drop(jobs);
+        worker.join().unwrap();
+    }
+}
