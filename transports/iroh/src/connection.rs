@@ -33,7 +33,7 @@ struct Inner {
     lanes: Arc<Semaphore>,
     /// Held while a large frame is gathered: one at a time.
     large: Arc<Semaphore>,
-    _pass: Pass,
+    pass: Pass,
 }
 
 /// A place behind the gate, given back when dropped.
@@ -70,7 +70,7 @@ impl Connection {
             side,
             limits,
             settings,
-            _pass: pass,
+            pass,
         }))
     }
 
@@ -115,6 +115,10 @@ impl Connection {
     /// How many packets came so far. While the peer lives it grows at least with each keep-alive.
     pub fn packets(&self) -> u64 {
         self.0.quic.stats().udp_rx.datagrams
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.0.pass.number
     }
 
     pub(crate) fn limits(&self) -> ChannelLimits {

@@ -6,6 +6,7 @@
 //! Invariant: a connection that the caller sees was admitted, is one of at most `connections_max`, and
 //! everything that waits for a peer ends in bounded time.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,15 @@ pub struct Node {
     network: Network,
     door: Arc<Door>,
     admitted: tokio::sync::Mutex<mpsc::Receiver<Connection>>,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("id", &self.id())
+            .field("network", &self.network)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What every connection passes.

@@ -1,6 +1,4 @@
 //! Two devices find each other by mDNS, in a network of their own that leads nowhere.
-#![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::process::Command;
 
@@ -24,7 +22,8 @@ fn devices_in_one_network_find_each_other_without_addresses() {
         return;
     }
     let own = std::env::current_exe().unwrap();
-    let output = inside(&[own.to_str().unwrap(), "--exact", "in_the_namespace", "--nocapture"]);
+    let output =
+        inside(&[own.to_str().unwrap(), "--exact", "lan::in_the_namespace", "--nocapture"]);
     let output = output.unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("they met"), "{output:?}");

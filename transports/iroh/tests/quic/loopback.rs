@@ -1,12 +1,8 @@
 //! A loopback node binds nothing that others can reach.
-#![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-mod nodes;
 
 use std::collections::BTreeSet;
 
-use nodes::{node, pair};
+use crate::nodes::{node, pair};
 
 /// The sockets that this process holds, by inode.
 fn own_inodes() -> BTreeSet<String> {

@@ -1,13 +1,10 @@
 //! Dials, deaths and returns.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-mod nodes;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nodes::{admits, dial, node, node_with, pair, within};
+use crate::nodes::{admits, dial, node, node_with, pair, within};
 use segue_iroh::{Address, Channel, Code, DialError, Ended, Reason, Settings, Side, Verdict};
 use segue_model::DeviceId;
 
@@ -96,7 +93,7 @@ async fn a_killed_peer_is_noticed() {
     let settings = Settings { idle_ms_max: 1_000, keep_alive_ms: 200, ..Settings::default() };
     let one = node_with(1, settings, admits(|_, _| Verdict::Member)).await;
     let mut process = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "peer_process", "--nocapture"])
+        .args(["--exact", "reach::peer_process", "--nocapture"])
         .env("SEGUE_TEST_PEER", "1")
         .stdout(Stdio::piped())
         .spawn()

@@ -1,0 +1,12 @@
+//! Real QUIC on loopback: frames, admission, dials and deaths. One program, since each is linked with all of QUIC.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod admission;
+mod frames;
+mod keeper;
+#[cfg(target_os = "linux")]
+mod lan;
+#[cfg(target_os = "linux")]
+mod loopback;
+mod nodes;
+mod reach;
