@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use iroh::endpoint::{ConnectionError, VarInt};
-use segue_model::DeviceId;
+use segue_sync::{DeviceId, Side};
 use tokio::sync::Semaphore;
 
 use crate::error::{Code, Ended, Fault, FaultKind, LaneError, Reason};
-use crate::gate::{Channel, Gate, Side};
+use crate::gate::{Channel, Gate};
 use crate::lane::Lane;
 use crate::settings::{ChannelLimits, Settings};
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use segue_model::DeviceId;
+use segue_sync::DeviceId;
 
 /// How often is tried, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use iroh::endpoint::{ConnectionError, VarInt};
-use segue_model::DeviceId;
+use segue_sync::DeviceId;
 
 /// The longest reason that is sent or read, in bytes.
 const REASON_BYTES_MAX: usize = 200;

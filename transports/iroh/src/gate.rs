@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use segue_model::DeviceId;
+use segue_sync::{DeviceId, Side};
 
 use crate::error::{Code, Reason};
 use crate::settings::Settings;
@@ -34,15 +34,6 @@ impl Channel {
     pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|channel| channel.name() == name)
     }
-}
-
-/// Who called whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// We called.
-    Dialer,
-    /// We were called.
-    Answerer,
 }
 
 /// What the admission says of a device that calls.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use segue_model::DeviceId;
+use segue_sync::DeviceId;
 use tokio::task::JoinSet;
 
 use crate::address::Address;

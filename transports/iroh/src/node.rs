@@ -15,14 +15,14 @@ use iroh::endpoint::{
     WeakConnectionHandle,
 };
 use iroh::{EndpointAddr, PublicKey, SecretKey, Watcher};
-use segue_model::DeviceId;
+use segue_sync::{DeviceId, Side};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use crate::address::{ADDRESSES_MAX, Address};
 use crate::connection::{Connection, Pass};
 use crate::error::{BindError, Code, DialError, Ended, Reason};
-use crate::gate::{Channel, Gate, Side, Verdict};
+use crate::gate::{Channel, Gate, Verdict};
 use crate::network::Network;
 use crate::settings::Settings;
 

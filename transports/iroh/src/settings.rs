@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use segue_sync::FRAME_BYTES_MAX;
+
 use crate::gate::Channel;
 
 /// What may be asked on a channel.
@@ -50,7 +52,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            sync: ChannelLimits { frame_bytes_max: (4 << 20) + (65 << 10), lanes_max: 8 },
+            sync: ChannelLimits { frame_bytes_max: FRAME_BYTES_MAX, lanes_max: 8 },
             join: ChannelLimits { frame_bytes_max: 64 << 10, lanes_max: 1 },
             dial_ms_max: 10_000,
             handshake_ms_max: 5_000,

@@ -2,7 +2,7 @@
 
 use crate::nodes::{admits, dial, node, node_with, pair, within};
 use segue_iroh::{Channel, Code, Connection, Ended, Node, Settings, Verdict};
-use segue_model::DeviceId;
+use segue_sync::DeviceId;
 
 /// Why the other side closed a connection that stood for a moment.
 async fn told(connection: Connection) -> Code {

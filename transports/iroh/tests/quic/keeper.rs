@@ -97,7 +97,7 @@ async fn two_that_want_each_other_end_with_one_connection() {
             }
         };
         tokio::select! {
-            connection = within(talk) => assert_eq!(connection.side(), segue_iroh::Side::Dialer),
+            connection = within(talk) => assert_eq!(connection.side(), segue_sync::Side::Dialer),
             () = answer => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use segue_iroh::{Channel, Network, Node, Settings, Verdict};
-use segue_model::DeviceId;
+use segue_sync::DeviceId;
 
 /// Makes an interface with an address in a new network namespace, and runs what follows there.
 const NAMESPACE: &str = "ip link set lo up && ip link add a0 type veth peer name b0 \

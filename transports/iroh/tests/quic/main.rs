@@ -10,3 +10,4 @@ mod lan;
 mod loopback;
 mod nodes;
 mod reach;
+mod wire;

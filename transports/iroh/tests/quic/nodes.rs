@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use segue_iroh::{Admission, Channel, Connection, DialError, Network, Node, Settings, Verdict};
-use segue_model::DeviceId;
+use segue_sync::DeviceId;
 
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_secs(30);

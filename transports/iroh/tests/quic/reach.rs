@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::nodes::{admits, dial, node, node_with, pair, within};
-use segue_iroh::{Address, Channel, Code, DialError, Ended, Reason, Settings, Side, Verdict};
-use segue_model::DeviceId;
+use segue_iroh::{Address, Channel, Code, DialError, Ended, Reason, Settings, Verdict};
+use segue_sync::{DeviceId, Side};
 
 #[tokio::test]
 async fn a_device_with_another_key_is_not_taken_for_the_one_dialled() {
