@@ -22,17 +22,19 @@ pub enum Network {
     /// The local network: private and link-local addresses, and devices find each other by mDNS, which tells
     /// everybody in this network the device's id and addresses.
     Lan,
-    /// The local network, and everything that the configuration names.
+    /// Any address, and everything that the configuration names.
     Internet(Internet),
 }
 
-/// The servers that a person chose. Without any, `Internet` still dials public addresses.
+/// What a person chose. Without anything, addresses are dialled and nobody is asked or told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Internet {
     /// URLs of relays, which pass on encrypted packets where there is no direct way.
     pub relays: Vec<String>,
     /// The URL of a registry (a pkarr relay) that is told at which relay this device is, and asked for others.
     pub registry: Option<String>,
+    /// Whether devices in the local network find each other by mDNS as in [`Network::Lan`].
+    pub mdns: bool,
 }
 
 impl Network {
@@ -46,21 +48,28 @@ impl Network {
 
     /// Whether a device can be found without any address of it.
     pub(crate) fn looks_up(&self) -> bool {
-        *self != Self::Loopback
+        match self {
+            Self::Loopback => false,
+            Self::Lan => true,
+            Self::Internet(chosen) => chosen.mdns || chosen.registry.is_some(),
+        }
     }
 
     /// What the endpoint binds, uses and announces.
-    pub(crate) fn builder(&self) -> Result<Builder, BindError> {
+    pub(crate) fn builder(&self, port: u16) -> Result<Builder, BindError> {
         let builder = Endpoint::builder(presets::Minimal)
             .relay_mode(RelayMode::Disabled)
             .clear_address_lookup()
             .addr_filter(within(self.reach()));
         match self {
-            Self::Loopback => loopback(builder),
-            Self::Lan => Ok(builder.address_lookup(Neighbours::within(Reach::Lan))),
-            Self::Internet(chosen) => {
-                chosen.apply(builder.address_lookup(Neighbours::within(Reach::Internet)))
+            Self::Loopback => {
+                bound(builder, [format!("127.0.0.1:{port}"), format!("[::1]:{port}")])
             }
+            Self::Lan => {
+                let builder = bound(builder, everywhere(port))?;
+                Ok(builder.address_lookup(Neighbours::within(Reach::Lan)))
+            }
+            Self::Internet(chosen) => chosen.apply(bound(builder, everywhere(port))?),
         }
     }
 }
@@ -75,10 +84,15 @@ pub(crate) fn within(reach: Reach) -> AddrFilter {
     })
 }
 
-fn loopback(builder: Builder) -> Result<Builder, BindError> {
+fn everywhere(port: u16) -> [String; 2] {
+    [format!("0.0.0.0:{port}"), format!("[::]:{port}")]
+}
+
+/// Binds these and nothing else. A computer without IPv6 does without the second.
+fn bound(builder: Builder, [v4, v6]: [String; 2]) -> Result<Builder, BindError> {
     let optional = BindOpts::default().set_is_required(false);
-    let bound = builder.clear_ip_transports().bind_addr("127.0.0.1:0");
-    let bound = bound.and_then(|builder| builder.bind_addr_with_opts("[::1]:0", optional));
+    let bound = builder.clear_ip_transports().bind_addr(v4);
+    let bound = bound.and_then(|builder| builder.bind_addr_with_opts(v6, optional));
     bound.map_err(|error| BindError::Socket(error.to_string()))
 }
 
@@ -88,10 +102,46 @@ impl Internet {
         let relays = self.relays.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         let builder =
             if relays.is_empty() { builder } else { builder.relay_mode(RelayMode::custom(relays)) };
+        let builder = if self.mdns {
+            builder.address_lookup(Neighbours::within(Reach::Internet))
+        } else {
+            builder
+        };
         let Some(registry) = &self.registry else { return Ok(builder) };
         let url = parse(registry)?;
         Ok(builder
             .address_lookup(PkarrPublisher::builder(url.clone().into()))
             .address_lookup(PkarrResolver::builder(url.into())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn internet(relays: &[&str], registry: Option<&str>, mdns: bool) -> Network {
+        let relays = relays.iter().map(ToString::to_string).collect();
+        Network::Internet(Internet { relays, registry: registry.map(str::to_owned), mdns })
+    }
+
+    #[test]
+    fn nobody_is_asked_where_a_device_is_unless_that_was_chosen() {
+        let looks_up = |network: Network| network.looks_up();
+        assert!(!looks_up(Network::default()));
+        assert!(looks_up(Network::Lan));
+        assert!(!looks_up(Network::Internet(Internet::default())));
+        assert!(!looks_up(internet(&["https://r.example/"], None, false)));
+        assert!(looks_up(internet(&[], Some("https://p.example/"), false)));
+        assert!(looks_up(internet(&[], None, true)));
+    }
+
+    #[test]
+    fn a_server_that_is_no_url_is_refused_by_its_text() {
+        for network in
+            [internet(&["ftp://r.example/"], None, false), internet(&[], Some("pkarr"), false)]
+        {
+            let error = network.builder(0).err().unwrap().to_string();
+            assert!(error.contains("`ftp://r.example/`") || error.contains("`pkarr`"), "{error}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! everything that waits for a peer ends in bounded time.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -70,14 +71,13 @@ impl Node {
         settings: Settings,
         admission: Box<Admission>,
     ) -> Result<Self, BindError> {
-        let endpoint = network
-            .builder()?
-            .secret_key(SecretKey::from_bytes(&seed))
-            .alpns(Channel::ALL.map(|channel| channel.name().to_vec()).to_vec())
-            .transport_config(quic(&settings))
-            .bind()
-            .await
-            .map_err(|error| BindError::Socket(error.to_string()))?;
+        let endpoint = match endpoint(&seed, &network, &settings, settings.port).await {
+            // Somebody else may have the port now.
+            Err(BindError::Socket(_)) if settings.port != 0 => {
+                endpoint(&seed, &network, &settings, 0).await?
+            }
+            bound => bound?,
+        };
         let me = DeviceId(*endpoint.id().as_bytes());
         let door = Arc::new(Door {
             gate: Arc::new(Mutex::new(Gate::new(me, &settings))),
@@ -104,6 +104,11 @@ impl Node {
     /// The key of this device.
     pub fn id(&self) -> DeviceId {
         DeviceId(*self.endpoint.id().as_bytes())
+    }
+
+    /// The UDP port that it listens on, to be kept and asked for again in [`Settings::port`].
+    pub fn port(&self) -> Option<u16> {
+        self.endpoint.bound_sockets().first().map(SocketAddr::port)
     }
 
     /// Where this device can be reached at the moment, for a ticket. Changes with the network.
@@ -176,6 +181,18 @@ impl Node {
         let patience = Duration::from_millis(self.door.settings.close_ms_max);
         let _ = timeout(patience, self.endpoint.close()).await;
     }
+}
+
+async fn endpoint(
+    seed: &[u8; 32],
+    network: &Network,
+    settings: &Settings,
+    port: u16,
+) -> Result<Endpoint, BindError> {
+    let builder = network.builder(port)?.secret_key(SecretKey::from_bytes(seed));
+    let builder = builder.alpns(Channel::ALL.map(|channel| channel.name().to_vec()).to_vec());
+    let bound = builder.transport_config(quic(settings)).bind().await;
+    bound.map_err(|error| BindError::Socket(error.to_string()))
 }
 
 /// The limits as QUIC knows them. Only lanes exist: no one-way streams, no datagrams.

@@ -1,4 +1,4 @@
-//! What a peer may make us hold, and how long we wait for it.
+//! Where a node listens, what a peer may make it hold, and how long it waits.
 
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub struct ChannelLimits {
 /// each lane; what is beyond that stays with the sender.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The UDP port to listen on, if it is free; 0 for any. One that stays lets peers find the device where it was.
+    pub port: u16,
     /// The channel of members.
     pub sync: ChannelLimits,
     /// The channel of strangers.
@@ -52,6 +54,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            port: 0,
             sync: ChannelLimits { frame_bytes_max: FRAME_BYTES_MAX, lanes_max: 8 },
             join: ChannelLimits { frame_bytes_max: 64 << 10, lanes_max: 1 },
             dial_ms_max: 10_000,

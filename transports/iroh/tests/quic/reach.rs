@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::nodes::{admits, dial, node, node_with, pair, within};
-use segue_iroh::{Address, Channel, Code, DialError, Ended, Reason, Settings, Verdict};
+use segue_iroh::{Address, Channel, Code, DialError, Ended, Node, Reason, Settings, Verdict};
 use segue_sync::{DeviceId, Side};
 
 #[tokio::test]
@@ -162,4 +162,33 @@ async fn a_listener_that_restarts_on_another_port_is_reached_again() {
     let (_here, there) = pair(&one, &two).await;
     println!("reached again in {:?}", began.elapsed());
     assert_eq!(there.peer(), one.id());
+}
+
+async fn node_at(byte: u8, port: u16) -> Node {
+    let settings = Settings { port, ..Settings::default() };
+    node_with(byte, settings, admits(|_, _| Verdict::Member)).await
+}
+
+async fn comes_back() -> bool {
+    let first = node_at(1, 0).await;
+    let port = first.port().unwrap();
+    first.close(&Reason::new(Code::Leaving, "restart")).await;
+    drop(first);
+    let again = node_at(1, port).await;
+    let here = format!("127.0.0.1:{port}");
+    again.port() == Some(port) && again.addresses().iter().any(|place| place.to_string() == here)
+}
+
+#[tokio::test]
+async fn a_node_comes_back_at_its_port_and_does_without_it_where_it_is_taken() {
+    // Somebody else can be given the port in between, but not again and again.
+    let mut tries = 0..5;
+    while !comes_back().await {
+        assert!(tries.next().is_some(), "the port was never kept");
+    }
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let (one, two) = (node(1).await, node_at(2, port).await);
+    assert_ne!(two.port(), Some(port));
+    pair(&one, &two).await;
 }
