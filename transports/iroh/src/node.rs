@@ -195,12 +195,13 @@ async fn endpoint(
     bound.map_err(|error| BindError::Socket(error.to_string()))
 }
 
-/// The limits as QUIC knows them. Only lanes exist: no one-way streams, no datagrams.
+/// The limits as QUIC knows them. Only lanes exist: no one-way streams, no datagrams; and none before the
+/// connection is admitted, so nothing of a stranger is even received.
 fn quic(settings: &Settings) -> QuicTransportConfig {
     let lanes = settings.sync.lanes_max.max(settings.join.lanes_max);
     let keep_alive = Duration::from_millis(settings.keep_alive_ms);
     QuicTransportConfig::builder()
-        .max_concurrent_bidi_streams(VarInt::from_u32(lanes))
+        .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(VarInt::from_u32(WINDOW_BYTES))

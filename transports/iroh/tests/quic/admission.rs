@@ -25,8 +25,9 @@ async fn a_device_that_is_no_member_is_refused_before_any_frame() {
     };
     let host = node_with(3, Settings::default(), admits(verdict)).await;
     let refused = dial(&stranger, &host).await.unwrap();
-    let mut lane = refused.open().await.unwrap();
-    let _ = lane.send(b"let me in").await;
+    // There is no lane to say anything on before the host has judged.
+    let opened = within(refused.open()).await;
+    assert!(matches!(opened, Err(Ended::ByPeer(_))), "{opened:?}");
     assert_eq!(told(refused).await, Code::NotAdmitted);
     // The host's next connections are the member's and the stranger's on the other channel.
     let (_here, there) = pair(&member, &host).await;

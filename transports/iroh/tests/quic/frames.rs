@@ -1,19 +1,8 @@
-//! Frames between two nodes, and peers that do not send them as they should.
+//! Frames between two nodes.
 
-use crate::nodes::{admits, node, node_with, pair, within};
-use segue_iroh::{
-    ChannelLimits, Code, Connection, Ended, Fault, FaultKind, Lane, LaneError, Reason, Settings,
-    Verdict,
-};
-use std::time::{Duration, Instant};
-
-fn impatient() -> Settings {
-    Settings {
-        sync: ChannelLimits { frame_bytes_max: 100_000, lanes_max: 2 },
-        stall_ms_max: 200,
-        ..Settings::default()
-    }
-}
+use crate::nodes::{admits, impatient, node, node_with, pair, within};
+use segue_iroh::{Code, Connection, Ended, Fault, FaultKind, LaneError, Reason, Verdict};
+use std::time::Duration;
 
 /// Sends every frame back until the peer finishes.
 async fn echo(connection: Connection) {
@@ -76,83 +65,6 @@ async fn a_frame_above_the_cap_is_not_sent_and_the_lane_goes_on() {
     lane.send(&vec![0; 100_000]).await.unwrap();
     let mut lane = within(there.accept()).await.unwrap();
     assert_eq!(within(lane.receive()).await.unwrap().unwrap().len(), 100_000);
-}
-
-/// What a peer sends, as raw bytes on a lane, and what the node that gets it says.
-async fn hostile(bytes: &[u8], finishes: bool) -> (Fault, Ended, Duration) {
-    let victim = node_with(2, impatient(), admits(|_, _| Verdict::Member)).await;
-    let endpoint = raw_endpoint(1).await;
-    let quic = raw_dial(&endpoint, &victim).await;
-    let (mut send, _receive) = quic.open_bi().await.unwrap();
-    send.write_all(bytes).await.unwrap();
-    if finishes {
-        send.finish().unwrap();
-    }
-    let connection = within(victim.accept()).await.unwrap();
-    let mut lane = within(connection.accept()).await.unwrap();
-    let began = Instant::now();
-    let fault = within(first_fault(&mut lane)).await;
-    let took = began.elapsed();
-    let iroh::endpoint::ConnectionError::ApplicationClosed(close) = within(quic.closed()).await
-    else {
-        panic!("the culprit was not told")
-    };
-    assert_eq!(close.error_code, 4u8.into());
-    assert!(close.reason.starts_with(b"this device "), "{close}");
-    assert_eq!(fault.peer.0, *endpoint.id().as_bytes());
-    let ended = within(connection.ended()).await;
-    endpoint.close().await;
-    (fault, ended, took)
-}
-
-async fn first_fault(lane: &mut Lane) -> Fault {
-    loop {
-        match lane.receive().await {
-            Ok(Some(_)) => {}
-            Err(LaneError::Fault(fault)) => return fault,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-async fn raw_endpoint(byte: u8) -> iroh::Endpoint {
-    let builder = iroh::Endpoint::builder(iroh::endpoint::presets::Minimal)
-        .secret_key(iroh::SecretKey::from_bytes(&[byte; 32]))
-        .clear_ip_transports();
-    builder.bind_addr("127.0.0.1:0").unwrap().bind().await.unwrap()
-}
-
-async fn raw_dial(from: &iroh::Endpoint, to: &segue_iroh::Node) -> iroh::endpoint::Connection {
-    let key = iroh::PublicKey::from_bytes(&to.id().0).unwrap();
-    let places = to.addresses().into_iter().map(|address| address.to_string().parse().unwrap());
-    let places = places.map(iroh::TransportAddr::Ip);
-    let place = iroh::EndpointAddr::from_parts(key, places);
-    within(from.connect(place, b"segue/sync/1")).await.unwrap()
-}
-
-#[tokio::test]
-async fn an_announced_frame_above_the_cap_closes_and_names_the_culprit() {
-    let (fault, ended, _) = hostile(&[0, 1, 0x86, 0xa1], false).await;
-    assert_eq!(fault.kind, FaultKind::FrameTooLarge { bytes: 100_001, max: 100_000 });
-    assert_eq!(ended, Ended::Here);
-    let (fault, ..) = hostile(&[0xff; 4], false).await;
-    assert_eq!(fault.kind, FaultKind::FrameTooLarge { bytes: 0xffff_ffff, max: 100_000 });
-}
-
-#[tokio::test]
-async fn half_a_frame_is_waited_for_in_bounded_time() {
-    for bytes in [&[0, 0, 0, 9, 1, 2][..], &[0, 0], &[0, 0, 0, 1, 7, 0]] {
-        let (fault, _, took) = hostile(bytes, false).await;
-        assert_eq!(fault.kind, FaultKind::Stalled);
-        assert!(took < Duration::from_secs(5), "{took:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_lane_that_ends_inside_a_frame_is_a_fault() {
-    for bytes in [&[0, 0, 0, 9, 1, 2][..], &[0]] {
-        assert_eq!(hostile(bytes, true).await.0.kind, FaultKind::HalfFrame);
-    }
 }
 
 #[tokio::test]

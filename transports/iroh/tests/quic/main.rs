@@ -3,6 +3,7 @@
 
 mod admission;
 mod frames;
+mod hostile;
 mod keeper;
 #[cfg(target_os = "linux")]
 mod lan;

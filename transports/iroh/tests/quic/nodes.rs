@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use segue_iroh::{Admission, Channel, Connection, DialError, Network, Node, Settings, Verdict};
+use segue_iroh::{
+    Admission, Channel, ChannelLimits, Connection, DialError, Network, Node, Settings, Verdict,
+};
 use segue_sync::DeviceId;
 
 /// Longer than anything here may take.
@@ -29,6 +31,15 @@ pub(crate) async fn node(byte: u8) -> Node {
 /// A node with a key of this byte.
 pub(crate) async fn node_with(byte: u8, settings: Settings, admission: Box<Admission>) -> Node {
     Node::bind([byte; 32], Network::Loopback, settings, admission).await.unwrap()
+}
+
+/// Limits that a test can wait for.
+pub(crate) fn impatient() -> Settings {
+    Settings {
+        sync: ChannelLimits { frame_bytes_max: 100_000, lanes_max: 2 },
+        stall_ms_max: 200,
+        ..Settings::default()
+    }
 }
 
 /// Calls a node where it listens.
