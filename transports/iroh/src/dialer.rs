@@ -20,6 +20,8 @@ pub struct Pace {
     pub settled_ms: u64,
     /// A connection on which no packet came for so long is dead, whatever it says.
     pub silence_ms_max: u64,
+    /// The same after the network changed or the device woke up: until then nothing is known.
+    pub proof_ms_max: u64,
     /// Dials at once.
     pub dials_max: usize,
 }
@@ -31,6 +33,7 @@ impl Default for Pace {
             longest_ms: 300_000,
             settled_ms: 30_000,
             silence_ms_max: 20_000,
+            proof_ms_max: 8_000,
             dials_max: 4,
         }
     }
@@ -40,7 +43,7 @@ impl Default for Pace {
 enum State {
     Waiting { until_ms: u64 },
     Dialing,
-    Up { since_ms: u64, heard_ms: u64, packets: u64 },
+    Up { since_ms: u64, silent_ms: u64, packets: u64 },
 }
 
 #[derive(Debug)]
@@ -105,8 +108,9 @@ impl Dialer {
 
     /// There is a connection with the peer, whoever dialled.
     pub fn up(&mut self, peer: &DeviceId, now_ms: u64) {
+        let silent_ms = now_ms + self.pace.silence_ms_max;
         if let Some(peer) = self.peers.get_mut(peer) {
-            peer.state = State::Up { since_ms: now_ms, heard_ms: now_ms, packets: 0 };
+            peer.state = State::Up { since_ms: now_ms, silent_ms, packets: 0 };
         }
     }
 
@@ -128,28 +132,29 @@ impl Dialer {
     /// How many packets came on the peer's connection so far.
     pub fn heard(&mut self, peer: &DeviceId, count: u64, now_ms: u64) {
         let Some(peer) = self.peers.get_mut(peer) else { return };
-        if let State::Up { heard_ms, packets, .. } = &mut peer.state
+        if let State::Up { silent_ms, packets, .. } = &mut peer.state
             && *packets != count
         {
-            (*heard_ms, *packets) = (now_ms, count);
+            (*silent_ms, *packets) = (now_ms + self.pace.silence_ms_max, count);
         }
     }
 
     /// Peers whose connections only look alive: close them and report them [`down`](Self::down).
     pub fn silent(&self, now_ms: u64) -> Vec<DeviceId> {
-        let is_silent = |peer: &Peer| {
-            matches!(peer.state, State::Up { heard_ms, .. }
-                if now_ms.saturating_sub(heard_ms) >= self.pace.silence_ms_max)
-        };
+        let is_silent =
+            |peer: &Peer| matches!(peer.state, State::Up { silent_ms, .. } if silent_ms <= now_ms);
         self.peers.iter().filter(|(_, peer)| is_silent(peer)).map(|(id, _)| *id).collect()
     }
 
-    /// The network changed or the device woke up: what failed before says nothing now.
+    /// The network changed or the device woke up: what failed before says nothing now, nor does what stood.
     pub fn network_changed(&mut self, now_ms: u64) {
+        let silent_ms = now_ms + self.pace.proof_ms_max;
         for peer in self.peers.values_mut() {
             peer.failures = 0;
-            if let State::Waiting { until_ms } = &mut peer.state {
-                *until_ms = now_ms;
+            match &mut peer.state {
+                State::Waiting { until_ms } => *until_ms = now_ms,
+                State::Dialing => {}
+                State::Up { silent_ms: at_ms, .. } => *at_ms = silent_ms.min(*at_ms),
             }
         }
     }
@@ -273,6 +278,22 @@ mod tests {
         assert_eq!(dialer.silent(30_000), [A]);
         dialer.heard(&A, 6, 30_000);
         assert!(dialer.silent(30_000).is_empty());
+    }
+
+    #[test]
+    fn after_a_change_of_the_network_a_connection_shows_soon_that_it_lives() {
+        let mut dialer = dialer(1);
+        dialer.due(0);
+        dialer.up(&A, 0);
+        dialer.heard(&A, 5, 1_000);
+        dialer.network_changed(2_000);
+        dialer.heard(&A, 5, 9_999);
+        assert!(dialer.silent(9_999).is_empty());
+        assert_eq!(dialer.silent(10_000), [A]);
+        dialer.heard(&A, 6, 10_000);
+        assert!(dialer.silent(29_999).is_empty());
+        dialer.network_changed(29_999);
+        assert_eq!(dialer.silent(30_000), [A], "a change gives no more time than was left");
     }
 
     #[test]

@@ -84,9 +84,11 @@ impl Keeper {
         }
     }
 
-    /// The network changed or the device woke up: who is not up is dialled at once.
+    /// The network changed or the device woke up: who is not up is dialled at once, and who is up has to
+    /// show it soon.
     pub async fn network_change(&mut self) {
         self.node.network_change().await;
+        self.listen();
         self.dialer.network_changed(self.now_ms());
     }
 
@@ -97,7 +99,11 @@ impl Keeper {
             self.start_dials();
             let wait = tokio::time::sleep(self.wait());
             tokio::select! {
-                connection = self.node.accept() => return Some(self.entered(connection?)),
+                connection = self.node.accept() => {
+                    if let Some(report) = self.entered(connection?) {
+                        return Some(report);
+                    }
+                }
                 Some(Ok((peer, dialled))) = self.dials.join_next() => {
                     if let Some(report) = self.dialled(peer, dialled) {
                         return Some(report);
@@ -117,14 +123,18 @@ impl Keeper {
 
     /// Closes connections on which nothing comes, though they say that they stand.
     fn evict(&mut self) {
-        let now_ms = self.now_ms();
-        for (peer, connection) in &self.up {
-            self.dialer.heard(peer, connection.packets(), now_ms);
-        }
-        for peer in self.dialer.silent(now_ms) {
+        self.listen();
+        for peer in self.dialer.silent(self.now_ms()) {
             if let Some(connection) = self.up.get(&peer) {
                 connection.close(&Reason::new(Code::Leaving, "nothing was heard"));
             }
+        }
+    }
+
+    fn listen(&mut self) {
+        let now_ms = self.now_ms();
+        for (peer, connection) in &self.up {
+            self.dialer.heard(peer, connection.packets(), now_ms);
         }
     }
 
@@ -139,7 +149,7 @@ impl Keeper {
 
     /// Until something is due, or it is time to listen for the silent.
     fn wait(&self) -> Duration {
-        let look_ms = self.pace.silence_ms_max / 4;
+        let look_ms = self.pace.silence_ms_max.min(self.pace.proof_ms_max) / 4;
         let due_ms = self.dialer.next_ms().map(|at_ms| at_ms.saturating_sub(self.now_ms()));
         // A due peer waits for a free dial, whose end wakes us.
         let due_ms = due_ms.filter(|due_ms| *due_ms > 0).unwrap_or(look_ms);
@@ -153,10 +163,14 @@ impl Keeper {
     ) -> Option<Report> {
         let is_wanted = self.addresses.contains_key(&peer);
         match dialled {
-            Ok(connection) if is_wanted => Some(self.entered(connection)),
-            // The peer's own call came first; it is up, or about to be.
-            Ok(_) | Err(DialError::Duplicate(_)) => None,
+            Ok(connection) if is_wanted => self.entered(connection),
+            Ok(_) => None,
             Err(_) if self.up.contains_key(&peer) || !is_wanted => None,
+            Err(DialError::Duplicate(_)) => {
+                // The peer's own call came first and is about to be up; if it is not, we dial again.
+                self.dialer.down(&peer, self.now_ms());
+                None
+            }
             Err(error) => {
                 self.dialer.down(&peer, self.now_ms());
                 Some(Report::Unreached { peer, error })
@@ -164,15 +178,19 @@ impl Keeper {
         }
     }
 
-    fn entered(&mut self, connection: Connection) -> Report {
+    fn entered(&mut self, connection: Connection) -> Option<Report> {
         if connection.channel() == Channel::Sync {
             let (peer, number) = (connection.peer(), connection.number());
+            if self.up.get(&peer).is_some_and(|newer| newer.number() > number) {
+                // It was replaced before we heard of it.
+                return None;
+            }
             self.dialer.up(&peer, self.now_ms());
             self.up.insert(peer, connection.clone());
             let watched = connection.clone();
             self.ends.spawn(async move { (peer, number, watched.ended().await) });
         }
-        Report::Up(connection)
+        Some(Report::Up(connection))
     }
 
     fn is_current(&self, peer: &DeviceId, number: u64) -> bool {

@@ -1,14 +1,21 @@
 //! Peers are kept connected, whatever happens to them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::nodes::{admits, node, node_with, within};
+use crate::nodes::{admits, dial, node, node_with, within};
 use segue_iroh::{
     Code, Connection, DialError, Ended, Keeper, Node, Pace, Reason, Report, Settings, Verdict,
 };
 
-const PACE: Pace =
-    Pace { first_ms: 20, longest_ms: 50, settled_ms: 0, silence_ms_max: 20_000, dials_max: 4 };
+const PACE: Pace = Pace {
+    first_ms: 20,
+    longest_ms: 50,
+    settled_ms: 0,
+    silence_ms_max: 20_000,
+    proof_ms_max: 8_000,
+    dials_max: 4,
+};
 
 fn keeper(node: &Arc<Node>, seed: u64) -> Keeper {
     Keeper::new(Arc::clone(node), seed, PACE)
@@ -116,6 +123,70 @@ async fn a_connection_on_which_nothing_comes_is_given_up_though_it_says_that_it_
     assert_eq!(ended, Ended::Here);
     let second = up(&mut keeper).await;
     assert_eq!((first.peer(), second.peer()), (two.id(), two.id()));
+}
+
+#[tokio::test]
+async fn after_waking_up_a_connection_that_stays_silent_is_given_up() {
+    let (one, two) = (Arc::new(node(1).await), node(2).await);
+    let mut keeper = Keeper::new(Arc::clone(&one), 1, Pace { proof_ms_max: 0, ..PACE });
+    keeper.want(two.id(), two.addresses());
+    up(&mut keeper).await;
+    within(keeper.network_change()).await;
+    let Report::Down { ended, .. } = within(keeper.next()).await.unwrap() else { panic!() };
+    assert_eq!(ended, Ended::Here);
+    up(&mut keeper).await;
+}
+
+/// Two nodes, that with the lower id first.
+async fn ordered() -> (Arc<Node>, Arc<Node>) {
+    let (one, two) = (Arc::new(node(1).await), Arc::new(node(2).await));
+    if one.id() < two.id() { (one, two) } else { (two, one) }
+}
+
+#[tokio::test]
+async fn a_dial_that_was_replaced_before_it_was_heard_of_replaces_nothing() {
+    // Which of the two is heard of first is left to chance; a few rounds see both.
+    for seed in 0..8 {
+        let (lower, higher) = ordered().await;
+        let mut keeper = keeper(&higher, seed);
+        keeper.want(lower.id(), lower.addresses());
+        // Asked once: it begins to dial, and does not hear how that ends.
+        tokio::select! {
+            biased;
+            report = keeper.next() => panic!("{report:?}"),
+            () = std::future::ready(()) => {}
+        }
+        let replaced = within(lower.accept()).await.unwrap();
+        let theirs = dial(&lower, &higher).await.unwrap();
+        within(replaced.ended()).await;
+        let reason = Reason::new(Code::Leaving, "the one that stayed");
+        theirs.close(&reason);
+        let heard = async {
+            loop {
+                if let Some(Report::Down { ended, .. }) = keeper.next().await
+                    && ended == Ended::ByPeer(reason.clone())
+                {
+                    break;
+                }
+            }
+        };
+        within(heard).await;
+    }
+}
+
+#[tokio::test]
+async fn a_peer_whose_call_came_first_and_got_lost_is_dialled_again() {
+    let (lower, higher) = ordered().await;
+    let theirs = dial(&lower, &higher).await.unwrap();
+    // Nobody tells the keeper of this one.
+    let lost = within(higher.accept()).await.unwrap();
+    let mut keeper = keeper(&higher, 1);
+    keeper.want(lower.id(), lower.addresses());
+    let asked = tokio::time::timeout(Duration::from_millis(200), keeper.next()).await;
+    assert!(asked.is_err(), "{asked:?}");
+    theirs.close(&Reason::new(Code::Done, ""));
+    drop(lost);
+    assert_eq!(up(&mut keeper).await.peer(), lower.id());
 }
 
 #[tokio::test]
