@@ -52,7 +52,9 @@ fn allowed(folder: &str) -> Option<(&'static [&'static str], &'static [&'static 
             &["segue-memory"],
         ),
         _ if folder.starts_with("translators/") => (&["segue-translator"], &["segue-conformance"]),
-        _ if folder.starts_with("transports/") => (&["segue-sync"], &[]),
+        _ if folder.starts_with("transports/") => {
+            (&["segue-sync"], &["segue-access", "segue-model"])
+        }
         _ if folder.starts_with("examples/") || folder.starts_with("benches") => return None,
         _ => (&[], &[]),
     };
@@ -84,6 +86,8 @@ fn dependencies_go_one_way() {
         ("translators/a/Cargo.toml", "[dependencies]\nsegue-conformance.workspace = true\n"),
         ("translators/a/Cargo.toml", "[dependencies.segue-document]\nworkspace = true\n"),
         ("conformance/Cargo.toml", "[dependencies]\nsegue-memory.workspace = true\n"),
+        ("transports/a/Cargo.toml", "[dependencies]\nsegue-model.workspace = true\n"),
+        ("transports/a/Cargo.toml", "[dev-dependencies]\nsegue-document.workspace = true\n"),
     ] {
         assert!(!strange_arrows(&Tree::of(&[(path, manifest)])).is_empty(), "{path} {manifest}");
     }
