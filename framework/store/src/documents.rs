@@ -1,6 +1,6 @@
 //! Documents, and the grow-only sets of signed statements about them.
 
-use segue_model::DocumentId;
+use segue_model::{DeviceId, DocumentId};
 
 use crate::sql::Columns;
 use crate::{Reader, StoreError, Tx};
@@ -65,6 +65,20 @@ impl Reader {
                 signer: row.array(3)?,
             })
         })
+    }
+
+    /// How many statements there are about a document; they only grow.
+    pub fn statement_count(&self, document: &DocumentId) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM statement
+            WHERE document_no = (SELECT no FROM document WHERE id = ?1)";
+        Ok(self.first(sql, [&document.0], |row| row.count(0))?.unwrap_or(0))
+    }
+
+    /// Everybody who signed a change or statement about a document, sorted.
+    pub fn authors(&self, document: &DocumentId) -> Result<Vec<DeviceId>, StoreError> {
+        let sql = "SELECT author FROM usage
+            WHERE document_no = (SELECT no FROM document WHERE id = ?1) ORDER BY author";
+        self.all(sql, [&document.0], |row| Ok(DeviceId(row.array(0)?)))
     }
 
     pub(crate) fn find_document(&self, id: &DocumentId) -> Result<Option<i64>, StoreError> {

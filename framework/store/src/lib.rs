@@ -11,6 +11,7 @@
 //! Invariant: after [`Tx::commit`] returned, a crash or a power cut loses nothing of it; without
 //! it, nothing of the transaction is ever seen.
 
+mod aside;
 mod base;
 mod base_cursor;
 mod base_packed;
@@ -26,11 +27,13 @@ mod log;
 mod open;
 mod operations;
 mod packed;
+mod peers;
 mod plans;
 mod sql;
 mod transaction;
 mod views;
 
+pub use aside::UsageRow;
 pub use base_cursor::{BaseCursor, RawBase};
 pub use base_packed::{pack, pack_changes, pack_collection, unpack, unpack_changes};
 pub use documents::{DocumentRow, StatementRow};
@@ -41,6 +44,7 @@ pub use lock::HomeLock;
 pub use log::{LogEntry, SavedShard};
 pub use open::{FORMAT, Store};
 pub use operations::{OperationLink, OperationRow};
+pub use peers::{CulpritRow, InvitationRow, PeerRow};
 pub use plans::Question;
 pub use sql::Reader;
 pub use transaction::Tx;

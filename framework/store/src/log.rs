@@ -1,6 +1,7 @@
 //! The signed log, which is the truth about documents, and the caches made from it.
 //!
-//! The log only grows. Saved shards and heads may be dropped at any time.
+//! What is known only grows: what no longer counts moves from the log to [`aside`](crate::Tx::set_aside). Saved
+//! shards and heads may be dropped at any time.
 
 use std::collections::BTreeMap;
 
@@ -81,6 +82,23 @@ impl Reader {
         self.first(&sql, (&document.0, shard, &hash.0), |row| read_entry(document, row))
     }
 
+    /// The hashes of a shard's log beyond its first `skipped` entries, with the bytes of each change.
+    pub fn log_shape(
+        &self,
+        document: &DocumentId,
+        shard: u8,
+        skipped: u64,
+        mut take: impl FnMut(ChangeHash, &[u8]),
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT hash, raw FROM log
+            WHERE document_no = (SELECT no FROM document WHERE id = ?1) AND shard = ?2
+            ORDER BY n LIMIT -1 OFFSET ?3";
+        self.each(sql, (&document.0, shard, number(skipped)?), |row| {
+            take(ChangeHash(row.array(0)?), row.bytes(1)?);
+            Ok(())
+        })
+    }
+
     /// The shards that have a log, with the number of entries of each.
     pub fn shards_with_log(&self, document: &DocumentId) -> Result<BTreeMap<u8, u64>, StoreError> {
         let sql = "SELECT shard, count(*) FROM log INDEXED BY log_by_shard
@@ -110,7 +128,10 @@ impl Reader {
     }
 }
 
-fn read_entry(document: &DocumentId, row: &rusqlite::Row<'_>) -> Result<LogEntry, StoreError> {
+pub(crate) fn read_entry(
+    document: &DocumentId,
+    row: &rusqlite::Row<'_>,
+) -> Result<LogEntry, StoreError> {
     let operation = match row.optional_bytes(4)? {
         None => None,
         Some(_) => Some(OperationId(row.array(4)?)),
@@ -132,6 +153,10 @@ impl Tx<'_> {
         let sql = "INSERT INTO log (document_no, shard, hash, author, signature, operation, raw)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
             ON CONFLICT (document_no, shard, hash) DO NOTHING";
+        self.insert_entry(sql, entry)
+    }
+
+    pub(crate) fn insert_entry(&self, sql: &str, entry: &LogEntry) -> Result<bool, StoreError> {
         let no = self.document_no(&entry.document)?;
         let operation = entry.operation.as_ref().map(OperationId::as_bytes);
         let LogEntry { shard, hash, author, signature, raw, .. } = entry;
@@ -166,6 +191,13 @@ impl Tx<'_> {
             ON CONFLICT (document_no, shard) DO UPDATE SET heads = excluded.heads";
         let no = self.document_no(document)?;
         self.execute(sql, (no, shard, heads_to(heads))).map(drop)
+    }
+
+    /// Drops a saved shard; the log rebuilds it.
+    pub fn drop_shard(&self, document: &DocumentId, shard: u8) -> Result<(), StoreError> {
+        let no = self.document_no(document)?;
+        let sql = "DELETE FROM shard WHERE document_no = ?1 AND shard = ?2";
+        self.execute(sql, (no, shard)).map(drop)
     }
 
     /// Drops saved shards and heads of a document; the log rebuilds them.

@@ -13,6 +13,8 @@ mod links;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod views;
