@@ -52,14 +52,27 @@ struct Content {
     signatures: Packed<64, CHANGES_MAX>,
 }
 
-#[derive(Encode, Decode)]
-struct WireStatement {
+/// A statement on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct WireStatement {
     #[cbor(n(0), with = "minicbor::bytes")]
     signer: [u8; 32],
     #[cbor(n(1), with = "minicbor::bytes")]
     signature: [u8; 64],
     #[cbor(n(2), with = "minicbor::bytes")]
     bytes: Vec<u8>,
+}
+
+impl From<SignedStatement> for WireStatement {
+    fn from(SignedStatement { bytes, signature, signer }: SignedStatement) -> Self {
+        Self { signer, signature, bytes }
+    }
+}
+
+impl From<WireStatement> for SignedStatement {
+    fn from(WireStatement { signer, signature, bytes }: WireStatement) -> Self {
+        Self { bytes, signature, signer }
+    }
 }
 
 #[derive(Encode, Decode)]
@@ -81,11 +94,7 @@ impl Batch {
 
     /// Packs it into a frame that `sender` sends.
     pub(crate) fn pack(self, number: u64, sender: &DeviceId) -> BatchFrame {
-        let statements = self.statements.into_iter().map(|said| WireStatement {
-            signer: said.signer,
-            signature: said.signature,
-            bytes: said.bytes,
-        });
+        let statements = self.statements.into_iter().map(WireStatement::from);
         let signatures = self.changes.iter().map(|change| change.signature).collect();
         let changes = self.changes.into_iter().map(|change| WireChange {
             shard: change.shard,
@@ -118,9 +127,8 @@ impl Batch {
         };
         let content: Content = minicbor::decode(&bytes)?;
         let statements = content.statements.0.into_iter().map(|said| {
-            let WireStatement { signer, signature, bytes } = said;
-            let fits = bytes.len() <= STATEMENT_BYTES_MAX;
-            fits.then_some(SignedStatement { bytes, signature, signer })
+            let fits = said.bytes.len() <= STATEMENT_BYTES_MAX;
+            fits.then(|| said.into())
         });
         if content.signatures.0.len() != content.changes.0.len() {
             return Err(Malformed("there is not one signature for each change"));

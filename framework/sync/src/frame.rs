@@ -137,7 +137,7 @@ pub(crate) enum Frame {
     Unknown,
 }
 
-/// Bytes that are no frame.
+/// Bytes that are no frame, or a frame that no honest peer sends now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Malformed(pub(crate) &'static str);

@@ -6,6 +6,8 @@
 //! or changes: whoever carries out [`Effect::Ingest`] does, and says what became of them in
 //! [`Event::Ingested`].
 //!
+//! How a device with a ticket becomes a member first, is a conversation of its own: [`join`].
+//!
 //! Invariant: every frame may be lost, repeated, reordered or invented, and the worst that follows is
 //! that something is sent again, or that the session closes and names the culprit. Memory stays
 //! within [`WINDOW`] batches and what [`limits`](crate::INFLATED_BYTES_MAX) allow each.
@@ -16,6 +18,7 @@ mod batch;
 mod fixture_tests;
 mod frame;
 mod history;
+pub mod join;
 mod limits;
 mod packed;
 mod peer;

@@ -1,4 +1,4 @@
-//! Lists on the wire, with their longest length in the type: nothing longer is decoded.
+//! Lists and texts on the wire, with their longest length in the type: nothing longer is decoded.
 
 use minicbor::data::Type;
 use minicbor::decode::{Decode, Error};
@@ -77,5 +77,29 @@ impl<'b, C, T: Decode<'b, C>, const MAX: usize> Decode<'b, C> for List<T, MAX> {
             decoder.skip()?;
         }
         Ok(Self(values))
+    }
+}
+
+/// A text of at most `MAX` bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text<const MAX: usize>(pub(crate) String);
+
+impl<C, const MAX: usize> Encode<C> for Text<MAX> {
+    fn encode<W: Write>(
+        &self,
+        encoder: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        encoder.str(&self.0)?.ok()
+    }
+}
+
+impl<'b, C, const MAX: usize> Decode<'b, C> for Text<MAX> {
+    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, Error> {
+        let text = decoder.str()?;
+        if text.len() > MAX {
+            return Err(Error::message("a text that is too long"));
+        }
+        Ok(Self(text.to_owned()))
     }
 }
