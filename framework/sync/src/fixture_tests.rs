@@ -66,13 +66,25 @@ fn frames() -> Vec<(&'static str, Frame)> {
     ]
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digits = text.trim().as_bytes().chunks(2);
     digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// The names of the fixtures in a folder.
+pub(crate) fn kept_in(folder: &Path) -> BTreeSet<String> {
+    let kept = std::fs::read_dir(folder).unwrap();
+    kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// The page about the protocol, without white space.
+pub(crate) fn page() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/wire-protocol.md");
+    std::fs::read_to_string(page).unwrap().chars().filter(|c| !c.is_whitespace()).collect()
 }
 
 #[test]
@@ -92,17 +104,12 @@ fn every_kept_message_is_read_and_written_the_same() {
         }
         names.insert(format!("{name}.hex"));
     }
-    let kept = std::fs::read_dir(&folder).unwrap();
-    let kept: BTreeSet<String> =
-        kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert_eq!(names, kept, "a fixture without a test, or the other way round");
+    assert_eq!(names, kept_in(&folder), "a fixture without a test, or the other way round");
 }
 
 #[test]
 fn the_page_about_the_protocol_shows_these_messages() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/wire-protocol.md");
-    let page: String =
-        std::fs::read_to_string(page).unwrap().chars().filter(|c| !c.is_whitespace()).collect();
+    let page = page();
     for (name, frame) in frames().into_iter().filter(|(name, _)| *name != "batch-deflated") {
         assert!(page.contains(&hex(&frame.encode())), "{name} is not shown as it is");
     }

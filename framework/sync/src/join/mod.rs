@@ -13,12 +13,20 @@
 //! Invariant: whatever the other side sends, memory stays in proportion to one frame; after its first
 //! error it is not listened to again; and nothing reaches the caller that was not checked.
 
+#[cfg(test)]
+mod fixture_tests;
 mod frame;
+#[cfg(test)]
+mod hostile_tests;
 mod inviter;
 mod joiner;
 mod printable;
 mod proof;
 mod refused;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
 
 pub use inviter::{Asked, Inviter, InviterStep};
 pub use joiner::{Joiner, JoinerStep, Welcomed};

@@ -19,11 +19,7 @@ pub enum Refused {
     #[error("the inviter said no")]
     Declined,
     /// There is no version that both speak.
-    #[error(
-        "the inviter's Segue speaks versions {oldest} to {newest} of joining, this one {} to {}",
-        VERSIONS.0,
-        VERSIONS.1
-    )]
+    #[error("the inviter speaks versions {oldest} to {newest} of joining, this Segue does not")]
     Version {
         /// The oldest that the inviter speaks.
         oldest: u16,
