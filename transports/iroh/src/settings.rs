@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use segue_sync::FRAME_BYTES_MAX;
+use segue_sync::{FRAME_BYTES_MAX, join};
 
 use crate::gate::Channel;
 
@@ -56,7 +56,7 @@ impl Default for Settings {
         Self {
             port: 0,
             sync: ChannelLimits { frame_bytes_max: FRAME_BYTES_MAX, lanes_max: 8 },
-            join: ChannelLimits { frame_bytes_max: 64 << 10, lanes_max: 1 },
+            join: ChannelLimits { frame_bytes_max: join::FRAME_BYTES_MAX, lanes_max: 1 },
             dial_ms_max: 10_000,
             handshake_ms_max: 5_000,
             idle_ms_max: 15_000,
