@@ -7,6 +7,9 @@ use segue_store::{HomeLock, Store};
 use crate::command::{Request, Response};
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::net::Net;
+use crate::peers::circle::Circles;
+use crate::peers::{invite, join, list, revoke};
 use crate::progress::Progress;
 use crate::world::{Outside, World};
 use crate::{doctor, look, plan, query, services, settle, sync, undo};
@@ -18,6 +21,9 @@ const LOCK_TRIES: u32 = 100;
 pub struct Agent {
     pub(crate) world: World,
     pub(crate) home: Home,
+    pub(crate) circles: Circles,
+    /// The way to other devices; only an agent that stays has one.
+    pub(crate) net: Option<Net>,
 }
 
 impl Agent {
@@ -37,7 +43,7 @@ impl Agent {
     /// If the folder cannot be used.
     pub fn open_in(folder: &Path, world: World) -> Result<Self, Failure> {
         let home = Home::open(folder, &world)?;
-        Ok(Self { world, home })
+        Ok(Self { world, home, circles: Circles::default(), net: None })
     }
 
     /// The folder.
@@ -75,6 +81,7 @@ impl Agent {
             Request::Services { library } => {
                 services::services(self, library.as_ref()).map(Response::Services)
             }
+            Request::Peers => list::list(self).map(Response::Peers),
             Request::Plan { libraries, write_tags } => {
                 plan::plan(self, &libraries, write_tags, progress).map(Response::Plan)
             }
@@ -94,7 +101,15 @@ impl Agent {
     fn write(&mut self, request: Request, progress: &dyn Progress) -> Result<Response, Failure> {
         let goes_on =
             matches!(request, Request::Sync { .. } | Request::Undo { .. } | Request::Redo);
-        if !goes_on && !matches!(request, Request::Service { .. }) {
+        let is_of_peers = matches!(
+            request,
+            Request::Service { .. }
+                | Request::Invite { .. }
+                | Request::CancelInvitations
+                | Request::Admit { .. }
+                | Request::Revoke { .. }
+        );
+        if !goes_on && !is_of_peers {
             undo::finish_first(self, progress)?;
         }
         match request {
@@ -119,8 +134,24 @@ impl Agent {
             Request::Service { library, action } => {
                 services::turn(self, &library, action).map(Response::Services)
             }
+            Request::Invite { document, role, seconds, yes, reach: _ } => {
+                let addresses = self.net()?.addresses()?;
+                let wish = invite::Wish { document, role, seconds, approved: yes };
+                invite::invite(self, &wish, addresses).map(Response::Invite)
+            }
+            Request::CancelInvitations => invite::cancelled(self).map(Response::Invite),
+            Request::Admit { peer, yes } => invite::admit(self, &peer, yes).map(Response::Admit),
+            Request::Revoke { peer } => revoke::revoke(self, &peer).map(Response::Revoke),
+            Request::Join { .. } => Err(join::no_agent()),
             other => Err(Failure::refused(format!("{other:?} writes nothing"), "")),
         }
+    }
+}
+
+impl Agent {
+    /// The way to other devices.
+    pub(crate) fn net(&self) -> Result<&Net, Failure> {
+        self.net.as_ref().ok_or_else(join::no_agent)
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn held(agent: &Agent, reason: &str) -> Result<PassReport, Failure> {
         conflicts: 0,
         held: batches(agent, reason)?,
         kept: Vec::new(),
+        away: Vec::new(),
     })
 }
 

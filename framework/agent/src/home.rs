@@ -39,6 +39,19 @@ impl Home {
         Ok(Self { folder: folder.to_owned(), store, device, person, actor })
     }
 
+    /// From now on our changes are by another actor: the present one was, or may be, somebody else's too.
+    pub(crate) fn renew_incarnation(&mut self, world: &World) -> Result<(), Failure> {
+        let path = self.store.path().to_owned();
+        let fresh = fresh_incarnation(&mut self.store, &mark(&path)?, world)?;
+        self.actor = actor_of(&self.device.id(), fresh);
+        Ok(())
+    }
+
+    /// What the transport proves this device with.
+    pub(crate) fn device_seed(&self, world: &World) -> Result<[u8; 32], Failure> {
+        key(&self.folder, "device.key", world)
+    }
+
     /// Where the backups of an operation's library are.
     pub(crate) fn backup_folder(&self, name: &str) -> PathBuf {
         self.folder.join("backups").join(name)
@@ -47,18 +60,27 @@ impl Home {
 
 /// A new incarnation whenever the store's file is not the one that we made: a copy, a restore.
 fn incarnation(store: &mut Store, path: &Path, world: &World) -> Result<[u8; 4], Failure> {
-    let meta = fs::metadata(path).map_err(|error| io("read", path, &error))?;
-    let mark = format!("{}:{}", meta.dev(), meta.ino());
+    let mark = mark(path)?;
     let known = store.setting("incarnation")?.and_then(|text| text.parse().ok());
     if let (Some(incarnation), true) =
         (known, store.setting("incarnation mark")?.as_ref() == Some(&mark))
     {
         return Ok(u32::to_be_bytes(incarnation));
     }
+    fresh_incarnation(store, &mark, world)
+}
+
+/// What a copy of the file does not share.
+fn mark(path: &Path) -> Result<String, Failure> {
+    let meta = fs::metadata(path).map_err(|error| io("read", path, &error))?;
+    Ok(format!("{}:{}", meta.dev(), meta.ino()))
+}
+
+fn fresh_incarnation(store: &mut Store, mark: &str, world: &World) -> Result<[u8; 4], Failure> {
     let fresh: [u8; 4] = world.random_bytes();
     let tx = store.transaction()?;
     tx.put_setting("incarnation", &u32::from_be_bytes(fresh).to_string())?;
-    tx.put_setting("incarnation mark", &mark)?;
+    tx.put_setting("incarnation mark", mark)?;
     tx.commit()?;
     Ok(fresh)
 }

@@ -94,9 +94,11 @@ fn changed_at(path: &Path) -> Option<i64> {
 }
 
 /// What is linked and what waits.
-pub(crate) fn status(agent: &Agent) -> Result<StatusReport, Failure> {
+pub(crate) fn status(agent: &mut Agent) -> Result<StatusReport, Failure> {
+    let peers = crate::peers::list::list(agent)?.peers;
+    let agent = &*agent;
     let store = &agent.home.store;
-    let mut report = StatusReport { links: Vec::new(), ..StatusReport::default() };
+    let mut report = StatusReport { links: Vec::new(), peers, ..StatusReport::default() };
     let active: Vec<_> = store.links()?.into_iter().filter(|row| row.active).collect();
     let all: Vec<_> = active.iter().map(|row| (row.app.clone(), row.path.clone())).collect();
     for row in &active {

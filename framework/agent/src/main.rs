@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 use segue_agent::command::{Request, Response};
+use segue_agent::world::usual_folder;
 use segue_agent::{Progress, cli, conform, registry, up};
 
 fn main() -> ExitCode {
@@ -23,5 +24,8 @@ fn main() -> ExitCode {
         }
         request => up::run(home, request, progress),
     };
-    cli::main(&apps, &mut run, &mut |home, tell| up::up(home, tell))
+    let mut host = |home, request, reception: &mut dyn up::Reception| {
+        up::invite(&usual_folder(home), request, reception)
+    };
+    cli::main(&apps, &mut run, &mut |options, tell| up::up(options, tell), &mut host)
 }

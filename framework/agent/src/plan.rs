@@ -150,7 +150,7 @@ pub(crate) fn draft(
 ) -> Result<Drafted, Failure> {
     let specs = resolve(agent, named)?;
     let schema = schema_of(agent, &specs, !named.is_empty())?;
-    let (document, root) = document_for(agent, schema, operation)?;
+    let (document, root) = document_for(agent, schema, named, operation)?;
     let (mut opened, mut away, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     for (row, label) in rows(agent, &specs, write_tags, operation, document)? {
         if services::is_paused(&agent.home.store, row.id)? {
@@ -273,15 +273,26 @@ fn rows(
     Ok(rows.iter().map(|row| (row.clone(), label(row))).collect())
 }
 
-/// The document of a schema: the one that is linked, else the newest, else a new one.
+/// The document of these libraries: that to which the first of them is linked, else the one that was
+/// joined, else one that is linked, else the newest, else a new one.
 fn document_for(
     agent: &Agent,
     schema: &'static str,
+    named: &[LibrarySpec],
     operation: OperationId,
 ) -> Result<(DocumentId, Option<Statement>), Failure> {
     let documents = agent.home.store.documents()?;
     let links = agent.home.store.links()?;
     let same = documents.iter().rev().filter(|row| row.schema == schema);
+    for spec in named {
+        if let Some(row) = libraries::link_of(agent, spec)? {
+            return Ok((row.document, None));
+        }
+    }
+    let joined = crate::peers::join::current(&agent.home.store, schema)?;
+    if let Some(id) = joined.filter(|id| same.clone().any(|row| row.id == *id)) {
+        return Ok((id, None));
+    }
     let linked = same.clone().find(|row| links.iter().any(|l| l.active && l.document == row.id));
     if let Some(row) = linked.or_else(|| same.clone().next()) {
         return Ok((row.id, None));
@@ -359,6 +370,7 @@ pub(crate) fn execute(
         conflicts: crate::conflicts::total(&agent.home.store, &drafted.document)?,
         held: held.flat_map(|(member, draft)| report::held(&member.label, draft)).collect(),
         kept: Vec::new(),
+        away: Vec::new(),
     })
 }
 

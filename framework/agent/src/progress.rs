@@ -6,6 +6,8 @@ pub trait Progress: Sync {
     fn step(&self, what: &str, total: Option<u64>);
     /// So much of the step is done.
     fn advance(&self, done: u64);
+    /// Something that a person has to read while it goes on.
+    fn say(&self, _sentence: &str) {}
 }
 
 /// Reports nothing.

@@ -39,7 +39,11 @@ pub(crate) fn document(agent: &Agent, name: Option<&str>) -> Result<DocumentRow,
         rows.retain(|row| row.schema == name || row.id.to_string().starts_with(name));
     } else if rows.len() > 1 {
         let links = agent.home.store.links()?;
-        rows.retain(|row| links.iter().any(|link| link.active && link.document == row.id));
+        let is_linked =
+            |row: &DocumentRow| links.iter().any(|link| link.active && link.document == row.id);
+        if rows.iter().any(is_linked) {
+            rows.retain(is_linked);
+        }
     }
     match (rows.len(), name) {
         (1, _) => Ok(rows.remove(0)),
@@ -89,6 +93,23 @@ pub(crate) fn export(agent: &Agent, name: Option<&str>) -> Result<ExportText, Fa
         shards.release(shard);
     }
     Ok(ExportText(segue_document::export(schema, &items, &collections)))
+}
+
+/// How many items a document holds; what reads as one counts once.
+pub(crate) fn items(agent: &Agent, document: &str) -> Result<u64, Failure> {
+    let row = self::document(agent, Some(document))?;
+    let mut shards = Shards::new(&agent.home.store, row.id, agent.home.actor)?;
+    let same = same_as(&mut shards)?;
+    let mut count = 0;
+    for shard in shards.written() {
+        let records = shards.records(shard)?;
+        let is_item = |(id, record): &(&[u8; 16], &Record)| {
+            record.live.is_some() && record.kind.is_none() && same.shown(ItemId(**id)).0 == **id
+        };
+        count += records.iter().filter(is_item).count() as u64;
+        shards.release(shard);
+    }
+    Ok(count)
 }
 
 /// Items and collections in which a text stands.

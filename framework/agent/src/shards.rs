@@ -11,7 +11,7 @@ use segue_store::{LogEntry, Reader, StoreError, Tx};
 use crate::failure::Failure;
 
 /// After so many entries of the log, a shard's cache is made anew.
-const CACHE_LAG_MAX: u64 = 32;
+pub(crate) const CACHE_LAG_MAX: u64 = 32;
 
 /// Records of one shard by id.
 pub(crate) type Records = BTreeMap<[u8; 16], Record>;
@@ -217,15 +217,8 @@ impl Changed {
     ) -> Result<(), StoreError> {
         for (index, shard) in &self.shards {
             for change in &shard.changes {
-                tx.append(&LogEntry {
-                    document: self.document,
-                    shard: *index,
-                    hash: change.hash,
-                    author: key.id(),
-                    signature: sign_change(key, &self.document, *index, &change.hash),
-                    operation: Some(operation),
-                    raw: change.bytes.clone(),
-                })?;
+                let change = change.clone();
+                tx.append(&signed(key, self.document, *index, Some(operation), change))?;
             }
             if let Some(saved) = &shard.saved {
                 tx.put_shard(&self.document, *index, &shard.heads, saved, shard.log_len)?;
@@ -234,6 +227,19 @@ impl Changed {
         }
         Ok(())
     }
+}
+
+/// A change of ours as the log keeps it.
+pub(crate) fn signed(
+    key: &DeviceKey,
+    document: DocumentId,
+    shard: u8,
+    operation: Option<OperationId>,
+    change: RawChange,
+) -> LogEntry {
+    let RawChange { hash, bytes: raw } = change;
+    let signature = sign_change(key, &document, shard, &hash);
+    LogEntry { document, shard, hash, author: key.id(), signature, operation, raw }
 }
 
 /// A shard from the cache and what the log has beyond it; from the log alone if they disagree.
@@ -260,6 +266,33 @@ fn open(
         shard.apply(&raw(log))?;
     }
     Ok(Loaded { shard, log_len, cached_len: 0, changes: Vec::new() })
+}
+
+/// A shard as it is stored, to be changed by what others wrote.
+pub(crate) struct Loading {
+    pub(crate) shard: Shard,
+    /// Entries of the log that it was made from.
+    pub(crate) log_len: u64,
+    /// Entries that the cache holds.
+    pub(crate) cached_len: u64,
+}
+
+/// A shard from the store.
+pub(crate) fn load(
+    reader: &Reader,
+    document: &DocumentId,
+    index: u8,
+    actor: [u8; 16],
+) -> Result<Loading, Failure> {
+    let empty = Shard::create(actor)?;
+    let Loaded { shard, log_len, cached_len, .. } = open(reader, document, index, actor, &empty)?;
+    Ok(Loading { shard, log_len, cached_len })
+}
+
+/// The change with which every shard begins.
+pub(crate) fn genesis() -> Result<ChangeHash, Failure> {
+    let heads = Shard::genesis_heads()?;
+    heads.hashes().first().copied().ok_or_else(|| Failure::refused("a shard has no beginning", ""))
 }
 
 /// A shard as the log alone makes it.

@@ -78,6 +78,7 @@ pub(crate) fn pass(
         conflicts: 0,
         held: Vec::new(),
         kept: Vec::new(),
+        away: Vec::new(),
     };
     let documents = documents(agent, specs)?;
     let several = documents.len() > 1;

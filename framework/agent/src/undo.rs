@@ -198,6 +198,7 @@ fn carry_out(
             conflicts: 0,
             held: Vec::new(),
             kept,
+            away: Vec::new(),
         });
     }
     links::begin_again(agent, row.n, number)?;
@@ -300,6 +301,7 @@ pub(crate) fn bring_in_step(
         conflicts: 0,
         held: Vec::new(),
         kept: Vec::new(),
+        away: Vec::new(),
     })
 }
 

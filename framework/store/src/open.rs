@@ -75,9 +75,7 @@ impl Store {
     /// # Errors
     /// The database's.
     pub fn reader(&self) -> Result<Reader, StoreError> {
-        let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.execute_batch("PRAGMA trusted_schema = OFF").map_err(StoreError::sql)?;
-        Ok(Reader { connection })
+        Reader::open(&self.path)
     }
 
     /// The store's file.
@@ -132,6 +130,18 @@ impl Store {
             return Err(error);
         }
         run("COMMIT")
+    }
+}
+
+impl Reader {
+    /// A connection that only reads the store in this file, which a [`Store`] has opened before.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.execute_batch("PRAGMA trusted_schema = OFF").map_err(StoreError::sql)?;
+        Ok(Self { connection })
     }
 }
 

@@ -322,18 +322,106 @@ pub(super) enum Command {
     ///   rhythmbox gave 1 edit to the others.
     ///   strawberry got 1 edit, written and read back.
     ///
+    /// It also keeps devices in step that joined with a ticket: see segue invite. --network says how far
+    /// it reaches: loopback is this computer, lan the local network, internet the servers that
+    /// network.toml in Segue's folder names. Otherwise SEGUE_NETWORK counts, then what was said last,
+    /// first lan. Without another device or an open ticket, nothing is sent or listened to.
+    ///
     /// To start it with every session:
     ///
     ///   $ segue up --print-unit > ~/.config/systemd/user/segue.service
     ///   $ systemctl --user enable --now segue
     ///
-    /// With --json the first line, as soon as it answers: "peer", "pid". Exits 1 if an agent runs
-    /// already.
+    /// With --json the first line, as soon as it answers: "peer", "pid", "network". Exits 1 if an agent
+    /// runs already.
     #[command(verbatim_doc_comment)]
     Up {
         /// Print a unit for systemd that runs this program so, and exit
         #[arg(long)]
         print_unit: bool,
+        /// How far to reach: loopback, lan or internet
+        #[arg(long, value_name = "NETWORK", value_enum, hide_possible_values = true)]
+        network: Option<NetworkArg>,
+    },
+    /// Let another device in: print a ticket for it
+    ///
+    /// The ticket works once, for a day at most. Whoever comes with it is let in after you have said
+    /// that both screens show the same four words.
+    ///
+    ///   $ segue invite
+    ///   On the other computer (the ticket works once, until 2026-11-21 18:41 UTC):
+    ///     segue join segue1qd7n4zk…w5xv
+    ///   laptop wants to join. Both screens must say: amber pilot seven moss
+    ///   Same words? [y/N] y
+    ///   laptop joined, and has all of it.
+    ///
+    /// Without an agent it serves until the other device has joined. With one that runs, and no
+    /// terminal, it returns at once; segue peers shows who waits, and --admit lets them in.
+    ///
+    /// With --json, as soon as it is made: "ticket", "document", "schema", "role", "expires".
+    #[command(verbatim_doc_comment)]
+    Invite(InviteArgs),
+    /// Join with a ticket that another device printed
+    ///
+    ///   $ segue join segue1qd7n4zk…w5xv
+    ///   Both screens must say: amber · pilot · seven · moss. It is up to the person on desk now.
+    ///   Joined music of desk: 12,413 items. Nothing was written to any app.
+    ///   See which libraries are here:   segue
+    ///
+    /// Linking a library afterwards is a first contact, which deletes nothing. One that is linked to a
+    /// document of your own stays with it; with --yes it moves to the joined one.
+    ///
+    /// Exits 1 and says why if the ticket was used, has expired, was cancelled or altered. With
+    /// --json: "document", "schema", "peer", "name", "role", "items", "in_step", "other_links",
+    /// "moved".
+    #[command(verbatim_doc_comment)]
+    Join {
+        /// The ticket; line breaks and capitals make no difference
+        #[arg(required = true, num_args = 1.., value_name = "TICKET")]
+        ticket: Vec<String>,
+        /// Move libraries that are linked to a document of your own
+        #[arg(long)]
+        yes: bool,
+        /// How far to reach: loopback, lan or internet
+        #[arg(long, value_name = "NETWORK", value_enum, hide_possible_values = true)]
+        network: Option<NetworkArg>,
+    },
+    /// List other devices, or let one in that waits
+    ///
+    ///   $ segue peers
+    ///     laptop   admin   in step    7d1fa2b3
+    ///     phone    read    away       99e0c41d   seen 2026-11-20 07:12 UTC
+    ///   Put a device out:   segue revoke 99e0c41d
+    ///
+    /// With --json: "me", "network", "peers" (each "id", "name", "role", "until", "online",
+    /// "in_step", "seen_at", "documents", "reason"), "waiting" (each "id", "name", "words"),
+    /// "invitations" (each "document", "role", "expires", "device"), "refused" (each "id", "why",
+    /// "times", "last_at"); with --admit or --refuse "peer", "name", "admitted", "role".
+    #[command(verbatim_doc_comment)]
+    Peers {
+        /// Let this device in, which waits: its id, the beginning of it, or its name
+        #[arg(long, value_name = "PEER", conflicts_with = "refuse")]
+        admit: Option<String>,
+        /// Do not let this device in
+        #[arg(long, value_name = "PEER")]
+        refuse: Option<String>,
+    },
+    /// Put a device out: what it writes from now on counts nowhere
+    ///
+    /// What it wrote before, and this device has, goes on counting. It keeps what it could read.
+    ///
+    ///   $ segue revoke laptop
+    ///   laptop is out of 1 document.
+    ///   Who is left:   segue peers
+    ///
+    /// With --json: "peer", "name", "documents".
+    #[command(verbatim_doc_comment)]
+    Revoke {
+        /// The device: its id, the beginning of it, or its name
+        peer: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Show, play or pause what the agent does for a library
     ///
@@ -426,6 +514,68 @@ pub(super) enum Command {
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
     },
+}
+
+/// How far to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum NetworkArg {
+    /// This computer
+    Loopback,
+    /// The local network
+    Lan,
+    /// Everywhere
+    Internet,
+}
+
+/// What a device may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RoleArg {
+    /// See everything
+    Read,
+    /// Edit, too
+    Write,
+    /// Invite and revoke others, too
+    Admin,
+}
+
+/// Arguments of `segue invite`.
+#[derive(Debug, clap::Args)]
+pub(super) struct InviteArgs {
+    /// What the device may do: read, write, or admin (invite and revoke others, too)
+    #[arg(long, value_enum, default_value_t = RoleArg::Write, hide_possible_values = true)]
+    pub(super) role: RoleArg,
+    /// For how long the ticket is good, such as 10m, 2h or 24h
+    #[arg(long, value_name = "T", default_value = "1h", value_parser = seconds)]
+    pub(super) expires: i64,
+    /// Let in whoever comes with the ticket, without asking
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// What to share, if there are several: an id or the beginning of it, or music
+    #[arg(long, value_name = "DOCUMENT")]
+    pub(super) document: Option<String>,
+    /// Take back all tickets that nobody has used
+    #[arg(long, conflicts_with_all = ["role", "expires", "yes", "document", "network"])]
+    pub(super) cancel: bool,
+    /// How far to reach: loopback, lan or internet
+    #[arg(long, value_name = "NETWORK", value_enum, hide_possible_values = true)]
+    pub(super) network: Option<NetworkArg>,
+}
+
+/// A time such as `90`, `90s`, `10m`, `2h` or `1d`, in seconds.
+fn seconds(text: &str) -> Result<i64, String> {
+    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err("say a number with s, m, h or d".into()),
+    };
+    let number: i64 = number.parse().map_err(|_| "say a number with s, m, h or d".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "that is too long".to_owned())
 }
 
 /// What to do with a service.

@@ -12,8 +12,9 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 use clap_complete::Shell;
 
-use super::args::{Action, Command, PlanArgs};
-use crate::command::{Conformance, LibrarySpec, Request, ServiceAction};
+use super::args::{Action, Command, InviteArgs, NetworkArg, PlanArgs, RoleArg};
+use crate::Reach;
+use crate::command::{Conformance, LibrarySpec, Request, RoleName, ServiceAction};
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,13 +24,26 @@ pub(super) enum Ask {
     /// Make a plan, then list some of its edits.
     PlanAndShow(Request, String),
     /// Stay, as the agent.
-    Up,
+    Up(Option<Reach>),
+    /// Make a ticket, and perhaps wait for who comes with it.
+    Invite(Request),
+    /// Put a device out, after asking unless that was said.
+    Revoke(String, Sure),
     /// Print a unit for systemd.
-    Unit,
+    Unit(Option<Reach>),
     /// Print completions.
     Completions(Shell),
     /// Print or write manual pages.
     Man(Option<PathBuf>),
+}
+
+/// Whether a person has to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sure {
+    /// They said so.
+    Said,
+    /// They are asked, where a terminal is.
+    Ask,
 }
 
 /// A command line that makes no sense, though each word is well formed.
@@ -74,8 +88,23 @@ pub(super) fn ask(
             let app = split(&library).map_or_else(|| library.to_string_lossy().into(), |it| it.0);
             Request::Unlink { library: library_of(&library, &[apps, &[&app]].concat())? }
         }
-        Some(Command::Up { print_unit: false }) => return Ok(Ask::Up),
-        Some(Command::Up { print_unit: true }) => return Ok(Ask::Unit),
+        Some(Command::Up { print_unit: false, network }) => {
+            return Ok(Ask::Up(network.map(Reach::from)));
+        }
+        Some(Command::Up { print_unit: true, network }) => {
+            return Ok(Ask::Unit(network.map(Reach::from)));
+        }
+        Some(Command::Invite(invite)) => return Ok(ask_invite(invite)),
+        Some(Command::Join { ticket, yes, network }) => {
+            let reach = network.map(Reach::from);
+            Request::Join { ticket: ticket.concat(), moves: yes, reach }
+        }
+        Some(Command::Peers { admit: Some(peer), .. }) => Request::Admit { peer, yes: true },
+        Some(Command::Peers { refuse: Some(peer), .. }) => Request::Admit { peer, yes: false },
+        Some(Command::Peers { .. }) => Request::Peers,
+        Some(Command::Revoke { peer, yes }) => {
+            return Ok(Ask::Revoke(peer, if yes { Sure::Said } else { Sure::Ask }));
+        }
         Some(Command::Service { library, action }) => {
             ask_service(library.as_deref(), action, apps)?
         }
@@ -88,6 +117,30 @@ pub(super) fn ask(
         Some(Command::Man { folder }) => return Ok(Ask::Man(folder)),
     };
     Ok(Ask::Run(request))
+}
+
+impl From<NetworkArg> for Reach {
+    fn from(said: NetworkArg) -> Self {
+        match said {
+            NetworkArg::Loopback => Self::Loopback,
+            NetworkArg::Lan => Self::Lan,
+            NetworkArg::Internet => Self::Internet,
+        }
+    }
+}
+
+fn ask_invite(invite: InviteArgs) -> Ask {
+    if invite.cancel {
+        return Ask::Run(Request::CancelInvitations);
+    }
+    let role = match invite.role {
+        RoleArg::Read => RoleName::Read,
+        RoleArg::Write => RoleName::Write,
+        RoleArg::Admin => RoleName::Admin,
+    };
+    let (document, seconds, yes) = (invite.document, invite.expires, invite.yes);
+    let reach = invite.network.map(Reach::from);
+    Ask::Invite(Request::Invite { document, role, seconds, yes, reach })
 }
 
 fn ask_service(
@@ -276,8 +329,8 @@ mod tests {
         assert_eq!(asked(&["service", "mpd", "log"]), log);
         assert_eq!(asked(&["service", "log"]), Request::ServiceLog { library: None });
         assert!(typed(&["service", "pause"]).is_err());
-        assert_eq!(typed(&["up"]), Ok(Ask::Up));
-        assert_eq!(typed(&["up", "--print-unit"]), Ok(Ask::Unit));
+        assert_eq!(typed(&["up"]), Ok(Ask::Up(None)));
+        assert_eq!(typed(&["up", "--print-unit"]), Ok(Ask::Unit(None)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) enum Exit {
     Usage = 2,
     /// A guard needs a person.
     Held = 3,
-    /// An app is running, or one library of several failed.
+    /// An app is running, a device is away, or one library of several failed.
     Partly = 4,
 }
 
@@ -30,7 +30,11 @@ impl From<Exit> for ExitCode {
 /// How the command ended that was answered so.
 pub(super) fn exit(response: &Response) -> Exit {
     match response {
-        Response::Pass(pass) => of_pass(&pass.libraries, &pass.held),
+        Response::Pass(pass) => match of_pass(&pass.libraries, &pass.held) {
+            Exit::Done if !pass.away.is_empty() => Exit::Partly,
+            exit => exit,
+        },
+        Response::Join(report) if !report.in_step => Exit::Partly,
         Response::Plan(plan) if !plan.held.is_empty() => Exit::Held,
         Response::Doctor(report) if !report.sound => Exit::Failed,
         Response::Conformance(report) if report.failed > 0 => Exit::Failed,

@@ -8,9 +8,9 @@
 
 mod args;
 mod ask;
+mod desk;
 mod exit;
 mod output;
-#[cfg_attr(not(test), expect(dead_code, reason = "no command makes a ticket yet"))]
 mod qr;
 mod reference;
 #[cfg(test)]
@@ -29,10 +29,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, ValueEnum};
 
 use crate::command::{Request, Response};
-use crate::up::{Told, unit};
-use crate::{Failure, Progress, Quiet};
+use crate::up::{Options, Reception, Told, unit};
+use crate::{Failure, Progress, Reach};
 use args::{Args, Colour};
-use ask::{Ask, Misuse, ask};
+use ask::{Ask, Misuse, Sure, ask};
 use exit::{Exit, exit};
 use output::{Form, Output};
 
@@ -41,23 +41,32 @@ pub type Run<'a> =
     dyn FnMut(Option<PathBuf>, Request, &dyn Progress) -> Result<Response, Failure> + 'a;
 
 /// Stays as the agent in this folder, or in the usual one, and tells what happens.
-pub type Stay<'a> =
-    dyn FnMut(Option<PathBuf>, &mut dyn FnMut(Told<'_>)) -> Result<(), Failure> + 'a;
+pub type Stay<'a> = dyn FnMut(Options, &mut dyn FnMut(Told<'_>)) -> Result<(), Failure> + 'a;
+
+/// Makes a ticket with the agent in this folder, or in the usual one, and serves until it was used.
+pub type Host<'a> =
+    dyn FnMut(Option<PathBuf>, Request, &mut dyn Reception) -> Result<(), Failure> + 'a;
 
 /// Runs one command line: that of this process, on its standard output and error. `apps` are the
 /// names that a library may begin with.
-pub fn main(apps: &[&str], run: &mut Run<'_>, stay: &mut Stay<'_>) -> ExitCode {
+pub fn main(
+    apps: &[&str],
+    run: &mut Run<'_>,
+    stay: &mut Stay<'_>,
+    host: &mut Host<'_>,
+) -> ExitCode {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     let world = World {
         home: set("SEGUE_HOME").map(PathBuf::from),
         no_colour: set("NO_COLOR").is_some(),
         out: io::stdout().is_terminal(),
         err: io::stderr().is_terminal(),
+        input: io::stdin().is_terminal(),
     };
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let words: Vec<OsString> = env::args_os().collect();
     let output = Output { out: &mut out, err: &mut err, form: Form::default() };
-    Session { world, apps, output, run, stay }.main(&words).into()
+    Session { world, apps, output, run, stay, host }.main(&words).into()
 }
 
 /// Where a command line prints.
@@ -74,11 +83,14 @@ pub fn run(words: &[OsString], apps: &[&str], streams: Streams<'_>, run: &mut Ru
     let Streams { out, err } = streams;
     let output = Output { out, err, form: Form::default() };
     let stay: &mut Stay<'_> = &mut |_, _| Err(Failure::refused("no agent can stay here", ""));
-    Session { world: World::default(), apps, output, run, stay }.main(words) as u8
+    let host: &mut Host<'_> = &mut |_, _, _| Err(Failure::refused("nobody can join here", ""));
+    let world = World::default();
+    Session { world, apps, output, run, stay, host }.main(words) as u8
 }
 
 /// What the environment says.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a stream of its own")]
 struct World {
     home: Option<PathBuf>,
     no_colour: bool,
@@ -86,6 +98,8 @@ struct World {
     out: bool,
     /// Whether a person sees standard error.
     err: bool,
+    /// Whether a person can answer.
+    input: bool,
 }
 
 impl World {
@@ -122,6 +136,7 @@ struct Session<'a, 'b> {
     output: Output<'a>,
     run: &'a mut Run<'b>,
     stay: &'a mut Stay<'b>,
+    host: &'a mut Host<'b>,
 }
 
 impl Session<'_, '_> {
@@ -138,8 +153,10 @@ impl Session<'_, '_> {
         match ask(args.command, &matches, self.apps) {
             Ok(Ask::Run(request)) => self.answer(home, &request),
             Ok(Ask::PlanAndShow(request, what)) => self.plan_and_show(home, &request, what),
-            Ok(Ask::Up) => self.stay(home),
-            Ok(Ask::Unit) => self.unit(home.as_deref()),
+            Ok(Ask::Up(reach)) => self.stay(Options { folder: home, reach }),
+            Ok(Ask::Unit(reach)) => self.unit(home.as_deref(), reach),
+            Ok(Ask::Invite(request)) => self.invite(home, request),
+            Ok(Ask::Revoke(peer, sure)) => self.revoke(home, peer, sure),
             Ok(Ask::Completions(shell)) => self.output.bytes(&reference::completions(shell)),
             Ok(Ask::Man(None)) => self.output.made(reference::man_page()),
             Ok(Ask::Man(Some(folder))) => self.output.made(reference::man_pages(&folder)),
@@ -172,9 +189,9 @@ impl Session<'_, '_> {
         }
     }
 
-    fn stay(mut self, home: Option<PathBuf>) -> Exit {
+    fn stay(mut self, options: Options) -> Exit {
         let output = &mut self.output;
-        let ended = (self.stay)(home, &mut |told| match told {
+        let ended = (self.stay)(options, &mut |told| match told {
             Told::Serving(agent) => output.serving(agent),
             Told::Said(sentence) => output.said(sentence),
         });
@@ -184,9 +201,39 @@ impl Session<'_, '_> {
         }
     }
 
-    fn unit(mut self, home: Option<&Path>) -> Exit {
+    /// A ticket at once, then whoever comes with it.
+    fn invite(mut self, home: Option<PathBuf>, request: Request) -> Exit {
+        let asks = self.world.input && self.world.err && !self.output.form.json;
+        let mut desk = desk::Desk { output: &mut self.output, asks, broken: Exit::Done };
+        let ended = (self.host)(home, request, &mut desk);
+        let broken = desk.broken;
+        match ended {
+            Ok(()) => broken,
+            // A ticket was printed, which is the answer: what else there is goes to standard error.
+            Err(failure) => self.output.failure(&failure),
+        }
+    }
+
+    fn revoke(mut self, home: Option<PathBuf>, peer: String, sure: Sure) -> Exit {
+        let asks = self.world.input && self.world.err && !self.output.form.json;
+        if sure == Sure::Ask {
+            if !asks {
+                let sentence = "nobody can be asked here whether that is meant";
+                self.output.error(sentence, Some("say so: segue revoke PEER --yes"));
+                return Exit::Failed;
+            }
+            let question = format!("What {peer} writes from now on counts nowhere. Put it out?");
+            if !desk::confirm(&mut self.output, &question) {
+                return Exit::Done;
+            }
+        }
+        self.answer(home, &Request::Revoke { peer })
+    }
+
+    fn unit(mut self, home: Option<&Path>, reach: Option<Reach>) -> Exit {
         let home = home.and_then(|home| std::path::absolute(home).ok());
-        let unit = env::current_exe().ok().and_then(|program| unit(&program, home.as_deref()));
+        let unit =
+            env::current_exe().ok().and_then(|program| unit(&program, home.as_deref(), reach));
         if let Some(unit) = unit {
             return self.output.bytes(unit.as_bytes());
         }
@@ -212,7 +259,7 @@ impl Session<'_, '_> {
 
     fn ask_agent(&mut self, home: Option<PathBuf>, request: Request) -> Result<Response, Failure> {
         if !self.world.err || self.output.form.json {
-            return (self.run)(home, request, &Quiet);
+            return (self.run)(home, request, &waiting::Plain);
         }
         let waiting = waiting::Waiting::begin();
         (self.run)(home, request, &waiting)

@@ -9,10 +9,11 @@ use clap::builder::styling::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
 
 use super::exit::Exit;
-use super::text::words::{clean, is_hostile};
+use super::qr::qr;
+use super::text::words::{clean, is_hostile, minute};
 use super::text::{self, Page};
 use crate::Failure;
-use crate::command::{AgentRow, Request, Response};
+use crate::command::{AgentRow, InviteReport, Request, Response};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
@@ -67,12 +68,38 @@ impl Output<'_> {
 
     /// Says at once that the agent answers.
     pub(super) fn serving(&mut self, agent: &AgentRow) {
-        let AgentRow { pid, peer, .. } = agent;
+        let AgentRow { pid, peer, network, .. } = agent;
         if self.form.json {
-            self.line(&one_line(&json!({ "peer": peer, "pid": pid })), Exit::Done);
+            let json = json!({ "peer": peer, "pid": pid, "network": network });
+            self.line(&one_line(&json), Exit::Done);
         } else {
             self.line(&format!("The agent runs as peer {peer}, process {pid}."), Exit::Done);
         }
+    }
+
+    /// Shows a ticket at once; with `code` also so that a camera can read it.
+    pub(super) fn ticket(&mut self, report: &InviteReport, code: bool) -> Exit {
+        if self.form.json {
+            return match serde_json::to_value(report) {
+                Ok(json) => self.line(&one_line(&json), Exit::Done),
+                Err(error) => self.unmade(&error.to_string()),
+            };
+        }
+        let until = minute(report.expires);
+        self.said(&format!("On the other computer (the ticket works once, until {until}):"));
+        let exit = self.line(&format!("segue join {}", report.ticket), Exit::Done);
+        if code && let Some(code) = qr(&report.ticket) {
+            // Nobody is left to tell if standard error is gone.
+            let _ = self.err.write_all(code.as_bytes());
+        }
+        exit
+    }
+
+    /// Puts a question; the answer follows on the same line.
+    pub(super) fn question(&mut self, question: &str) {
+        // Nobody is left to answer if standard error is gone.
+        let _ = write!(self.err, "{} [y/N] ", clean(question));
+        let _ = self.err.flush();
     }
 
     /// Says what happens.

@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use crate::command::{
-    AgentRow, Check, ConflictRow, ConflictValue, Conformance, ConformanceReport, DoctorReport,
-    ExportText, Found, FoundItem, HeldBatch, LibraryPlan, LibraryRow, LibraryState, LinkRow,
-    LogRow, LookReport, MatchReport, MetricsText, PassReport, PlanReport, QuestionRow, Request,
-    Response, ServiceLogRow, ServiceReport, ServiceRow, ShownEdit, StatusReport, Trace, TraceValue,
-    TrialResult, TrialRow, UnlinkReport,
+    AdmitReport, AgentRow, Check, ConflictRow, ConflictValue, Conformance, ConformanceReport,
+    DoctorReport, ExportText, Found, FoundItem, HeldBatch, InvitationView, InviteReport,
+    JoinReport, LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow, LookReport, MatchReport,
+    MetricsText, PassReport, PeerRow, PeersReport, PlanReport, QuestionRow, RefusedView, Request,
+    Response, RevokeReport, RoleName, ServiceLogRow, ServiceReport, ServiceRow, ShownEdit,
+    StatusReport, Trace, TraceValue, TrialResult, TrialRow, UnlinkReport, WaitingRow,
 };
 
 const ITEM: &str = "5f0c2a91aaaaaaaaaaaaaaaaaaaaaaaa";
@@ -148,6 +149,7 @@ pub(super) fn pass(states: &[LibraryState]) -> PassReport {
         conflicts: 0,
         held: Vec::new(),
         kept: Vec::new(),
+        away: Vec::new(),
     }
 }
 
@@ -185,8 +187,82 @@ pub(super) fn status() -> StatusReport {
     }
 }
 
+pub(super) fn invite() -> InviteReport {
+    InviteReport {
+        ticket: "segue1qd7n4zk".into(),
+        document: ITEM.repeat(2),
+        schema: "music".into(),
+        role: RoleName::Write,
+        expires: NOW + 600,
+        cancelled: 0,
+    }
+}
+
+pub(super) fn join() -> JoinReport {
+    JoinReport {
+        document: ITEM.repeat(2),
+        schema: "music".into(),
+        peer: OTHER.repeat(2),
+        name: Some("desk".into()),
+        role: "write".into(),
+        items: 12_413,
+        in_step: true,
+        other_links: vec!["rhythmbox".into()],
+        moved: Vec::new(),
+    }
+}
+
+pub(super) fn admitted(name: &str) -> AdmitReport {
+    let (peer, name, role) = (OTHER.repeat(2), name.into(), "write".into());
+    AdmitReport { peer, name, admitted: true, role }
+}
+
+pub(super) fn revoked(name: &str) -> RevokeReport {
+    RevokeReport { peer: OTHER.repeat(2), name: Some(name.into()), documents: 1 }
+}
+
+pub(super) fn peers() -> PeersReport {
+    let peer = |name: &str, id: &str, role: &str| PeerRow {
+        id: id.repeat(2),
+        name: Some(name.into()),
+        role: role.into(),
+        until: None,
+        online: false,
+        in_step: false,
+        seen_at: Some(NOW - 86_400),
+        documents: vec![ITEM.repeat(2)],
+        reason: None,
+    };
+    let laptop = PeerRow { online: true, in_step: true, ..peer("laptop", ITEM, "admin") };
+    let reason = Some("it did not answer in time".to_owned());
+    let phone = PeerRow { until: Some(NOW + 86_400), reason, ..peer("phone", OTHER, "read") };
+    PeersReport {
+        me: ITEM.repeat(2),
+        network: Some("lan".into()),
+        peers: vec![laptop, phone],
+        waiting: vec![WaitingRow {
+            id: OTHER.repeat(2),
+            name: "tablet".into(),
+            words: "amber pilot seven moss".into(),
+        }],
+        invitations: vec![InvitationView {
+            document: ITEM.repeat(2),
+            role: "write".into(),
+            expires: NOW + 600,
+            device: None,
+        }],
+        refused: vec![RefusedView {
+            id: OTHER.repeat(2),
+            why: "a change by a device that may not write this document".into(),
+            times: 3,
+            last_at: NOW,
+        }],
+    }
+}
+
 pub(super) fn agent() -> AgentRow {
-    AgentRow { pid: 4711, version: "0.1.0".into(), peer: "7d1f".into(), since: NOW }
+    let (version, peer) = ("0.1.0".into(), "7d1f".into());
+    AgentRow { pid: 4711, version, peer, since: NOW, network: "lan".into() }
 }
 
 pub(super) fn services() -> ServiceReport {
@@ -350,5 +426,10 @@ pub(super) fn all(title: &str) -> Vec<(&'static str, Request, Response)> {
             Response::ServiceLog(vec![told(title)]),
         ),
         ("metrics", Request::Metrics, Response::Metrics(MetricsText("# EOF\n".into()))),
+        ("join", Request::Peers, Response::Join(JoinReport { name: Some(text()), ..join() })),
+        ("peers", Request::Peers, Response::Peers(peers())),
+        ("cancelled", Request::CancelInvitations, Response::Invite(invite())),
+        ("admitted", Request::Peers, Response::Admit(admitted(title))),
+        ("revoked", Request::Peers, Response::Revoke(revoked(title))),
     ]
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::command::LibraryState;
+use crate::command::{LibraryState, RoleName};
 
 type Answer = Result<Response, Failure>;
 
@@ -28,13 +28,19 @@ fn said_in(world: World, line: &str, answers: Vec<Answer>) -> Said {
     };
     let output = Output { out: &mut out, err: &mut err, form: Form::default() };
     let apps = &["rhythmbox", "strawberry"];
-    let stay: &mut Stay<'_> = &mut |home, tell| {
-        asked.borrow_mut().push((home, Request::Status));
+    let stay: &mut Stay<'_> = &mut |options, tell| {
+        asked.borrow_mut().push((options.folder, Request::Status));
         tell(Told::Serving(&sample::agent()));
         tell(Told::Said("rhythm\u{1b}box gave 1 edit to the others."));
         Ok(())
     };
-    let exit = Session { world, apps, output, run: &mut run, stay }.main(&words);
+    let host: &mut Host<'_> = &mut |home, request, desk| {
+        asked.borrow_mut().push((home, request));
+        desk.ticket(&sample::invite());
+        desk.said("laptop joined.");
+        Ok(())
+    };
+    let exit = Session { world, apps, output, run: &mut run, stay, host }.main(&words);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said { exit, out: text(out), err: text(err), asked: asked.into_inner() }
 }
@@ -88,6 +94,43 @@ fn the_agent_says_who_it_is_at_once_and_then_what_happens() {
 }
 
 #[test]
+fn a_ticket_is_data_and_who_comes_with_it_is_talk() {
+    let text = said_in(World::default(), "segue invite", Vec::new());
+    assert_eq!(text.out, "segue join segue1qd7n4zk\n");
+    let talk = "On the other computer (the ticket works once, until 2026-11-21 18:41 UTC):\n\
+                laptop joined.\n";
+    assert_eq!((&*text.err, text.exit), (talk, Exit::Done));
+    let value = said_in(World::default(), "segue invite --json --role read", Vec::new());
+    assert_eq!(json(&value)["ticket"], "segue1qd7n4zk");
+    let role = |said: &Said| match &said.asked[0].1 {
+        Request::Invite { role, seconds, yes, .. } => (*role, *seconds, *yes),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(role(&text), (RoleName::Write, 3_600, false));
+    assert_eq!(role(&value), (RoleName::Read, 3_600, false));
+    let day = said_in(World::default(), "segue invite --expires 1d --yes", Vec::new());
+    assert_eq!(role(&day), (RoleName::Write, 86_400, true));
+    let wrong = said_in(World::default(), "segue invite --expires soon", Vec::new());
+    assert_eq!(wrong.exit, Exit::Usage);
+}
+
+#[test]
+fn a_device_is_put_out_only_by_somebody_who_was_asked_or_said_yes() {
+    let asked = said_in(World::default(), "segue revoke laptop", Vec::new());
+    assert_eq!((asked.exit, asked.asked.len()), (Exit::Failed, 0));
+    assert!(asked.err.contains("segue revoke PEER --yes"), "{}", asked.err);
+    let yes = said("segue revoke laptop --yes", Response::Revoke(sample::revoked("laptop")));
+    assert_eq!(yes.asked[0].1, Request::Revoke { peer: "laptop".into() });
+}
+
+#[test]
+fn a_ticket_may_be_broken_into_lines() {
+    let said = said("segue join segue1ab CDEF --yes", Response::Join(sample::join()));
+    let Request::Join { ticket, moves, .. } = &said.asked[0].1 else { panic!() };
+    assert_eq!((ticket.as_str(), *moves), ("segue1abCDEF", true));
+}
+
+#[test]
 fn an_export_is_printed_as_it_is() {
     let text = "{\"schema\":\"music\",\"items\":[],\"collections\":[]}";
     let next = "Look inside:   segue find TEXT\n";
@@ -119,6 +162,11 @@ fn the_keys_of_json_are_a_contract() {
         ("sync", pass(), "/libraries/1", state),
         ("undo", pass(), "/libraries/0", state),
         ("status", Response::Status(sample::status()), "", "links peers agent"),
+        ("join segue1x", Response::Join(sample::join()), "", "document peer items"),
+        ("peers", Response::Peers(sample::peers()), "", "me peers waiting invitations refused"),
+        ("peers", Response::Peers(sample::peers()), "/peers/0", "id name role online in_step"),
+        ("peers", Response::Peers(sample::peers()), "/waiting/0", "id name words"),
+        ("revoke x --yes", Response::Revoke(sample::revoked("x")), "", "peer name documents"),
         ("service", Response::Services(sample::services()), "", "agent services"),
         (
             "service",
@@ -248,7 +296,7 @@ fn help_and_version_are_data() {
 #[test]
 fn colour_is_used_where_it_is_wanted() {
     let colours = |line: &str, terminal, no_colour| {
-        let world = World { out: terminal, err: terminal, no_colour, home: None };
+        let world = World { out: terminal, err: terminal, no_colour, ..World::default() };
         let said = said_in(world, line, vec![Ok(Response::Plan(sample::plan()))]);
         assert!(!said.out.contains('\u{1b}'), "data is plain");
         said.err.contains('\u{1b}')

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what is over within 300 ms shows nothing, and nothing of what is shown stays.
 
+use std::io::{self, Write};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -14,6 +15,19 @@ use crate::Progress;
 /// Below this a wait is not felt.
 const PATIENCE: Duration = Duration::from_millis(300);
 const TICK: Duration = Duration::from_millis(100);
+
+/// Without a terminal only that is said which a person has to read.
+pub(super) struct Plain;
+
+impl Progress for Plain {
+    fn step(&self, _: &str, _: Option<u64>) {}
+    fn advance(&self, _: u64) {}
+
+    fn say(&self, sentence: &str) {
+        // Nobody is left to tell if standard error is gone.
+        let _ = writeln!(io::stderr(), "{}", clean(sentence));
+    }
+}
 
 /// A line on standard error that says what is being done, once it has taken long enough.
 pub(super) struct Waiting {
@@ -72,6 +86,10 @@ impl Progress for Waiting {
 
     fn advance(&self, done: u64) {
         self.bar.set_position(done);
+    }
+
+    fn say(&self, sentence: &str) {
+        self.bar.suspend(|| Plain.say(sentence));
     }
 }
 

@@ -3,10 +3,15 @@
 //! The command line turns arguments into requests and responses into text or JSON, and the agent's
 //! socket carries both. Nothing here prints, and no request needs a terminal.
 
+mod peers;
 mod request;
 mod response;
 mod service;
 
+pub use peers::{
+    AdmitReport, InvitationView, InviteReport, JoinReport, PeerRow, PeersReport, RefusedView,
+    RevokeReport, RoleName, WaitingRow,
+};
 pub use request::{Conformance, LibrarySpec, Request, SpecError};
 pub use response::{
     Check, ConflictRow, ConflictValue, ConformanceReport, DoctorReport, ExportText, Found,

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ServiceAction;
+use super::{RoleName, ServiceAction};
+use crate::net::choice::Reach;
 
 /// A library on the command line: `APP` (the discovered one) or `APP=PATH`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,6 +194,44 @@ pub enum Request {
     },
     /// The numbers of the agent that runs.
     Metrics,
+    /// Makes a ticket.
+    Invite {
+        /// What it lets into: an id, the beginning of one, or a schema; else the only one there is.
+        document: Option<String>,
+        /// With which role.
+        role: RoleName,
+        /// For how long it is good, in seconds.
+        seconds: i64,
+        /// Whoever comes with it is let in without being asked about.
+        yes: bool,
+        /// How far to reach, if that was said; an agent that runs reaches as it does.
+        reach: Option<Reach>,
+    },
+    /// Takes back all tickets that nobody has used.
+    CancelInvitations,
+    /// Joins a document with a ticket.
+    Join {
+        /// The ticket.
+        ticket: String,
+        /// Libraries here that belong to another document of the kind move to it.
+        moves: bool,
+        /// How far to reach, if that was said; an agent that runs reaches as it does.
+        reach: Option<Reach>,
+    },
+    /// Lets a device in that showed a ticket, or not.
+    Admit {
+        /// Its id, the beginning of it, or its name.
+        peer: String,
+        /// Whether it may.
+        yes: bool,
+    },
+    /// The other devices.
+    Peers,
+    /// Puts a device out.
+    Revoke {
+        /// Its id, the beginning of it, or its name.
+        peer: String,
+    },
 }
 
 impl Request {
@@ -208,6 +247,10 @@ impl Request {
             Self::Redo => Some("redo"),
             Self::Unlink { .. } => Some("unlink"),
             Self::Service { .. } => Some("service"),
+            Self::Invite { .. } | Self::CancelInvitations => Some("invite"),
+            Self::Join { .. } => Some("join"),
+            Self::Admit { .. } => Some("peers"),
+            Self::Revoke { .. } => Some("revoke"),
             Self::Look
             | Self::Plan { .. }
             | Self::ShowPlan { .. }
@@ -222,6 +265,7 @@ impl Request {
             | Self::Doctor
             | Self::Services { .. }
             | Self::ServiceLog { .. }
+            | Self::Peers
             | Self::Metrics => None,
         }
     }
@@ -235,6 +279,7 @@ impl Request {
                 | Self::Find { .. }
                 | Self::Log
                 | Self::Matches
+                | Self::Peers
                 | Self::Why { .. }
         )
     }

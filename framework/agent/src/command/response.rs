@@ -7,7 +7,10 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
-use super::{AgentRow, MetricsText, ServiceLogRow, ServiceReport};
+use super::{
+    AdmitReport, AgentRow, InviteReport, JoinReport, MetricsText, PeerRow, PeersReport,
+    RevokeReport, ServiceLogRow, ServiceReport,
+};
 
 /// Named numbers as a JSON object, in their order.
 fn as_object<S: serde::Serializer, N: Serialize>(
@@ -84,6 +87,16 @@ pub enum Response {
     ServiceLog(Vec<ServiceLogRow>),
     /// To `Metrics`.
     Metrics(MetricsText),
+    /// To `Invite` and `CancelInvitations`.
+    Invite(InviteReport),
+    /// To `Join`.
+    Join(JoinReport),
+    /// To `Admit`.
+    Admit(AdmitReport),
+    /// To `Peers`.
+    Peers(PeersReport),
+    /// To `Revoke`.
+    Revoke(RevokeReport),
 }
 
 /// What is on this computer.
@@ -261,6 +274,9 @@ pub struct PassReport {
     pub held: Vec<HeldBatch>,
     /// What an undo had to leave, because it was changed since.
     pub kept: Vec<String>,
+    /// Devices that could not be reached; they get their part when they are connected again.
+    #[serde(default)]
+    pub away: Vec<String>,
 }
 
 /// A doubtful match.
@@ -299,7 +315,7 @@ pub struct StatusReport {
     /// The links.
     pub links: Vec<LinkRow>,
     /// The peers.
-    pub peers: Vec<Json>,
+    pub peers: Vec<PeerRow>,
     /// The agent, if it runs.
     pub agent: Option<AgentRow>,
     /// How many conflicts are open.

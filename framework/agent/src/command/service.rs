@@ -31,6 +31,8 @@ pub struct AgentRow {
     pub peer: String,
     /// Since when it runs, in Unix seconds.
     pub since: i64,
+    /// How far it reaches: `loopback`, `lan` or `internet`.
+    pub network: String,
 }
 
 /// One service.

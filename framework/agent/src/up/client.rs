@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::address::Address;
-use super::wire::{Answer, Ask, PROTOCOL, TELL_BYTES_MAX, Tell};
+use super::visit;
+use super::wire::{Answer, Ask, LivePeer, LiveReport, PROTOCOL, TELL_BYTES_MAX, Tell};
 use crate::command::{
-    AgentRow, LibrarySpec, Request, Response, ServiceReport, ServiceRow, StatusReport,
+    AgentRow, LibrarySpec, PeerRow, PeersReport, Request, Response, ServiceReport, ServiceRow,
+    StatusReport,
 };
 use crate::world::usual_folder;
 use crate::{Agent, Failure, Progress, Quiet};
@@ -41,7 +43,7 @@ pub fn run(
         Request::Status => {
             let response = open(&Request::Status)?.run(Request::Status, progress)?;
             let Response::Status(mut report) = response else { return Ok(response) };
-            add_to_status(&mut report, Client::connect(&home)?)?;
+            add_to_status(&mut report, &home, Client::connect(&home)?)?;
             Ok(Response::Status(report))
         }
         Request::Services { library } => {
@@ -49,6 +51,20 @@ pub fn run(
             let response = open(&request)?.run(request, progress)?;
             let Response::Services(report) = response else { return Ok(response) };
             Ok(Response::Services(with_agent(report, Client::connect(&home)?)?))
+        }
+        Request::Peers => {
+            let response = open(&Request::Peers)?.run(Request::Peers, progress)?;
+            let Response::Peers(mut report) = response else { return Ok(response) };
+            if let Some(client) = Client::connect(&home)? {
+                add_live(&mut report, client.live()?);
+            }
+            Ok(Response::Peers(report))
+        }
+        request @ Request::Join { .. } => visit::join(&home, request, progress),
+        request @ Request::Sync { dry_run: false, .. } if has_peers(&home)? => {
+            let peers = open(&Request::Peers)?.run(Request::Peers, progress)?;
+            let Response::Peers(peers) = peers else { return Ok(peers) };
+            visit::sync(&home, here(request)?, &peers, progress)
         }
         request if request.writing().is_some() => match Client::connect(&home)? {
             Some(client) => {
@@ -68,15 +84,47 @@ pub fn run(
     }
 }
 
+/// Whether any other device shares something with this one.
+fn has_peers(home: &Path) -> Result<bool, Failure> {
+    if !home.join("segue.db").exists() {
+        return Ok(false);
+    }
+    let agent = Agent::open(Some(home.to_owned()), &Request::Peers)?;
+    Ok(!agent.home.store.peers()?.is_empty())
+}
+
+/// What only the agent knows of other devices.
+fn add_live(report: &mut PeersReport, live: LiveReport) {
+    report.network = Some(live.network);
+    report.waiting = live.waiting;
+    add_to_peers(&mut report.peers, &live.peers);
+}
+
+fn add_to_peers(rows: &mut [PeerRow], live: &[LivePeer]) {
+    for row in rows {
+        if let Some(now) = live.iter().find(|now| now.id == row.id) {
+            (row.online, row.in_step) = (now.online, now.in_step);
+            row.reason.clone_from(&now.reason);
+        }
+    }
+}
+
 /// The agent that runs.
 fn running(home: &Path) -> Result<Client, Failure> {
     Client::connect(home)?
         .ok_or_else(|| Failure::refused("the agent is not running", "start it: segue up"))
 }
 
-fn add_to_status(report: &mut StatusReport, client: Option<Client>) -> Result<(), Failure> {
+fn add_to_status(
+    report: &mut StatusReport,
+    home: &Path,
+    client: Option<Client>,
+) -> Result<(), Failure> {
     let Some(client) = client else { return Ok(()) };
     report.agent = Some(client.agent.clone());
+    if let Some(client) = Client::connect(home)? {
+        add_to_peers(&mut report.peers, &client.live()?.peers);
+    }
     let services = client.services()?;
     for link in &mut report.links {
         let own = services.iter().find(|service| service.library == link.library);
@@ -125,14 +173,14 @@ fn absolute(mut library: LibrarySpec) -> Result<LibrarySpec, Failure> {
 }
 
 /// A connection to the agent, welcomed.
-struct Client {
+pub(super) struct Client {
     agent: AgentRow,
     lines: BufReader<UnixStream>,
 }
 
 impl Client {
     /// `None` if no agent runs.
-    fn connect(home: &Path) -> Result<Option<Self>, Failure> {
+    pub(super) fn connect(home: &Path) -> Result<Option<Self>, Failure> {
         let connected = Address::of(home).and_then(|address| UnixStream::connect(address.path()));
         let stream = match connected {
             Ok(stream) => stream,
@@ -171,8 +219,25 @@ impl Client {
         }
     }
 
+    /// Who is connected.
+    pub(super) fn live(self) -> Result<LiveReport, Failure> {
+        match self.answer(&Ask::Peers, &Quiet)? {
+            Answer::Peers(report) => Ok(report),
+            _ => Err(ended()),
+        }
+    }
+
+    /// How far the agent reaches.
+    pub(super) fn network(&self) -> &str {
+        &self.agent.network
+    }
+
     /// Asks, and waits as long as it takes.
-    fn ask(mut self, ask: &Ask, progress: &dyn Progress) -> Result<Response, Failure> {
+    pub(super) fn ask(self, ask: &Ask, progress: &dyn Progress) -> Result<Response, Failure> {
+        self.answer(ask, progress).map(Answer::response)
+    }
+
+    fn answer(mut self, ask: &Ask, progress: &dyn Progress) -> Result<Answer, Failure> {
         let mut line = serde_json::to_vec(ask).map_err(|error| silent(&error.to_string()))?;
         line.push(b'\n');
         let stream = self.lines.get_mut();
@@ -183,7 +248,8 @@ impl Client {
             match parse(&line)? {
                 Tell::Step(what, total) => progress.step(&what, total),
                 Tell::Advance(done) => progress.advance(done),
-                Tell::Done(answer) => return Ok(Answer::response(*answer)),
+                Tell::Said(sentence) => progress.say(&sentence),
+                Tell::Done(answer) => return Ok(*answer),
                 Tell::Failed(sentence, hint) => {
                     return Err(Failure::refused(sentence, hint.unwrap_or_default()));
                 }

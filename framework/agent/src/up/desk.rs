@@ -5,7 +5,7 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use segue_model::LinkId;
+use segue_model::{DeviceId, LinkId};
 use tokio::time::sleep_until;
 
 use super::event::{Effect, Event, Job};
@@ -14,9 +14,10 @@ use super::schedule::Schedule;
 use super::service::Service;
 use super::socket::{About, Inquiry};
 use super::watch::Watch;
-use super::wire::{Answer, Tell};
+use super::wire::{Answer, LivePeer, LiveReport, Tell};
 use super::{Stops, Told, metrics};
 use crate::command::{LibrarySpec, MetricsText, ServiceLogRow, ServiceRow};
+use crate::net::Net;
 
 /// A job that was begun may go on for so long when the agent shall end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,6 +30,7 @@ type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 /// Everything that the loop has, and does.
 pub(super) struct Desk<'a> {
     schedule: Schedule,
+    net: Option<Net>,
     record: Record,
     watch: Watch,
     jobs: mpsc::Sender<Job>,
@@ -48,12 +50,14 @@ impl<'a> Desk<'a> {
     pub(super) fn new(
         jobs: mpsc::Sender<Job>,
         watch: Watch,
+        net: Option<Net>,
         now: Now,
         out: &'a mut dyn FnMut(Told<'_>),
     ) -> Self {
         let since = now();
         Self {
             schedule: Schedule::default(),
+            net,
             record: Record::default(),
             watch,
             jobs,
@@ -90,6 +94,11 @@ impl<'a> Desk<'a> {
         match &event {
             Event::Stop(why) => self.tell(None, format!("ends: {why}")),
             Event::Passed(..) => self.last_pass = Some((self.now)()),
+            Event::Woke => {
+                if let Some(net) = &self.net {
+                    net.network_changed();
+                }
+            }
             Event::Asked(order) => {
                 let name = order.request.writing().unwrap_or_default();
                 self.tell(None, format!("got the command {name}"));
@@ -144,11 +153,31 @@ impl<'a> Desk<'a> {
     fn answer(&self, about: About) -> Answer {
         match about {
             About::Services => Answer::Services(self.schedule.services().map(row).collect()),
+            About::Peers => Answer::Peers(self.peers()),
             About::Log(library) => Answer::Log(self.log(library.as_ref())),
             About::Metrics => {
                 let text = metrics::text(&self.schedule, self.since, self.last_pass);
                 Answer::Metrics(MetricsText(text))
             }
+        }
+    }
+
+    fn peers(&self) -> LiveReport {
+        let Some(net) = &self.net else { return LiveReport::default() };
+        let live = net.live();
+        let peer = |device: &DeviceId| LivePeer {
+            id: device.to_string(),
+            name: live.names.get(device).cloned(),
+            online: live.is_online(device),
+            in_step: live.is_in_step(device),
+            met: live.has_met(device),
+            reason: live.reason(device).map(str::to_owned),
+        };
+        LiveReport {
+            network: net.reach().to_string(),
+            peers: live.devices().iter().map(peer).collect(),
+            received: live.received,
+            waiting: net.waiting().rows(),
         }
     }
 
@@ -188,7 +217,7 @@ mod tests {
         let (events, _happened) = tokio::sync::mpsc::channel(1);
         let mut out = |_: Told<'_>| {};
         let now: Now = Arc::new(move || read.load(Ordering::Relaxed));
-        let mut desk = Desk::new(mpsc::channel().0, Watch::begin(events), now, &mut out);
+        let mut desk = Desk::new(mpsc::channel().0, Watch::begin(events), None, now, &mut out);
         let mut woke_after = |seconds| {
             clock.fetch_add(seconds, Ordering::Relaxed);
             matches!(desk.woke(), Event::Woke)

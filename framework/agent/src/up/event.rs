@@ -1,17 +1,22 @@
 //! What can happen to the agent, and what it then does.
 //!
 //! Every cause is an [`Event`], taken one at a time by the one loop in [`super`]; nothing is acted on
-//! where it arises. What a new cause needs, such as something that arrives from a network: a variant
-//! here, whose source sends it to the loop; if it takes time, a [`Job`] that the worker does, and the
-//! event that ends it; a rank in `Schedule::job` (between commands and passes, if passes follow from
-//! it); in `Schedule::next` when it wants to be woken. Where a document got something new, a look at
-//! its libraries that knows nothing (`Service::look_anew`) leads to the pass.
+//! where it arises. What a new cause needs: a variant here, whose source sends it to the loop; if it takes
+//! time, a [`Job`] that the worker does, and the event that ends it; a rank in `Schedule::job` (between commands
+//! and passes, if passes follow from it); in `Schedule::next` when it wants to be woken. Where a document got
+//! something new, a look at its libraries that knows nothing (`Service::look_anew`) leads to the pass.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use segue_model::{DocumentId, LinkId};
+use segue_access::Ticket;
+use segue_model::{DeviceId, DocumentId, LinkId};
+
+use segue_sync::Batch;
 
 use super::socket::{Inquiry, Order};
+use crate::net::knock::Knock;
+use crate::net::{Joined, NetEvent};
 
 /// Something that happened. This list is closed: what is not in it cannot move the agent.
 #[derive(Debug)]
@@ -32,6 +37,14 @@ pub(crate) enum Event {
     Asked(Order),
     /// A job was done: a command was answered.
     Answered,
+    /// Something happened on the network.
+    Net(NetEvent),
+    /// A job was done: what came was judged and stored, or why it could not be.
+    Ingested(DocumentId, Result<bool, String>),
+    /// A job was done: something was noted of another device; perhaps a sentence for people.
+    Noted(Option<String>),
+    /// A document may be joined, or not.
+    Welcomed(Box<Begin>),
     /// Somebody wants to know how the agent is.
     Inquired(Inquiry),
     /// The agent shall end.
@@ -60,6 +73,45 @@ pub(crate) enum Job {
     Pass(DocumentId),
     /// Answer a command.
     Answer(Order),
+    /// Judge and store what a peer sent.
+    Ingest {
+        /// For the answer.
+        connection: segue_sync::Connection,
+        /// The document.
+        document: DocumentId,
+        /// The batch's number.
+        number: u64,
+        /// What came.
+        batch: Batch,
+    },
+    /// Hear a device that shows a ticket.
+    Hear(Box<Knock>),
+    /// Note something of another device.
+    Note(Note),
+    /// Store a document that is joined.
+    Begin(Box<Begin>),
+}
+
+/// What is noted of another device.
+#[derive(Debug)]
+pub(crate) enum Note {
+    /// It broke the rules.
+    Culprit(DeviceId, String),
+    /// It is connected.
+    Seen(DeviceId),
+}
+
+/// The end of joining: the command that waits for it, and what the inviter said.
+pub(crate) struct Begin {
+    pub(crate) order: Order,
+    pub(crate) ticket: Ticket,
+    pub(crate) said: Result<Joined, (String, String)>,
+}
+
+impl fmt::Debug for Begin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Begin").field("document", &self.ticket.document).finish_non_exhaustive()
+    }
 }
 
 /// A linked library, as far as the agent needs to know it.

@@ -3,7 +3,7 @@
 //! It knows no file, store or clock, so that whole weeks are tried in no time. What is known of each
 //! library is in [`service`](super::service).
 //!
-//! Invariants: there is one job at a time, and commands go first. There is no pass without a reason:
+//! Invariants: there is one job at a time; commands go first, then what other devices sent. There is no pass without a reason:
 //! a library that differs from its base, one whose wait may be over, one that failed and is due
 //! again. Without a reason the only job is a look every [`POLL_MS`].
 
@@ -11,9 +11,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use segue_model::{DocumentId, LinkId};
 
-use super::event::{Effect, Event, Glance, Job, Link, Look, Outcome};
+use super::event::{Effect, Event, Glance, Job, Link, Look, Note, Outcome};
 use super::service::{Service, State, Turn};
 use super::socket::Order;
+use crate::net::NetEvent;
 
 /// A look follows when a library's files were quiet for so long: apps save in several writes.
 pub(crate) const QUIET_MS: u64 = 60;
@@ -22,6 +23,9 @@ pub(crate) const QUIET_MS_MAX: u64 = 1_000;
 /// What the watcher missed is seen after so long: folders on a network, apps behind a server.
 pub(crate) const POLL_MS: u64 = 5_000;
 
+/// So much that waits is no reason to forget a note; more is.
+const NOTES_MAX: usize = 256;
+
 /// What is due, and what goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
@@ -29,6 +33,8 @@ pub(crate) struct Schedule {
     /// Documents that wait for a pass, and since when.
     due: BTreeMap<DocumentId, u64>,
     orders: VecDeque<Order>,
+    /// What other devices sent, and what is to be noted of them, in the order in which it came.
+    mail: VecDeque<Job>,
     is_busy: bool,
     next_poll: u64,
     is_stopping: bool,
@@ -62,6 +68,16 @@ impl Schedule {
                 // Whatever it did, what was known may be no longer true.
                 self.services.values_mut().for_each(|service| service.look_anew(now));
             }
+            Event::Net(event) => self.net(event, &mut effects),
+            Event::Ingested(document, done) => {
+                self.is_busy = false;
+                self.ingested(document, done, now, &mut effects);
+            }
+            Event::Noted(sentence) => {
+                self.is_busy = false;
+                effects.extend(sentence.map(|sentence| Effect::Say(None, sentence)));
+            }
+            Event::Welcomed(begin) => self.mail.push_back(Job::Begin(begin)),
             Event::Stop(_) => self.is_stopping = true,
         }
         self.poll(now);
@@ -122,6 +138,42 @@ impl Schedule {
             all.any(|service| service.link.document == document && service.plays())
         };
         due.retain(|document, _| plays(*document));
+    }
+
+    fn net(&mut self, event: NetEvent, effects: &mut Vec<Effect>) {
+        let job = match event {
+            NetEvent::Arrived { connection, document, number, batch } => {
+                Job::Ingest { connection, document, number, batch }
+            }
+            NetEvent::Knocked(knock) => Job::Hear(knock),
+            NetEvent::Culprit(device, why) => Job::Note(Note::Culprit(device, why)),
+            NetEvent::Seen(device) => Job::Note(Note::Seen(device)),
+            NetEvent::Said(sentence) => return effects.push(Effect::Say(None, sentence)),
+        };
+        // Sessions and the network bound how much can come; of notes the rest is not worth memory.
+        if self.mail.len() < NOTES_MAX || !matches!(job, Job::Note(_)) {
+            self.mail.push_back(job);
+        }
+    }
+
+    /// A document that has something new is passed on to its libraries.
+    fn ingested(
+        &mut self,
+        document: DocumentId,
+        done: Result<bool, String>,
+        now: u64,
+        effects: &mut Vec<Effect>,
+    ) {
+        match done {
+            Ok(true) => {
+                let own = self.services.values_mut().filter(|s| s.link.document == document);
+                own.for_each(|service| service.look_anew(now));
+            }
+            Ok(false) => {}
+            Err(why) => {
+                effects.push(Effect::Say(None, format!("could not store what a peer sent: {why}")));
+            }
+        }
     }
 
     fn touched(&mut self, links: &[LinkId], now: u64) {
@@ -209,6 +261,7 @@ impl Schedule {
         if self.is_stopping {
             // Whoever still waits sees that the connection ends.
             self.orders.clear();
+            self.mail.clear();
             effects.push(Effect::Finish);
         } else if let Some(job) = self.job(now) {
             self.is_busy = true;
@@ -219,7 +272,7 @@ impl Schedule {
     /// What is done next, by rank: a person waits for a command, a library for a pass.
     fn job(&mut self, now: u64) -> Option<Job> {
         let order = self.orders.pop_front().map(Job::Answer);
-        order.or_else(|| self.pass()).or_else(|| self.look(now))
+        order.or_else(|| self.mail.pop_front()).or_else(|| self.pass()).or_else(|| self.look(now))
     }
 
     /// A pass over the document that waits longest.

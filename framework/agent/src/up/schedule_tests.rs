@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use segue_model::DeviceId;
+use segue_sync::Batch;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::super::event::{End, Outcome};
@@ -37,6 +39,10 @@ fn words(effects: &[Effect]) -> String {
         }
         Effect::Start(Job::Pass(_)) => "pass".to_owned(),
         Effect::Start(Job::Answer(_)) => "answer".to_owned(),
+        Effect::Start(Job::Ingest { number, .. }) => format!("ingest {number}"),
+        Effect::Start(Job::Hear(_)) => "hear".to_owned(),
+        Effect::Start(Job::Note(_)) => "note".to_owned(),
+        Effect::Start(Job::Begin(_)) => "begin".to_owned(),
         Effect::Watch(folders) => format!("watch {}", folders.len()),
         Effect::Say(_, sentence) => sentence.clone(),
         Effect::Finish => "finish".to_owned(),
@@ -50,6 +56,11 @@ fn seen(number: u8, revision: &str, in_step: bool) -> (LinkId, Look) {
 
 fn came(number: u8, end: End) -> (LinkId, Outcome) {
     (LinkId([number; 8]), Outcome { end, lifted: 0, written: 0 })
+}
+
+fn arrived(number: u64, document: [u8; 32]) -> Event {
+    let (connection, document) = (segue_sync::Connection(7), DocumentId(document));
+    Event::Net(NetEvent::Arrived { connection, document, number, batch: Batch::default() })
 }
 
 /// Two libraries that are in step at revisions a and b, at time 0.
@@ -263,6 +274,40 @@ fn after_a_sleep_everything_is_looked_at_and_failures_are_forgotten() {
 }
 
 /// What keeps a library from being synced.
+#[test]
+fn what_peers_send_is_taken_in_before_a_pass_and_after_commands() {
+    let mut schedule = in_step();
+    let now = 10;
+    assert_eq!(words(&schedule.handle(arrived(1, DOCUMENT.0), now)), "ingest 1");
+    let (order, _answer) = Order::of(Request::Redo);
+    assert_eq!(words(&schedule.handle(arrived(2, DOCUMENT.0), now)), "");
+    assert_eq!(words(&schedule.handle(Event::Asked(order), now)), "");
+    assert_eq!(words(&schedule.handle(Event::Ingested(DOCUMENT, Ok(true)), now)), "answer");
+    assert_eq!(words(&schedule.handle(Event::Answered, now)), "ingest 2");
+    // Then the libraries of the document are looked at as if nothing were known.
+    let looks = words(&schedule.handle(Event::Ingested(DOCUMENT, Ok(false)), now));
+    assert_eq!(looks, "look 1@? 2@?");
+}
+
+#[test]
+fn notes_of_peers_do_not_pile_up_and_batches_are_never_forgotten() {
+    let mut schedule = in_step();
+    schedule.handle(arrived(0, DOCUMENT.0), 10);
+    for number in 1..=500 {
+        let note = NetEvent::Culprit(DeviceId([1; 32]), format!("lie {number}"));
+        schedule.handle(Event::Net(note), 10);
+    }
+    schedule.handle(arrived(9, DOCUMENT.0), 10);
+    let mut begun = Vec::new();
+    let mut done = Event::Ingested(DOCUMENT, Ok(false));
+    for _ in 0..NOTES_MAX {
+        begun.push(words(&schedule.handle(done, 10)));
+        done = Event::Noted(None);
+    }
+    assert!(begun.iter().all(|word| word == "note"), "{begun:?}");
+    assert_eq!(words(&schedule.handle(done, 10)), "ingest 9");
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Trouble {
     #[default]
@@ -397,6 +442,15 @@ impl World {
                 }
                 Event::Answered
             }
+            Job::Ingest { document, .. } => {
+                // Half of what comes is known already.
+                let is_new = self.chance.bool();
+                let own = self.libraries.values_mut().filter(|l| Self::document(l) == document);
+                own.for_each(|library| library.lacks |= is_new);
+                Event::Ingested(document, Ok(is_new))
+            }
+            Job::Note(_) => Event::Noted(None),
+            Job::Hear(_) | Job::Begin(_) => panic!("nobody joins here"),
         }
     }
 
@@ -440,7 +494,7 @@ impl World {
         let links: Vec<LinkId> = self.libraries.keys().copied().collect();
         let link = links[self.chance.usize(..links.len())];
         let library = self.libraries.get_mut(&link).unwrap();
-        match self.chance.u8(..12) {
+        match self.chance.u8(..14) {
             0..=5 => {
                 library.revision += 1;
                 // The watcher may miss it.
@@ -460,6 +514,14 @@ impl World {
             10 => {
                 self.asked += 1;
                 self.take(Event::Asked(Order::of(Request::Redo).0));
+            }
+            11 => {
+                let document = self.chance.u8(..2);
+                self.take(arrived(1, [document; 32]));
+            }
+            12 => {
+                let note = NetEvent::Culprit(DeviceId([1; 32]), "it lied".into());
+                self.take(Event::Net(note));
             }
             _ => self.take(Event::Woke),
         }

@@ -69,6 +69,10 @@ impl Progress for Steps {
     fn advance(&self, done: u64) {
         let _ = self.0.try_send(Tell::Advance(done));
     }
+
+    fn say(&self, sentence: &str) {
+        let _ = self.0.try_send(Tell::Said(sentence.to_owned()));
+    }
 }
 
 /// A question about the agent itself.
@@ -84,6 +88,7 @@ pub(super) enum About {
     Services,
     Log(Option<LibrarySpec>),
     Metrics,
+    Peers,
 }
 
 /// Makes the socket, for this user alone. What an agent left that was killed is removed: the caller
@@ -190,6 +195,7 @@ async fn answer(stream: &mut UnixStream, ask: Ask, events: &mpsc::Sender<Event>)
         Ask::Services => inquire(About::Services, done),
         Ask::Log(library) => inquire(About::Log(library), done),
         Ask::Metrics => inquire(About::Metrics, done),
+        Ask::Peers => inquire(About::Peers, done),
     };
     if events.send(event).await.is_ok() {
         forward(stream, told, answered).await;

@@ -9,6 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 
+use crate::Reach;
+
 /// Tells systemd, if it waits to be told (`NOTIFY_SOCKET`), such as `READY=1`.
 pub(super) fn notify(state: &str) {
     if let Some(socket) = std::env::var_os("NOTIFY_SOCKET") {
@@ -27,10 +29,13 @@ fn send(socket: &OsStr, state: &str) -> std::io::Result<()> {
 
 /// A unit for the user's systemd that runs `program`, for the agent's folder if it is not the usual
 /// one. `None` if a path is no text.
-pub fn unit(program: &Path, folder: Option<&Path>) -> Option<String> {
+pub fn unit(program: &Path, folder: Option<&Path>, reach: Option<Reach>) -> Option<String> {
     let mut command = format!("{} up", quoted(program.to_str()?));
     if let Some(folder) = folder {
         let _ = write!(command, " --home {}", quoted(folder.to_str()?));
+    }
+    if let Some(reach) = reach {
+        let _ = write!(command, " --network {reach}");
     }
     Some(format!(
         "[Unit]\n\
@@ -62,9 +67,11 @@ mod tests {
 
     #[test]
     fn a_unit_runs_the_program_whatever_its_path() {
-        let unit = unit(Path::new("/opt/a b/100%\"$x\"/segue"), Some(Path::new("/srv/s"))).unwrap();
+        let (program, folder) = ("/opt/a b/100%\"$x\"/segue", Some(Path::new("/srv/s")));
+        let unit = unit(Path::new(program), folder, Some(Reach::Lan)).unwrap();
         let line = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
-        let expected = r#"ExecStart="/opt/a b/100%%\"$$x\"/segue" up --home "/srv/s""#;
+        let expected =
+            r#"ExecStart="/opt/a b/100%%\"$$x\"/segue" up --home "/srv/s" --network lan"#;
         assert_eq!(line, expected);
         assert!(unit.contains("Type=notify") && unit.contains("WantedBy=default.target"));
     }

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::command::{
-    AgentRow, LibrarySpec, MatchReport, MetricsText, PassReport, PlanReport, Request, Response,
-    ServiceLogRow, ServiceReport, ServiceRow, UnlinkReport,
+    AdmitReport, AgentRow, InviteReport, JoinReport, LibrarySpec, MatchReport, MetricsText,
+    PassReport, PeersReport, PlanReport, Request, Response, RevokeReport, ServiceLogRow,
+    ServiceReport, ServiceRow, UnlinkReport, WaitingRow,
 };
 
 /// Grows with each change of what travels; the version of the program counts too.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 /// A question is never longer.
 pub(super) const ASK_BYTES_MAX: usize = 64 << 10;
 /// An answer is never longer.
@@ -32,6 +33,8 @@ pub(super) enum Ask {
     Log(Option<LibrarySpec>),
     /// Know the numbers.
     Metrics,
+    /// Know who is connected, and who waits to be let in.
+    Peers,
 }
 
 /// What the agent says.
@@ -48,6 +51,8 @@ pub(super) enum Tell {
     Step(String, Option<u64>),
     /// So much of it is done.
     Advance(u64),
+    /// Something that a person has to read meanwhile.
+    Said(String),
     /// The answer.
     Done(Box<Answer>),
     /// There is none: why, and what to do.
@@ -65,6 +70,36 @@ pub(super) enum Answer {
     Services(Vec<ServiceRow>),
     Log(Vec<ServiceLogRow>),
     Metrics(MetricsText),
+    Invite(InviteReport),
+    Join(JoinReport),
+    Admit(AdmitReport),
+    Revoke(RevokeReport),
+    Peers(LiveReport),
+}
+
+/// Who is connected, as only the agent knows.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct LiveReport {
+    /// How far this device reaches.
+    pub(crate) network: String,
+    /// Devices by id.
+    pub(crate) peers: Vec<LivePeer>,
+    /// Bytes of changes and statements that came since the agent started.
+    pub(crate) received: u64,
+    /// Who waits to be let in.
+    pub(crate) waiting: Vec<WaitingRow>,
+}
+
+/// One device.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LivePeer {
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+    pub(crate) online: bool,
+    pub(crate) in_step: bool,
+    /// It was in step at some time since the agent started.
+    pub(crate) met: bool,
+    pub(crate) reason: Option<String>,
 }
 
 impl Tell {
@@ -76,6 +111,10 @@ impl Tell {
             Ok(Response::Match(report)) => Answer::Match(report),
             Ok(Response::Unlink(report)) => Answer::Unlink(report),
             Ok(Response::Services(report)) => Answer::Service(report),
+            Ok(Response::Invite(report)) => Answer::Invite(report),
+            Ok(Response::Join(report)) => Answer::Join(report),
+            Ok(Response::Admit(report)) => Answer::Admit(report),
+            Ok(Response::Revoke(report)) => Answer::Revoke(report),
             Ok(_) => return Self::Failed("the agent does not answer this".into(), None),
             Err(failure) => {
                 return Self::Failed(failure.to_string(), failure.hint().map(str::to_owned));
@@ -110,6 +149,11 @@ impl Answer {
             Self::Services(services) => Response::Services(ServiceReport { agent: None, services }),
             Self::Log(rows) => Response::ServiceLog(rows),
             Self::Metrics(text) => Response::Metrics(text),
+            Self::Invite(report) => Response::Invite(report),
+            Self::Join(report) => Response::Join(report),
+            Self::Admit(report) => Response::Admit(report),
+            Self::Revoke(report) => Response::Revoke(report),
+            Self::Peers(_) => Response::Peers(PeersReport::default()),
         }
     }
 }
@@ -149,6 +193,7 @@ mod tests {
             conflicts: 0,
             held: Vec::new(),
             kept: Vec::new(),
+            away: Vec::new(),
         };
         let line = Tell::of(Ok(Response::Pass(report.clone()))).line();
         let Tell::Done(answer) = serde_json::from_slice(&line).unwrap() else { panic!() };

@@ -9,16 +9,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 
 use segue_model::{DocumentId, LinkId};
-use segue_store::LinkRow;
+use segue_store::{LinkRow, PeerRow};
+use segue_sync::Batch;
 use segue_translator::ErrorKind;
 
-use super::event::{End, Event, Glance, Job, Link, Look, Outcome};
+use super::event::{Begin, End, Event, Glance, Job, Link, Look, Note, Outcome};
 use super::socket::Order;
 use super::wire::Tell;
 use crate::agent::Agent;
 use crate::command::{Found, LibrarySpec, LibraryState, PassReport, Request, Response};
 use crate::failure::Failure;
-use crate::progress::Quiet;
+use crate::net::knock::Knock;
+use crate::peers::ingest::ingest;
+use crate::peers::{invite, join};
+use crate::progress::{Progress, Quiet};
 use crate::{libraries, look, services};
 
 const PANICKED: &str = "Segue has an error; see above";
@@ -26,15 +30,19 @@ const PANICKED: &str = "Segue has an error; see above";
 /// Sends events to the loop.
 pub(super) type Events = tokio::sync::mpsc::Sender<Event>;
 
+/// The same from where nobody may wait; what is sent there is bounded at its source.
+pub(super) type Mail = tokio::sync::mpsc::UnboundedSender<Event>;
+
 /// What the thread works on.
 pub(super) struct Worker {
     agent: Agent,
     events: Events,
+    mail: Mail,
 }
 
 impl Worker {
-    pub(super) fn new(agent: Agent, events: Events) -> Self {
-        Self { agent, events }
+    pub(super) fn new(agent: Agent, events: Events, mail: Mail) -> Self {
+        Self { agent, events, mail }
     }
 
     /// Works until there is nobody left to work for.
@@ -61,12 +69,33 @@ impl Worker {
             }
             Job::Pass(document) => {
                 let done = self.pass(document).map_err(|failure| words(&failure));
+                self.refresh_net();
                 self.tell_links();
                 Event::Passed(document, done)
             }
             Job::Answer(order) => {
                 self.answer(order);
+                self.refresh_net();
                 Event::Answered
+            }
+            Job::Ingest { connection, document, number, batch } => {
+                let done = self.ingest(connection, document, number, batch);
+                Event::Ingested(document, done.map_err(|failure| words(&failure)))
+            }
+            Job::Hear(knock) => {
+                let said = self.hear(*knock);
+                self.refresh_net();
+                Event::Noted(said)
+            }
+            Job::Note(note) => {
+                // A note that is not kept costs nothing but itself.
+                let _ = self.note(&note);
+                Event::Noted(None)
+            }
+            Job::Begin(begin) => {
+                let said = self.begin(*begin);
+                self.refresh_net();
+                Event::Noted(Some(said))
             }
         }
     }
@@ -74,7 +103,8 @@ impl Worker {
     /// What a panic left in memory is not to be trusted.
     fn begin_again(&mut self) {
         let folder = self.agent.folder().to_owned();
-        if let Ok(agent) = Agent::open_in(&folder, self.agent.world.clone()) {
+        if let Ok(mut agent) = Agent::open_in(&folder, self.agent.world.clone()) {
+            agent.net = self.agent.net.take();
             self.agent = agent;
         }
     }
@@ -98,10 +128,118 @@ impl Worker {
         }
         let steps = order.progress();
         let request = order.request.clone();
+        if let Request::Join { ticket, .. } = &request {
+            return self.ask_to_join(order, ticket);
+        }
         let done = catch_unwind(AssertUnwindSafe(|| self.agent.run(request, &steps)));
         let tell = done.map_or_else(|_| self.recovered(), Tell::of);
         self.tell_links();
         order.answer(tell);
+    }
+
+    fn refresh_net(&self) {
+        if let Some(net) = &self.agent.net {
+            net.refresh();
+        }
+    }
+
+    /// Judges and stores what a peer sent; returns whether the document is another one now.
+    fn ingest(
+        &mut self,
+        connection: segue_sync::Connection,
+        document: DocumentId,
+        number: u64,
+        batch: Batch,
+    ) -> Result<bool, Failure> {
+        let done = crate::agent::lock(self.agent.folder())
+            .and_then(|_lock| ingest(&mut self.agent, document, number, batch));
+        match (done, &self.agent.net) {
+            (Ok((done, news)), Some(net)) => {
+                net.ingested(connection, done);
+                Ok(news.document)
+            }
+            (Ok((_, news)), None) => Ok(news.document),
+            (Err(failure), net) => {
+                if let Some(net) = net {
+                    net.failed(connection);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn hear(&mut self, knock: Knock) -> Option<String> {
+        let _lock = crate::agent::lock(self.agent.folder()).ok()?;
+        invite::hear(&mut self.agent, knock)
+            .unwrap_or_else(|failure| Some(format!("could not hear a device: {}", words(&failure))))
+    }
+
+    fn note(&mut self, note: &Note) -> Result<(), Failure> {
+        let now = (self.agent.world.now)();
+        let store = &mut self.agent.home.store;
+        let peer = match note {
+            Note::Culprit(..) => None,
+            Note::Seen(device) => store.peer(device)?,
+        };
+        let tx = store.transaction()?;
+        match note {
+            Note::Culprit(device, why) => tx.note_culprit(device, why, now)?,
+            Note::Seen(device) => {
+                let unknown = PeerRow {
+                    device: *device,
+                    addresses: Vec::new(),
+                    introduced: false,
+                    seen_at: None,
+                };
+                let row = peer.unwrap_or(unknown);
+                tx.put_peer(&PeerRow { seen_at: Some(now), ..row })?;
+            }
+        }
+        Ok(tx.commit()?)
+    }
+
+    /// Passes the question on to the network; the order is answered when the inviter has answered.
+    fn ask_to_join(&mut self, order: Order, text: &str) {
+        let asked = join::ticket(&self.agent, text)
+            .and_then(|ticket| Ok((ticket, join::vouch(&self.agent)?, self.agent.net()?.clone())));
+        let (ticket, vouch, net) = match asked {
+            Ok(asked) => asked,
+            Err(failure) => return order.answer(Tell::of(Err(failure))),
+        };
+        let steps = order.progress();
+        let said = Box::new(move |sentence: String| steps.say(&sentence));
+        let (mail, joined) = (self.mail.clone(), ticket.clone());
+        let done = Box::new(move |said| {
+            let begin = Box::new(Begin { order, ticket: joined, said });
+            let _ = mail.send(Event::Welcomed(begin));
+        });
+        net.join(ticket, vouch, said, done);
+    }
+
+    fn begin(&mut self, begin: Begin) -> String {
+        let Begin { order, ticket, said } = begin;
+        let moves = matches!(order.request, Request::Join { moves: true, .. });
+        let (welcomed, stored) = match said {
+            Ok(joined) => joined,
+            Err((why, hint)) => {
+                let sentence = format!("did not join: {why}");
+                order.answer(Tell::Failed(why, Some(hint)));
+                return sentence;
+            }
+        };
+        let done = crate::agent::lock(self.agent.folder())
+            .and_then(|_lock| join::begin(&mut self.agent, &ticket, &welcomed, moves));
+        let sentence = match &done {
+            Ok(report) => format!("joined {} as {}", report.schema, report.role),
+            Err(failure) => format!("did not join: {}", words(failure)),
+        };
+        if done.is_ok() {
+            // The inviter may be gone; it hears of us when we are connected.
+            let _ = stored.send(());
+        }
+        self.tell_links();
+        order.answer(Tell::of(done.map(Response::Join)));
+        sentence
     }
 
     fn pass(&mut self, document: DocumentId) -> Result<Vec<(LinkId, Outcome)>, Failure> {
@@ -155,6 +293,8 @@ fn spare(job: &Job) -> Event {
         }
         Job::Pass(document) => Event::Passed(*document, Err(PANICKED.to_owned())),
         Job::Answer(_) => Event::Answered,
+        Job::Ingest { document, .. } => Event::Ingested(*document, Err(PANICKED.to_owned())),
+        Job::Hear(_) | Job::Note(_) | Job::Begin(_) => Event::Noted(Some(PANICKED.to_owned())),
     }
 }
 
@@ -300,7 +440,8 @@ mod tests {
         let (events, mut happened) = tokio::sync::mpsc::channel(16);
         let (jobs, work) = mpsc::channel();
         let agent = agent(&folder);
-        let worker = std::thread::spawn(move || Worker::new(agent, events).work(&work));
+        let (mail, _arrived) = tokio::sync::mpsc::unbounded_channel();
+        let worker = std::thread::spawn(move || Worker::new(agent, events, mail).work(&work));
         let mut done = |job| {
             jobs.send(job).unwrap();
             loop {

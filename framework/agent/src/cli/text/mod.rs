@@ -10,6 +10,7 @@ mod items;
 mod links;
 mod look;
 mod pass;
+mod peers;
 mod plan;
 mod service;
 mod settle;
@@ -82,6 +83,11 @@ pub(super) fn page(request: &Request, response: &Response) -> Page {
         Response::Services(report) => service::services(request, report),
         Response::ServiceLog(rows) => service::log(rows),
         Response::Metrics(text) => Page::of(text.0.clone()),
+        Response::Invite(report) => peers::cancelled(report),
+        Response::Join(report) => peers::joined(report),
+        Response::Admit(report) => peers::admitted(report),
+        Response::Peers(report) => peers::list(report),
+        Response::Revoke(report) => peers::revoked(report),
     }
 }
 

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::*;
 use crate::cli::sample;
 use crate::command::{
-    LibraryState, LookReport, PassReport, ServiceAction, ServiceReport, StatusReport,
+    LibraryState, LookReport, PassReport, PeersReport, ServiceAction, ServiceReport, StatusReport,
 };
 
 fn shown(request: &Request, response: &Response) -> String {
@@ -370,5 +370,46 @@ fn conformance() {
     --
     hello: 1 passed, 1 failed, 1 skipped.
     Reproduce the first failure:   segue conformance ./segue-translator-hello --fixture tests/library --seed 7 --only write::random_edits_read_back
+    ");
+}
+
+#[test]
+fn other_devices() {
+    assert_snapshot!(sample_of("peers"), @r"
+      laptop   admin                             in step   5f0c2a91
+      phone    read until 2026-11-22 18:31 UTC   away      8be1d07c   seen 2026-11-20 18:31 UTC
+               it did not answer in time
+    --
+    tablet wants to join. Both screens must say: amber pilot seven moss. Let it in: segue peers --admit 8be1d07c
+    1 ticket is still good; take them back: segue invite --cancel
+    Refused from 8be1d07c: a change by a device that may not write this document, 3 times.
+    Put a device out:   segue revoke 5f0c2a91
+    ");
+    assert_snapshot!(sample_of("join"), @r"
+    --
+    Joined music of Blue in Green — Miles Davis: 12,413 items. Nothing was written to any app.
+    rhythmbox stays linked to a document of your own.
+    Move it to the joined one:   segue unlink rhythmbox
+    ");
+    assert_snapshot!(sample_of("cancelled"), @r"
+    --
+    0 tickets were taken back.
+    Make another:   segue invite
+    ");
+    assert_snapshot!(sample_of("admitted"), @r"
+    --
+    Blue in Green — Miles Davis is in (write).
+    How it is:   segue peers
+    ");
+    assert_snapshot!(sample_of("revoked"), @r"
+    --
+    Blue in Green — Miles Davis is out of 1 document.
+    Who is left:   segue peers
+    ");
+    let none = PeersReport::default();
+    assert_snapshot!(shown(&Request::Peers, &Response::Peers(none)), @r"
+    --
+    No other device shares anything with this one.
+    Let another computer in:   segue invite
     ");
 }

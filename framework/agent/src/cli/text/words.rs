@@ -80,7 +80,7 @@ pub(super) fn day(seconds: i64) -> String {
 }
 
 /// The UTC minute, `2026-11-21 19:02 UTC`.
-pub(super) fn minute(seconds: i64) -> String {
+pub(in crate::cli) fn minute(seconds: i64) -> String {
     moment(seconds, "%Y-%m-%d %H:%M UTC")
 }
 

@@ -1,0 +1,366 @@
+//! Judges what a peer sent: statements first, then changes, and stores what is good in one transaction.
+//!
+//! Nothing is decoded before its signature was verified and its size, header and author's quota were
+//! checked. What an author may not write is kept aside, within bounds, because a member may have built
+//! on it; whoever broke a rule is noted.
+//!
+//! Invariant: what is reported as held is durable.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use segue_access::{Members, Quota, SignedStatement, Standing, Usage, is_actor_of, verify_change};
+use segue_document::{ChangeHeader, RawChange};
+use segue_model::{ChangeHash, DeviceId, DocumentId, OperationId};
+use segue_store::{LinkRow, LogEntry, Tx};
+use segue_sync::{Batch, Fault, Ingested, Refused, SignedChange, statement_id};
+
+use super::circle::{self, Circle};
+use super::settle::{self, Place, Settled};
+use crate::agent::Agent;
+use crate::failure::Failure;
+use crate::shards;
+
+/// Bytes of changes that lie aside in one document although their authors may not write.
+const STRANGERS_BYTES_MAX: u64 = 16 << 20;
+
+/// What came of a batch, beside what its session is told.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// The document has other values now.
+    pub(crate) document: bool,
+}
+
+/// Judges and stores a batch.
+pub(crate) fn ingest(
+    agent: &mut Agent,
+    document: DocumentId,
+    number: u64,
+    batch: Batch,
+) -> Result<(Ingested, News), Failure> {
+    let mut judge = Judge::new(agent, document, number)?;
+    let fresh = judge.statements(agent, batch.statements)?;
+    let circle = judge.widened(&fresh);
+    let mut came = judge.changes(agent, &circle.members, batch.changes)?;
+    let mut touched: BTreeSet<u8> = came.keys().copied().collect();
+    if has_moved(agent, &document, &judge.circle.members, &circle.members)? {
+        touched.extend(agent.home.store.shards_with_log(&document)?.into_keys());
+        touched.extend(agent.home.store.shards_with_aside(&document)?.into_keys());
+    }
+    let mut settled = Vec::new();
+    for shard in touched {
+        let place = Place {
+            reader: &agent.home.store,
+            document: &document,
+            shard,
+            actor: agent.home.actor,
+            members: &circle.members,
+        };
+        settled.push((shard, settle::settle(&place, came.remove(&shard).unwrap_or_default())?));
+    }
+    judge.store(agent, &circle, &fresh, &settled)?;
+    if judge.is_cloned {
+        agent.home.renew_incarnation(&agent.world)?;
+    }
+    for (shard, settled) in &settled {
+        author_again(agent, document, *shard, settled)?;
+    }
+    let news = News { document: settled.iter().any(|(_, settled)| settled.advances()) };
+    Ok((judge.done, news))
+}
+
+/// Whether the changes of anybody who wrote something count otherwise than before.
+fn has_moved(
+    agent: &Agent,
+    document: &DocumentId,
+    before: &Members,
+    after: &Members,
+) -> Result<bool, Failure> {
+    let authors = agent.home.store.authors(document)?;
+    Ok(authors.iter().any(|author| before.standing(author) != after.standing(author)))
+}
+
+struct Judge {
+    document: DocumentId,
+    now: i64,
+    quota: Quota,
+    circle: Arc<Circle>,
+    done: Ingested,
+    /// What is added to each author's account by this batch.
+    added: BTreeMap<DeviceId, Usage>,
+    strangers_bytes: Option<u64>,
+    /// Somebody writes as this device who is not this store: it was copied or restored.
+    is_cloned: bool,
+}
+
+impl Judge {
+    fn new(agent: &mut Agent, document: DocumentId, number: u64) -> Result<Self, Failure> {
+        Ok(Self {
+            document,
+            now: (agent.world.now)(),
+            quota: Quota::default(),
+            circle: agent.circles.of(&agent.home.store, &document)?,
+            done: Ingested { number, ..Ingested::default() },
+            added: BTreeMap::new(),
+            strangers_bytes: None,
+            is_cloned: false,
+        })
+    }
+
+    fn refuse(
+        &mut self,
+        change: Option<(u8, ChangeHash)>,
+        author: DeviceId,
+        fault: Fault,
+        why: &dyn ToString,
+    ) {
+        self.done.refused.push(Refused { change, author, fault, why: why.to_string() });
+    }
+
+    /// Whether an author may store so much more, which is then counted.
+    fn may_add(
+        &mut self,
+        agent: &Agent,
+        author: &DeviceId,
+        more: Usage,
+    ) -> Result<Result<(), String>, Failure> {
+        let stored = agent.home.store.usage(&self.document, author)?;
+        let added = self.added.entry(*author).or_default();
+        let used = Usage {
+            changes: stored.changes + added.changes,
+            bytes: stored.bytes + added.bytes,
+            statements: stored.statements + added.statements,
+        };
+        if let Err(over) = self.quota.check(&used, &more) {
+            return Ok(Err(over.to_string()));
+        }
+        added.changes += more.changes;
+        added.bytes += more.bytes;
+        added.statements += more.statements;
+        Ok(Ok(()))
+    }
+
+    /// The statements that are valid, new and matter.
+    fn statements(
+        &mut self,
+        agent: &Agent,
+        came: Vec<SignedStatement>,
+    ) -> Result<Vec<SignedStatement>, Failure> {
+        let known: BTreeSet<_> = self.circle.statements.iter().map(statement_id).collect();
+        let mut fresh = Vec::new();
+        for statement in came {
+            let author = DeviceId(statement.signer);
+            if known.contains(&statement_id(&statement)) {
+                continue;
+            }
+            if let Err(error) = statement.verify() {
+                self.refuse(None, author, Fault::Sender, &error);
+                continue;
+            }
+            fresh.push(statement);
+        }
+        let members = self.widened(&fresh);
+        let (matter, rest): (Vec<_>, Vec<_>) =
+            fresh.into_iter().partition(|statement| members.members.is_relevant(statement));
+        for statement in rest {
+            let why = "a statement of somebody who has no say here";
+            self.refuse(None, DeviceId(statement.signer), Fault::Author, &why);
+        }
+        let mut kept = Vec::new();
+        for statement in matter {
+            let author = DeviceId(statement.signer);
+            let bytes = statement.bytes.len() as u64;
+            match self.may_add(agent, &author, Usage { changes: 0, bytes, statements: 1 })? {
+                Ok(()) => kept.push(statement),
+                Err(over) => self.refuse(None, author, Fault::Author, &over),
+            }
+        }
+        Ok(kept)
+    }
+
+    /// The circle with these statements too.
+    fn widened(&self, fresh: &[SignedStatement]) -> Arc<Circle> {
+        if fresh.is_empty() {
+            return Arc::clone(&self.circle);
+        }
+        let all = self.circle.statements.iter().chain(fresh).cloned().collect();
+        Arc::new(Circle::of(all, &self.document))
+    }
+
+    /// The changes to be settled, by shard. What is here already is only noted.
+    fn changes(
+        &mut self,
+        agent: &Agent,
+        members: &Members,
+        came: Vec<SignedChange>,
+    ) -> Result<BTreeMap<u8, Vec<LogEntry>>, Failure> {
+        let mut shards: BTreeMap<u8, Vec<LogEntry>> = BTreeMap::new();
+        let mut aside: BTreeMap<u8, BTreeSet<ChangeHash>> = BTreeMap::new();
+        for change in came {
+            let shard = change.shard;
+            if let std::collections::btree_map::Entry::Vacant(entry) = aside.entry(shard) {
+                let hashes = agent.home.store.aside_hashes(&self.document, shard)?;
+                entry.insert(hashes.into_iter().collect());
+            }
+            let is_aside = |hash: &ChangeHash| aside[&shard].contains(hash);
+            if let Some(entry) = self.change(agent, members, change, &is_aside)? {
+                let others = shards.entry(shard).or_default();
+                if others.iter().all(|other| other.hash != entry.hash) {
+                    others.push(entry);
+                }
+            }
+        }
+        Ok(shards)
+    }
+
+    fn change(
+        &mut self,
+        agent: &Agent,
+        members: &Members,
+        change: SignedChange,
+        is_aside: &dyn Fn(&ChangeHash) -> bool,
+    ) -> Result<Option<LogEntry>, Failure> {
+        let SignedChange { shard, author, signature, raw } = change;
+        let header = match ChangeHeader::read(&raw) {
+            Ok(header) => header,
+            Err(error) => {
+                self.refuse(None, author, Fault::Sender, &error);
+                return Ok(None);
+            }
+        };
+        let at = (shard, header.hash);
+        let store = &agent.home.store;
+        if is_aside(&header.hash) || store.log_entry(&self.document, shard, &header.hash)?.is_some()
+        {
+            self.done.held.push(at);
+            return Ok(None);
+        }
+        if let Err(error) = verify_change(&author, &self.document, shard, &header.hash, &signature)
+        {
+            self.refuse(Some(at), author, Fault::Sender, &error);
+            return Ok(None);
+        }
+        if !is_actor_of(&author, &header.actor) {
+            self.refuse(Some(at), author, Fault::Author, &"a change under another device's name");
+            return Ok(None);
+        }
+        if author == agent.home.device.id() && header.actor.ends_with(&agent.home.actor) {
+            self.is_cloned = true;
+        }
+        let bytes = raw.len() as u64;
+        if let Err(over) =
+            self.may_add(agent, &author, Usage { changes: 1, bytes, statements: 0 })?
+        {
+            self.refuse(Some(at), author, Fault::Author, &over);
+            return Ok(None);
+        }
+        if members.standing(&author) == Standing::Stranger {
+            let used = match self.strangers_bytes {
+                Some(used) => used,
+                None => store.aside_bytes(&self.document)?,
+            };
+            self.strangers_bytes = Some(used + bytes);
+            let why = "a change by a device that may not write this document";
+            self.refuse(Some(at), author, Fault::Author, &why);
+            if used + bytes > STRANGERS_BYTES_MAX {
+                return Ok(None);
+            }
+        }
+        let (document, hash) = (self.document, header.hash);
+        Ok(Some(LogEntry { document, shard, hash, author, signature, operation: None, raw }))
+    }
+
+    /// One transaction with all that is good, and with what is to be noted.
+    fn store(
+        &mut self,
+        agent: &mut Agent,
+        circle: &Circle,
+        fresh: &[SignedStatement],
+        settled: &[(u8, Settled)],
+    ) -> Result<(), Failure> {
+        for (shard, settled) in settled {
+            self.report(*shard, settled, &circle.members);
+        }
+        let links: Vec<LinkRow> = agent.home.store.links()?;
+        let links: Vec<LinkRow> =
+            links.into_iter().filter(|row| row.document == self.document).collect();
+        let tx = agent.home.store.transaction()?;
+        for statement in fresh {
+            self.done.brought_news |= circle::keep(&tx, &self.document, statement)?;
+        }
+        for (_, settled) in settled {
+            settled.persist(&tx, &self.document, &links)?;
+        }
+        self.note_culprits(&tx, settled, agent.home.device.id())?;
+        Ok(tx.commit()?)
+    }
+
+    fn note_culprits(
+        &self,
+        tx: &Tx<'_>,
+        settled: &[(u8, Settled)],
+        me: DeviceId,
+    ) -> Result<(), Failure> {
+        let authors = self.done.refused.iter().filter(|refused| refused.fault == Fault::Author);
+        for refused in authors {
+            tx.note_culprit(&refused.author, &refused.why, self.now)?;
+        }
+        let two = settled.iter().flat_map(|(_, settled)| &settled.equivocators);
+        for author in two.filter(|author| **author != me) {
+            tx.note_culprit(author, "two changes under one number", self.now)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the session what became of the changes of a shard.
+    fn report(&mut self, shard: u8, settled: &Settled, members: &Members) {
+        let kept = settled.counts.iter().chain(&settled.aside);
+        self.done.held.extend(kept.map(|entry| (shard, entry.hash)));
+        self.done.brought_news |= settled.advances() || !settled.aside.is_empty();
+        self.done.waiting.extend(settled.waiting.iter().map(|hash| (shard, *hash)));
+        for entry in &settled.aside {
+            let waits = settled.waiting.contains(&entry.hash);
+            if matches!(members.standing(&entry.author), Standing::Cut(_)) && !waits {
+                let why = "a change that came after its author's rights had ended";
+                self.refuse(Some((shard, entry.hash)), entry.author, Fault::Author, &why);
+            }
+        }
+        for (hash, author, refusal) in &settled.refused {
+            self.refuse(Some((shard, *hash)), *author, Fault::Author, refusal);
+        }
+    }
+}
+
+/// Writes this device's own changes anew that are set aside because another has their number, or
+/// because they were made upon such a one.
+fn author_again(
+    agent: &mut Agent,
+    document: DocumentId,
+    shard: u8,
+    settled: &Settled,
+) -> Result<(), Failure> {
+    let me = agent.home.device.id();
+    let lost: Vec<&LogEntry> = settled
+        .quarantined
+        .iter()
+        .filter(|entry| entry.author == me && settled.lost.contains(&entry.hash))
+        .collect();
+    let Some(first) = lost.first() else { return Ok(()) };
+    agent.home.renew_incarnation(&agent.world)?;
+    let changes: Vec<RawChange> =
+        lost.iter().map(|entry| RawChange { hash: entry.hash, bytes: entry.raw.clone() }).collect();
+    let at = settled.seen_by(&first.hash);
+    let mut loaded = shards::load(&agent.home.store, &document, shard, agent.home.actor)?;
+    let operation = OperationId(agent.world.random_bytes());
+    let time = (agent.world.now)();
+    let Some(made) = loaded.shard.author_again(&at, operation, time, &changes)? else {
+        return Ok(());
+    };
+    let heads = loaded.shard.heads();
+    let tx = agent.home.store.transaction()?;
+    for change in made.changes {
+        tx.append(&shards::signed(&agent.home.device, document, shard, Some(operation), change))?;
+    }
+    tx.put_heads(&document, shard, &heads)?;
+    Ok(tx.commit()?)
+}
