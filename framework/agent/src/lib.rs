@@ -9,6 +9,7 @@ mod backup;
 pub mod cli;
 mod clock;
 pub mod command;
+mod command_line;
 mod conflicts;
 pub mod conform;
 mod contested;
@@ -46,6 +47,7 @@ mod views;
 pub mod world;
 
 pub use agent::Agent;
+pub use command_line::command_line;
 pub use document_library::Segue;
 pub use failure::Failure;
 pub use net::choice::Reach;

@@ -168,11 +168,14 @@ pub(crate) fn plan(
         }
     }
     conflict_examples.sort_by(|a, b| (&a.title, &a.item).cmp(&(&b.title, &b.item)));
-    let listed: u64 = libraries.iter().map(|library| library.items).sum();
+    let items = match draft.items {
+        Some(items) => items,
+        None => distinct(store, members)?,
+    };
     Ok(PlanReport {
         plan: id,
         libraries,
-        items: listed.saturating_sub(matched),
+        items,
         matched,
         rungs: draft.matched.iter().map(|(rung, n)| (rung_name(*rung).to_owned(), *n)).collect(),
         doubtful: draft.questions.len() as u64,
@@ -180,6 +183,19 @@ pub(crate) fn plan(
         conflict_examples,
         held,
     })
+}
+
+/// How many different items linked libraries list.
+fn distinct(store: &Reader, members: &[Member]) -> Result<u64, Failure> {
+    let mut items = std::collections::HashSet::new();
+    for member in members {
+        store.bindings(member.row.id, |_, item, gone| {
+            if !gone {
+                items.insert(item);
+            }
+        })?;
+    }
+    Ok(items.len() as u64)
 }
 
 impl PlanReport {
@@ -252,6 +268,8 @@ fn library(store: &Reader, member: &Member, draft: &MemberDraft) -> Result<Libra
         new_entries: made.iter().sum(),
         lacking_entries: draft.lacking,
         lifts: draft.lifts,
+        root: member.proposal.as_ref().map(|found| found.root.to_string()),
+        root_files: member.proposal.as_ref().map(|found| found.files),
         cannot_hold: member.capabilities.cannot_hold.iter().map(|&s| s.to_owned()).collect(),
     })
 }

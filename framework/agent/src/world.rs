@@ -74,6 +74,15 @@ fn usual_place(vars: BTreeMap<String, OsString>) -> Place {
     Place::new(vars.get("HOME").map(PathBuf::from).unwrap_or_default(), vars)
 }
 
+/// What people call this device: what the person said, else its host name.
+fn device_name(said: Option<OsString>) -> String {
+    let said = said.and_then(|said| said.into_string().ok()).unwrap_or_default();
+    let host = || std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let name = if said.trim().is_empty() { host() } else { said };
+    let name = name.trim();
+    if name.is_empty() { "this computer".into() } else { name.into() }
+}
+
 /// The world of this process: its clock, its environment, this computer.
 pub fn ambient(outside: Outside) -> World {
     let vars = variables();
@@ -82,8 +91,7 @@ pub fn ambient(outside: Outside) -> World {
         text("DBUS_SESSION_BUS_ADDRESS").as_deref(),
         text("XDG_RUNTIME_DIR").as_deref(),
     );
-    let device = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let device = device.trim();
+    let device = device_name(text("SEGUE_DEVICE"));
     let mut translators = registry::translators();
     let mut taken: Vec<&str> = translators.iter().map(|one| one.capabilities().app).collect();
     taken.push("segue");
@@ -105,7 +113,7 @@ pub fn ambient(outside: Outside) -> World {
         place: usual_place(vars),
         translators,
         programs,
-        device: if device.is_empty() { "this computer".into() } else { device.into() },
+        device,
     };
     let documents = crate::Segue::new(world.clone());
     world.translators.push(Arc::new(documents));

@@ -192,6 +192,10 @@ pub struct LibraryPlan {
     pub lacking_entries: u64,
     /// How many edits the app's user made that the others have not seen.
     pub lifts: u64,
+    /// Where the content of a library that is new seems to lie.
+    pub root: Option<String>,
+    /// How many of its files are where others have theirs below that.
+    pub root_files: Option<u64>,
     /// What this app cannot hold, in words.
     pub cannot_hold: Vec<String>,
 }

@@ -10,7 +10,7 @@ use segue_reconcile::identify::{self, Evidence, Known, Party, Question, Rung};
 use sha2::{Digest, Sha256};
 
 use super::draft::Sight;
-use super::{Member, MemberDraft, Pass};
+use super::{Member, MemberDraft, Pass, roots};
 use crate::failure::Failure;
 use crate::reading::has_use;
 
@@ -18,17 +18,20 @@ use crate::reading::has_use;
 pub(super) struct Bound {
     pub(super) questions: Vec<Question>,
     pub(super) matched: Vec<(Rung, u64)>,
+    /// How many items the document has then; what reads as one counts once.
+    pub(super) items: Option<u64>,
 }
 
 /// Binds every item that is new to its link, and sorts all work by shard.
 pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound, Failure> {
+    propose_roots(pass, members)?;
     let mut arrived: Vec<Vec<Item>> = Vec::new();
     for (index, member) in members.iter_mut().enumerate() {
         let moved = moved_from_missing(pass, member)?;
         arrived.push(sort_differences(pass, index, member, moved));
     }
     if arrived.iter().all(Vec::is_empty) {
-        return Ok(Bound { questions: Vec::new(), matched: Vec::new() });
+        return Ok(Bound { questions: Vec::new(), matched: Vec::new(), items: None });
     }
     let parties: Vec<Party> = members
         .iter()
@@ -61,7 +64,26 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
             draft.add(id, Sight::New(item));
         }
     }
-    Ok(Bound { questions: identified.questions, matched })
+    let all: HashSet<ItemId> =
+        elsewhere.iter().chain(seen.keys()).map(|item| pass.same.shown(*item)).collect();
+    let items = Some(all.len() as u64);
+    Ok(Bound { questions: identified.questions, matched, items })
+}
+
+/// Finds out where the content of new libraries lies.
+fn propose_roots(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<(), Failure> {
+    if !members.iter().any(roots::is_open) {
+        return Ok(());
+    }
+    let mut places = roots::Places::default();
+    for shard in pass.shards.written() {
+        pass.shards.records(shard)?.values().for_each(|record| places.learn(record));
+        pass.shards.release(shard);
+    }
+    for member in members.iter_mut().filter(|member| roots::is_open(member)) {
+        roots::settle(member, &places);
+    }
+    Ok(())
 }
 
 /// Sorts out what changed, moved, vanished; returns what is left to identify.

@@ -21,6 +21,10 @@ pub(crate) struct Member {
     pub(crate) library: Box<dyn Library>,
     /// The link has no base: first contact, or its base was lost. Nothing is deleted.
     pub(crate) pairing: bool,
+    /// A person said where the content lies.
+    pub(crate) root_was_said: bool,
+    /// Where it seems to lie, and how many files speak for it; only of a library that is new.
+    pub(crate) proposal: Option<super::roots::Proposal>,
     /// What has the library open.
     pub(crate) running: Option<String>,
     /// The state of the library, before it was read.
@@ -78,6 +82,8 @@ impl Member {
             label,
             capabilities,
             pairing,
+            root_was_said: row.root.is_some(),
+            proposal: None,
             difference: None,
             base_collections,
             library,

@@ -13,6 +13,7 @@ mod ids;
 mod items;
 mod lists;
 mod member;
+mod roots;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +57,8 @@ pub(crate) struct Draft {
     pub(crate) changed: Changed,
     pub(crate) questions: Vec<Question>,
     pub(crate) matched: Vec<(Rung, u64)>,
+    /// How many items the document has then, if that was found out.
+    pub(crate) items: Option<u64>,
     pub(crate) document: DocumentId,
     /// Open conflicts of every shard that was looked at.
     pub(crate) conflicts: BTreeMap<u8, ShardConflicts>,
@@ -86,6 +89,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
         changed: pass.shards.into_changed(),
         questions: bound.questions.into_iter().chain(pass.questions).collect(),
         matched: bound.matched,
+        items: bound.items,
         document: frame.document,
         conflicts: pass.conflicts,
     })

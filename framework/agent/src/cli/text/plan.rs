@@ -130,6 +130,14 @@ fn remarks(plan: &PlanReport) -> String {
     let mut lines = Vec::new();
     for library in &plan.libraries {
         let name = clean(&library.library);
+        if let (Some(root), Some(files)) = (&library.root, library.root_files) {
+            let (root, files) = (clean(root), number(files));
+            let all = count(library.items, "file", "files");
+            lines.push(format!(
+                "  {name} lies in {root}: {files} of its {all} are where others have theirs. \
+                 If that is wrong: --root DIR\n"
+            ));
+        }
         if !library.cannot_hold.is_empty() {
             let lost = losses(&library.cannot_hold, &plan.plan);
             lines.push(format!("  {name} cannot hold: {lost}. Segue keeps it.\n"));
