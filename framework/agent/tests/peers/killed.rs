@@ -1,0 +1,75 @@
+//! Agents that are killed while they get in step.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::desk::Desk;
+
+/// A Rhythmbox library of so many songs, rated by the round.
+fn many(desk: &Desk, songs: usize, round: usize) {
+    let folder = desk.path().join(".local/share/rhythmbox");
+    fs::create_dir_all(&folder).unwrap();
+    let mut xml =
+        String::from("<?xml version=\"1.0\" standalone=\"yes\"?>\n<rhythmdb version=\"2.0\">\n");
+    for number in 0..songs {
+        let (album, artist) = (number / 12, number / 120);
+        xml += &format!(
+            "  <entry type=\"song\">\n    <title>Song {number}</title>\n    <genre>Rock</genre>\n    \
+             <artist>Artist {artist}</artist>\n    <album>Album {album}</album>\n    \
+             <track-number>{}</track-number>\n    <duration>{}</duration>\n    \
+             <file-size>1000</file-size>\n    <location>file:///m/{artist}/{album}/{number}.mp3</location>\n    \
+             <mtime>1700000000</mtime>\n    <first-seen>1700000000</first-seen>\n    \
+             <rating>{}</rating>\n    <date>730000</date>\n    \
+             <media-type>audio/mpeg</media-type>\n  </entry>\n",
+            number % 12 + 1,
+            100 + number % 200,
+            (number + round) % 5 + 1,
+        );
+    }
+    xml += "</rhythmdb>\n";
+    fs::write(folder.join("rhythmdb.xml.tmp"), xml).unwrap();
+    fs::rename(folder.join("rhythmdb.xml.tmp"), folder.join("rhythmdb.xml")).unwrap();
+}
+
+const SONGS: usize = 1_000;
+
+#[test]
+fn f35_killed_at_any_write_of_a_sync_it_goes_on_and_nothing_is_lost() {
+    let (desk, laptop) = (Desk::bare("desk"), Desk::bare("laptop"));
+    many(&desk, SONGS, 0);
+    desk.link("rhythmbox");
+    let mut serving = desk.up();
+    let ticket = desk.ticket(&["--yes"]);
+    let mut joining = laptop.command(&["join", &ticket, "--json"]);
+    let mut joining = joining.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    desk.until_peers("it is in", |peers| peers["peers"] != serde_json::json!([]));
+    joining.kill().unwrap();
+    joining.wait().unwrap();
+    if laptop.json(&["peers"])["peers"] == serde_json::json!([]) {
+        // Killed before it had stored that it is in: the ticket is still its own.
+        laptop.json(&["join", &ticket]);
+    }
+    let mut killed = 0;
+    let calls =
+        [("fdatasync", 1), ("pwrite64", 5), ("fdatasync", 2), ("pwrite64", 60), ("fdatasync", 3)];
+    for (round, (call, nth)) in (1..).zip(calls) {
+        // There is something to be taken in each time.
+        many(&desk, SONGS, round);
+        desk.until_known("Song 7", 20 * ((7 + round as i64) % 5 + 1));
+        let Some(was_killed) = laptop.up_until_killed(call, nth) else { return };
+        killed += u32::from(was_killed);
+        if round == 2 {
+            serving.kill();
+            serving = desk.up();
+        }
+    }
+    assert!(killed >= 2, "it was killed {killed} times");
+    let agent = laptop.up();
+    laptop.until_in_step();
+    assert_eq!(laptop.export(), desk.export());
+    for desk in [&desk, &laptop] {
+        assert_eq!(desk.json(&["doctor"])["sound"], true);
+    }
+    agent.stop();
+    serving.stop();
+}
