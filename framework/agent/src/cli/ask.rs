@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 use clap_complete::Shell;
 
-use super::args::{Action, Command, InviteArgs, NetworkArg, PlanArgs, RoleArg};
+use super::args::{Action, Command, PlanArgs};
+use super::peer_args::{InviteArgs, NetworkArg, RoleArg};
 use crate::Reach;
 use crate::command::{Conformance, LibrarySpec, Request, RoleName, ServiceAction};
 

@@ -11,6 +11,7 @@ mod ask;
 mod desk;
 mod exit;
 mod output;
+mod peer_args;
 mod qr;
 mod reference;
 #[cfg(test)]

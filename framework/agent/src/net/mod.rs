@@ -11,6 +11,7 @@ pub(crate) mod choice;
 pub(crate) mod knock;
 pub(crate) mod live;
 pub(crate) mod sessions;
+pub(crate) mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,14 +28,14 @@ use segue_store::Reader;
 use segue_sync::{Arrival, Batch, Ingested};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::command::WaitingRow;
 use crate::failure::Failure;
 use crate::peers::invite::is_anybody_expected;
 use crate::peers::replica::StoredReplica;
 use choice::Reach;
-use knock::{Answer, Host, Knock, Met};
+use knock::{Host, Knock, Met};
 use live::Live;
 use sessions::{Sessions, Told};
+use waiting::Waiting;
 
 /// The file that keeps the UDP port, so that peers find this device again.
 const PORT: &str = "network.port";
@@ -201,41 +202,6 @@ impl Net {
         if self.commands.send(Command::Stop(done)).is_ok() {
             let _ = is_done.recv_timeout(Duration::from_secs(5));
         }
-    }
-}
-
-/// Devices that wait for a person's answer.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Waiting(Arc<Mutex<Vec<Knock>>>);
-
-impl Waiting {
-    /// One more. What it asked before is no longer of use.
-    pub(crate) fn put(&self, knock: Knock) {
-        let mut all = self.all();
-        all.retain(|other| other.device != knock.device);
-        all.push(knock);
-    }
-
-    /// Those who are meant.
-    pub(crate) fn take(&self, is_it: &dyn Fn(&Knock) -> bool) -> Vec<Knock> {
-        self.all().extract_if(.., |knock| is_it(knock)).collect()
-    }
-
-    /// What a person is shown of each.
-    pub(crate) fn rows(&self) -> Vec<WaitingRow> {
-        let row = |knock: &Knock| WaitingRow {
-            id: knock.device.to_string(),
-            name: knock.asked.name.clone(),
-            words: knock.asked.words.join(" "),
-        };
-        self.all().iter().map(row).collect()
-    }
-
-    /// Those who are still there.
-    fn all(&self) -> std::sync::MutexGuard<'_, Vec<Knock>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|knock| !knock.answer.is_closed());
-        all
     }
 }
 
@@ -596,9 +562,4 @@ fn bytes(batch: &Batch) -> u64 {
 fn last_port(folder: &Path) -> u16 {
     let text = std::fs::read_to_string(folder.join(PORT)).unwrap_or_default();
     text.trim().parse().unwrap_or(0)
-}
-
-/// What is said to a device that waits.
-pub(crate) fn say(knock: &mpsc::UnboundedSender<Answer>, answer: Answer) -> bool {
-    knock.send(answer).is_ok()
 }

@@ -13,7 +13,7 @@ use crate::agent::Agent;
 use crate::command::{AdmitReport, InviteReport, RoleName};
 use crate::failure::Failure;
 use crate::net::knock::{Answer, Knock};
-use crate::net::say;
+use crate::net::waiting::say;
 
 impl From<RoleName> for Role {
     fn from(name: RoleName) -> Self {

@@ -298,8 +298,7 @@ fn notes_of_peers_do_not_pile_up_and_batches_are_never_forgotten() {
         schedule.handle(Event::Net(note), 10);
     }
     schedule.handle(arrived(9, DOCUMENT.0), 10);
-    let mut begun = Vec::new();
-    let mut done = Event::Ingested(DOCUMENT, Ok(false));
+    let (mut begun, mut done) = (Vec::new(), Event::Ingested(DOCUMENT, Ok(false)));
     for _ in 0..NOTES_MAX {
         begun.push(words(&schedule.handle(done, 10)));
         done = Event::Noted(None);

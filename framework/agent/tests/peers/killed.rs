@@ -1,5 +1,6 @@
 //! Agents that are killed while they get in step.
 
+use std::fmt::Write;
 use std::fs;
 use std::process::Stdio;
 
@@ -13,7 +14,8 @@ fn many(desk: &Desk, songs: usize, round: usize) {
         String::from("<?xml version=\"1.0\" standalone=\"yes\"?>\n<rhythmdb version=\"2.0\">\n");
     for number in 0..songs {
         let (album, artist) = (number / 12, number / 120);
-        xml += &format!(
+        let entry = write!(
+            xml,
             "  <entry type=\"song\">\n    <title>Song {number}</title>\n    <genre>Rock</genre>\n    \
              <artist>Artist {artist}</artist>\n    <album>Album {album}</album>\n    \
              <track-number>{}</track-number>\n    <duration>{}</duration>\n    \
@@ -25,6 +27,7 @@ fn many(desk: &Desk, songs: usize, round: usize) {
             100 + number % 200,
             (number + round) % 5 + 1,
         );
+        entry.unwrap();
     }
     xml += "</rhythmdb>\n";
     fs::write(folder.join("rhythmdb.xml.tmp"), xml).unwrap();
