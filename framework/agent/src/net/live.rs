@@ -18,6 +18,8 @@ pub(crate) struct Live {
     /// Devices with which everything was in step at some time since the agent started.
     met: BTreeSet<DeviceId>,
     reasons: BTreeMap<DeviceId, String>,
+    /// Devices of which a person was told, since they are connected, that they are in step.
+    told: BTreeSet<DeviceId>,
 }
 
 impl Live {
@@ -62,6 +64,7 @@ impl Live {
 
     pub(super) fn down(&mut self, device: &DeviceId, why: &str) -> String {
         self.online.remove(device);
+        self.told.remove(device);
         self.steps.retain(|(other, _), _| other != device);
         self.reasons.insert(*device, why.to_owned());
         self.name(device)
@@ -71,17 +74,46 @@ impl Live {
         self.reasons.insert(*device, why.to_owned());
     }
 
-    /// Notes how far a session is; returns the name of a device that is in step now and was not.
+    /// Notes how far a session is; returns the name of a device that is in step for the first time since it
+    /// is connected.
     pub(super) fn step(
         &mut self,
         device: &DeviceId,
         document: DocumentId,
         in_step: bool,
     ) -> Option<String> {
-        let before = self.steps.insert((*device, document), in_step);
-        if self.is_in_step(device) {
-            self.met.insert(*device);
+        self.steps.insert((*device, document), in_step);
+        if !self.is_in_step(device) {
+            return None;
         }
-        (in_step && before != Some(true)).then(|| self.name(device))
+        self.met.insert(*device);
+        self.told.insert(*device).then(|| self.name(device))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: DeviceId = DeviceId([1; 32]);
+
+    #[test]
+    fn a_device_is_in_step_when_all_that_is_shared_is_and_that_is_told_once_a_connection() {
+        let mut live = Live::default();
+        let documents = [DocumentId([1; 32]), DocumentId([2; 32])];
+        assert!(!live.is_in_step(&PEER));
+        live.up(&PEER);
+        assert!(!live.is_in_step(&PEER), "nothing was compared yet");
+        assert_eq!(live.step(&PEER, documents[0], false), None);
+        assert_eq!(live.step(&PEER, documents[1], true), None);
+        assert_eq!(live.step(&PEER, documents[0], true).as_deref(), Some("01010101"));
+        assert_eq!(live.step(&PEER, documents[0], false), None);
+        assert_eq!(live.step(&PEER, documents[0], true), None, "it was told");
+        live.down(&PEER, "it left");
+        assert!(!live.is_in_step(&PEER) && live.has_met(&PEER));
+        assert_eq!(live.reason(&PEER), Some("it left"));
+        live.up(&PEER);
+        live.step(&PEER, documents[0], true);
+        assert!(live.is_in_step(&PEER) && live.reason(&PEER).is_none());
     }
 }

@@ -156,7 +156,8 @@ impl<'a> Desk<'a> {
             About::Peers => Answer::Peers(self.peers()),
             About::Log(library) => Answer::Log(self.log(library.as_ref())),
             About::Metrics => {
-                let text = metrics::text(&self.schedule, self.since, self.last_pass);
+                let live = self.net.as_ref().map(Net::live).unwrap_or_default();
+                let text = metrics::text(&self.schedule, &live, self.since, self.last_pass);
                 Answer::Metrics(MetricsText(text))
             }
         }

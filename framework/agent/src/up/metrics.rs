@@ -4,8 +4,11 @@
 
 use std::fmt::Write as _;
 
+use segue_model::DeviceId;
+
 use super::schedule::Schedule;
 use super::service::{Service, State};
+use crate::net::live::Live;
 
 /// One family of numbers.
 struct Family {
@@ -16,7 +19,12 @@ struct Family {
 }
 
 /// The numbers now. `started` and `last_pass` are Unix seconds.
-pub(super) fn text(schedule: &Schedule, started: i64, last_pass: Option<i64>) -> String {
+pub(super) fn text(
+    schedule: &Schedule,
+    live: &Live,
+    started: i64,
+    last_pass: Option<i64>,
+) -> String {
     let mut out = String::new();
     let (passes, failed) = schedule.passes();
     let family = |name, kind, unit, help| Family { name, kind, unit, help };
@@ -34,6 +42,9 @@ pub(super) fn text(schedule: &Schedule, started: i64, last_pass: Option<i64>) ->
         .write(&mut out, &by_library(|service| service.failures));
     family("segue_services", "gauge", None, "Linked libraries, by state.")
         .write(&mut out, &by_state(schedule));
+    family("segue_peers", "gauge", None, "Other devices, by state.").write(&mut out, &peers(live));
+    family("segue_received_bytes", "counter", Some("bytes"), "Changes and statements that came.")
+        .write(&mut out, &[(String::new(), live.received as i64)]);
     let orders = schedule.waiting_orders() as i64;
     family("segue_commands_waiting", "gauge", None, "Commands that wait for their turn.")
         .write(&mut out, &[(String::new(), orders)]);
@@ -59,6 +70,18 @@ fn by_state(schedule: &Schedule) -> Vec<(String, i64)> {
         schedule.services().filter(|service| service.state.word() == state.word()).count() as i64
     };
     states.iter().map(|state| (format!("state=\"{}\"", state.word()), number(state))).collect()
+}
+
+fn peers(live: &Live) -> Vec<(String, i64)> {
+    let state = |device: &DeviceId| match (live.is_online(device), live.is_in_step(device)) {
+        (true, true) => "in step",
+        (true, false) => "connected",
+        (false, _) => "away",
+    };
+    let devices = live.devices();
+    let number = |word: &str| devices.iter().filter(|device| state(device) == word).count() as i64;
+    let states = ["in step", "connected", "away"];
+    states.map(|word| (format!("state=\"{word}\""), number(word))).to_vec()
 }
 
 /// A library by its app, and where there are several, by its link: paths may name people.

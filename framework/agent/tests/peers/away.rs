@@ -56,6 +56,10 @@ fn f40_a_device_that_was_put_out_hears_and_changes_nothing_more() {
     let (one, two) = (desk.up(), laptop.up());
     laptop.until_in_step();
     desk.until_in_step();
+    let metrics = String::from_utf8(desk.segue(&["metrics"]).stdout).unwrap();
+    assert!(metrics.contains("segue_peers{state=\"in step\"} 1\n"), "{metrics}");
+    let status = String::from_utf8(desk.segue(&["status"]).stderr).unwrap();
+    assert!(status.contains("laptop is in step.\n"), "{status}");
     laptop.rate_in_strawberry(SONG, 0.8);
     desk.until_known(SONG, 80);
     let revoked = desk.json(&["revoke", "laptop", "--yes"]);

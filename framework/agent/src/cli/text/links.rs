@@ -1,13 +1,12 @@
 //! What is linked, and what was done.
 
-use super::words::{clean, count, minute, shell_word};
+use super::words::{clean, count, minute, shell_word, short_id};
 use super::{Page, Table};
-use crate::command::{LogRow, StatusReport, UnlinkReport};
+use crate::command::{LogRow, PeerRow, StatusReport, UnlinkReport};
 
 pub(super) fn status(report: &StatusReport) -> Page {
     if report.links.is_empty() {
-        return Page::default()
-            .say("Nothing is linked yet.")
+        return peers(Page::default().say("Nothing is linked yet."), &report.peers)
             .then("Look at this computer:", "segue");
     }
     let mut table = Table::with_right(&[2]);
@@ -18,7 +17,7 @@ pub(super) fn status(report: &StatusReport) -> Page {
             table.row(["", reason]);
         }
     }
-    let mut page = Page::of(table.lines(2));
+    let mut page = peers(Page::of(table.lines(2)), &report.peers);
     if report.conflicts > 0 {
         let differ = count(report.conflicts, "value differs", "values differ");
         page = page.say(format!("{differ} between apps: segue conflicts"));
@@ -36,6 +35,14 @@ pub(super) fn status(report: &StatusReport) -> Page {
         return page.then("Pass on what changed:", "segue sync");
     }
     page.then("What was done:", "segue log")
+}
+
+/// Says of each device how it is.
+fn peers(page: Page, peers: &[PeerRow]) -> Page {
+    peers.iter().fold(page, |page, peer| {
+        let name = peer.name.clone().unwrap_or_else(|| short_id(&peer.id));
+        page.say(format!("{name} is {}.", super::peers::state(peer)))
+    })
 }
 
 pub(super) fn log(rows: &[LogRow]) -> Page {

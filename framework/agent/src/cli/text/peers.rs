@@ -1,6 +1,6 @@
 //! Other devices: who they are, who joined, who was put out.
 
-use super::words::{count, minute, number, shell_word};
+use super::words::{count, minute, number, shell_word, short_id};
 use super::{Page, Table};
 use crate::command::{AdmitReport, InviteReport, JoinReport, PeerRow, PeersReport, RevokeReport};
 
@@ -14,7 +14,7 @@ pub(super) fn list(report: &PeersReport) -> Page {
         };
         let seen = peer.seen_at.filter(|_| !peer.online);
         let seen = seen.map(|at| format!("seen {}", minute(at))).unwrap_or_default();
-        table.row([name, role.as_str(), state(peer), &short(&peer.id), &seen]);
+        table.row([name, role.as_str(), state(peer), &short_id(&peer.id), &seen]);
         if let Some(reason) = peer.reason.as_ref().filter(|_| !peer.in_step) {
             table.row(["", reason]);
         }
@@ -25,7 +25,7 @@ pub(super) fn list(report: &PeersReport) -> Page {
             "{} wants to join. Both screens must say: {}. Let it in: segue peers --admit {}",
             row.name,
             row.words,
-            short(&row.id)
+            short_id(&row.id)
         ));
     }
     let open = report.invitations.len() as u64;
@@ -36,18 +36,21 @@ pub(super) fn list(report: &PeersReport) -> Page {
     for row in &report.refused {
         let times =
             if row.times > 1 { format!(", {} times", number(row.times)) } else { String::new() };
-        page = page.say(format!("Refused from {}: {}{times}.", short(&row.id), row.why));
+        page = page.say(format!("Refused from {}: {}{times}.", short_id(&row.id), row.why));
     }
     match report.peers.first() {
         None if report.waiting.is_empty() && open == 0 => page
             .say("No other device shares anything with this one.")
             .then("Let another computer in:", "segue invite"),
         None => page,
-        Some(peer) => page.then("Put a device out:", format!("segue revoke {}", short(&peer.id))),
+        Some(peer) => {
+            page.then("Put a device out:", format!("segue revoke {}", short_id(&peer.id)))
+        }
     }
 }
 
-fn state(peer: &PeerRow) -> &'static str {
+/// How a device is, in a word.
+pub(super) fn state(peer: &PeerRow) -> &'static str {
     match (peer.online, peer.in_step) {
         (true, true) => "in step",
         (true, false) => "connected",
@@ -101,13 +104,9 @@ pub(super) fn admitted(report: &AdmitReport) -> Page {
 }
 
 pub(super) fn revoked(report: &RevokeReport) -> Page {
-    let name = report.name.clone().unwrap_or_else(|| short(&report.peer));
+    let name = report.name.clone().unwrap_or_else(|| short_id(&report.peer));
     let documents = count(report.documents, "document", "documents");
     Page::default()
         .say(format!("{name} is out of {documents}."))
         .then("Who is left:", "segue peers")
-}
-
-fn short(id: &str) -> String {
-    id.chars().take(8).collect()
 }
