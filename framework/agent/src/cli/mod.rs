@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, ValueEnum};
 
 use crate::command::{Request, Response};
-use crate::up::{Options, Reception, Told, unit};
+use crate::up::{Options, Passes, Reception, Told, unit};
 use crate::{Failure, Progress, Reach};
 use args::{Args, Colour};
 use ask::{Ask, Misuse, Sure, ask};
@@ -154,7 +154,9 @@ impl Session<'_, '_> {
         match ask(args.command, &matches, self.apps) {
             Ok(Ask::Run(request)) => self.answer(home, &request),
             Ok(Ask::PlanAndShow(request, what)) => self.plan_and_show(home, &request, what),
-            Ok(Ask::Up(reach)) => self.stay(Options { folder: home, reach }),
+            Ok(Ask::Up(reach)) => {
+                self.stay(Options { folder: home, reach, passes: Passes::Always })
+            }
             Ok(Ask::Unit(reach)) => self.unit(home.as_deref(), reach),
             Ok(Ask::Invite(request)) => self.invite(home, request),
             Ok(Ask::Revoke(peer, sure)) => self.revoke(home, peer, sure),

@@ -1,13 +1,14 @@
 //! An agent in this process, for as long as one command needs one.
 //!
-//! It is the same agent as `segue up`: other commands may speak to it meanwhile, and it may be killed. Where one
-//! runs already, that one is used.
+//! It is the same agent as `segue up`, but that it passes over libraries only when a command says so: what was asked
+//! for is what is told. Other commands may speak to it meanwhile, and it may be killed. Where one runs already, that
+//! one is used.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
-use super::{Options, Told, stay};
+use super::{Options, Passes, Told, stay};
 use crate::failure::Failure;
 use crate::net::choice::Reach;
 
@@ -24,7 +25,8 @@ impl Brief {
         let (stop, stops) = tokio::sync::mpsc::channel(1);
         let (tell, said) = channel();
         let (ready, is_ready) = channel();
-        let options = Options { folder: Some(home.to_owned()), reach };
+        let passes = Passes::OnCommand;
+        let options = Options { folder: Some(home.to_owned()), reach, passes };
         let thread = std::thread::spawn(move || {
             stay(options, stops, &mut |told| match told {
                 Told::Serving(_) => _ = ready.send(()),

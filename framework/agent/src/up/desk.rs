@@ -10,7 +10,7 @@ use tokio::time::sleep_until;
 
 use super::event::{Effect, Event, Job};
 use super::record::Record;
-use super::schedule::Schedule;
+use super::schedule::{Passes, Schedule};
 use super::service::Service;
 use super::socket::{About, Inquiry};
 use super::watch::Watch;
@@ -51,12 +51,13 @@ impl<'a> Desk<'a> {
         jobs: mpsc::Sender<Job>,
         watch: Watch,
         net: Option<Net>,
+        when: Passes,
         now: Now,
         out: &'a mut dyn FnMut(Told<'_>),
     ) -> Self {
         let since = now();
         Self {
-            schedule: Schedule::default(),
+            schedule: Schedule::new(when),
             net,
             record: Record::default(),
             watch,
@@ -218,7 +219,8 @@ mod tests {
         let (events, _happened) = tokio::sync::mpsc::channel(1);
         let mut out = |_: Told<'_>| {};
         let now: Now = Arc::new(move || read.load(Ordering::Relaxed));
-        let mut desk = Desk::new(mpsc::channel().0, Watch::begin(events), None, now, &mut out);
+        let mut desk =
+            Desk::new(mpsc::channel().0, Watch::begin(events), None, Passes::Always, now, &mut out);
         let mut woke_after = |seconds| {
             clock.fetch_add(seconds, Ordering::Relaxed);
             matches!(desk.woke(), Event::Woke)

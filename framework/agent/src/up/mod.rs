@@ -42,6 +42,7 @@ use event::Event;
 use watch::Watch;
 
 pub use client::run;
+pub use schedule::Passes;
 pub use systemd::unit;
 pub use visit::{Reception, invite};
 
@@ -67,6 +68,8 @@ pub struct Options {
     pub folder: Option<PathBuf>,
     /// How far it reaches, if that was said.
     pub reach: Option<Reach>,
+    /// When it passes over libraries.
+    pub passes: Passes,
 }
 
 /// Runs the agent of a folder until it is told to end.
@@ -93,7 +96,7 @@ fn stay(
         .enable_all()
         .build()
         .map_err(|error| unusable("start in", &folder, &error))?;
-    let ended = runtime.block_on(run_loop(agent, reach, &folder, stops, tell));
+    let ended = runtime.block_on(run_loop(agent, (reach, options.passes), &folder, stops, tell));
     // A job that was given up is journaled like one that was killed.
     runtime.shutdown_background();
     ended
@@ -120,7 +123,7 @@ fn alone(folder: &Path) -> Result<HomeLock, Failure> {
 
 async fn run_loop(
     mut agent: Agent,
-    reach: Reach,
+    (reach, passes): (Reach, Passes),
     folder: &Path,
     mut ends: tokio::sync::mpsc::Receiver<()>,
     tell: &mut dyn FnMut(Told<'_>),
@@ -148,7 +151,7 @@ async fn run_loop(
     tokio::spawn(socket::serve(listener, row.clone(), events, Arc::clone(&clients)));
     tell(Told::Serving(&row));
     systemd::notify("READY=1");
-    let mut desk = Desk::new(jobs, watch, Some(net.clone()), now, tell);
+    let mut desk = Desk::new(jobs, watch, Some(net.clone()), passes, now, tell);
     desk.tell(None, format!("looks after {} libraries", links.len()));
     desk.take(Event::Linked(links));
     while !desk.is_over {

@@ -26,6 +26,16 @@ pub(crate) const POLL_MS: u64 = 5_000;
 /// So much that waits is no reason to forget a note; more is.
 const NOTES_MAX: usize = 256;
 
+/// When libraries are passed over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Passes {
+    /// Whenever there is a reason.
+    #[default]
+    Always,
+    /// Only by commands: the agent stays for one of them.
+    OnCommand,
+}
+
 /// What is due, and what goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
@@ -37,6 +47,7 @@ pub(crate) struct Schedule {
     mail: VecDeque<Job>,
     is_busy: bool,
     next_poll: u64,
+    when: Passes,
     is_stopping: bool,
     /// Passes over documents, and how many of them failed as a whole.
     passes: u64,
@@ -44,6 +55,11 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
+    /// Knows nothing yet.
+    pub(crate) fn new(when: Passes) -> Self {
+        Self { when, ..Self::default() }
+    }
+
     /// Takes an event at a time in milliseconds, which never goes back.
     pub(crate) fn handle(&mut self, event: Event, now: u64) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -89,7 +105,7 @@ impl Schedule {
     pub(crate) fn next(&self) -> u64 {
         let looks = self.services.values().filter_map(|service| service.look_at);
         // While there is a job nothing else can begin, and its end is an event.
-        let looks = looks.filter(|_| !self.is_busy);
+        let looks = looks.filter(|_| !self.is_busy && self.when == Passes::Always);
         looks.fold(self.next_poll, u64::min)
     }
 
@@ -272,7 +288,11 @@ impl Schedule {
     /// What is done next, by rank: a person waits for a command, a library for a pass.
     fn job(&mut self, now: u64) -> Option<Job> {
         let order = self.orders.pop_front().map(Job::Answer);
-        order.or_else(|| self.mail.pop_front()).or_else(|| self.pass()).or_else(|| self.look(now))
+        let asked = order.or_else(|| self.mail.pop_front());
+        if self.when == Passes::OnCommand {
+            return asked;
+        }
+        asked.or_else(|| self.pass()).or_else(|| self.look(now))
     }
 
     /// A pass over the document that waits longest.

@@ -11,6 +11,9 @@ use super::super::service::{RETRY_MS, RETRY_MS_MAX};
 use super::*;
 use crate::command::Request;
 
+#[path = "schedule_peer_tests.rs"]
+mod peers;
+
 const DOCUMENT: DocumentId = DocumentId([9; 32]);
 
 fn link(number: u8) -> Link {
@@ -274,39 +277,6 @@ fn after_a_sleep_everything_is_looked_at_and_failures_are_forgotten() {
 }
 
 /// What keeps a library from being synced.
-#[test]
-fn what_peers_send_is_taken_in_before_a_pass_and_after_commands() {
-    let mut schedule = in_step();
-    let now = 10;
-    assert_eq!(words(&schedule.handle(arrived(1, DOCUMENT.0), now)), "ingest 1");
-    let (order, _answer) = Order::of(Request::Redo);
-    assert_eq!(words(&schedule.handle(arrived(2, DOCUMENT.0), now)), "");
-    assert_eq!(words(&schedule.handle(Event::Asked(order), now)), "");
-    assert_eq!(words(&schedule.handle(Event::Ingested(DOCUMENT, Ok(true)), now)), "answer");
-    assert_eq!(words(&schedule.handle(Event::Answered, now)), "ingest 2");
-    // Then the libraries of the document are looked at as if nothing were known.
-    let looks = words(&schedule.handle(Event::Ingested(DOCUMENT, Ok(false)), now));
-    assert_eq!(looks, "look 1@? 2@?");
-}
-
-#[test]
-fn notes_of_peers_do_not_pile_up_and_batches_are_never_forgotten() {
-    let mut schedule = in_step();
-    schedule.handle(arrived(0, DOCUMENT.0), 10);
-    for number in 1..=500 {
-        let note = NetEvent::Culprit(DeviceId([1; 32]), format!("lie {number}"));
-        schedule.handle(Event::Net(note), 10);
-    }
-    schedule.handle(arrived(9, DOCUMENT.0), 10);
-    let (mut begun, mut done) = (Vec::new(), Event::Ingested(DOCUMENT, Ok(false)));
-    for _ in 0..NOTES_MAX {
-        begun.push(words(&schedule.handle(done, 10)));
-        done = Event::Noted(None);
-    }
-    assert!(begun.iter().all(|word| word == "note"), "{begun:?}");
-    assert_eq!(words(&schedule.handle(done, 10)), "ingest 9");
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Trouble {
     #[default]

@@ -21,7 +21,7 @@ use crate::{Agent, query};
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(100);
 /// A device that is not connected by then is away.
-const REACH: Duration = Duration::from_secs(6);
+const REACH: Duration = Duration::from_secs(4);
 /// Devices that are connected have so long to get in step, counted from the last thing that came.
 const STEP: Duration = Duration::from_mins(2);
 

@@ -20,6 +20,7 @@ fn a_pass_without_an_agent_takes_and_gives_what_can_be_reached_and_names_who_is_
     laptop.rate_in_strawberry(SONG, 0.8);
     let (away, code) = laptop.answer(&["sync"]);
     assert_eq!((code, &away["away"]), (4, &serde_json::json!(["desk"])), "{away}");
+    assert!(away["operation"].is_number(), "what was done is what is told: {away}");
     let agent = desk.up();
     let (there, code) = laptop.answer(&["sync"]);
     assert_eq!((code, &there["away"]), (0, &serde_json::json!([])), "{there}");
