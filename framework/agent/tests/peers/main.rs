@@ -9,4 +9,6 @@ mod killed;
 #[cfg(test)]
 mod own;
 #[cfg(test)]
+mod three;
+#[cfg(test)]
 mod tickets;
