@@ -86,6 +86,14 @@ impl<'a> Proposal<'a> {
         Ok(())
     }
 
+    /// Whether a list can have these entries: each is an item of the library.
+    fn entries(&self, entries: &[NativeId]) -> Result<(), &'static str> {
+        let is_item =
+            |id: &NativeId| self.old.items.binary_search_by(|item| item.id.cmp(id)).is_ok();
+        let all = entries.iter().all(is_item);
+        if all { Ok(()) } else { Err("an entry is no item of the library") }
+    }
+
     fn collection(&mut self, edit: &CollectionEdit) -> Result<(), &'static str> {
         let all = &self.expected.collections;
         let find = |id: &NativeId| all.iter().position(|one| one.id == *id);
@@ -94,6 +102,7 @@ impl<'a> Proposal<'a> {
             CollectionEdit::Create { kind, name, entries, .. } => {
                 let support = self.support(kind)?;
                 self.name(support, name)?;
+                self.entries(entries)?;
                 *entries = support.hold(entries);
                 self.made.push((kind, name.clone()));
             }
@@ -118,6 +127,7 @@ impl<'a> Proposal<'a> {
                 if old == new {
                     return Ok(());
                 }
+                self.entries(new)?;
                 self.expected.collections[one].entries.clone_from(new);
             }
             CollectionEdit::Remove { id, old } => {
@@ -307,6 +317,31 @@ mod tests {
         // The renamed one is still there under its id, and nothing was made.
         assert!(outcome(ONCE, rename("mine"), &lists(&[("mine", "old")])).is_err());
         assert!(outcome(ONCE, rename("mine"), &lists(&[("mine", "mine")])).is_err());
+    }
+
+    #[test]
+    fn a_format_is_not_asked_for_entries_that_are_no_items() {
+        let mut old = lists(&[("7", "mine")]);
+        old.items = vec![segue_model::Item::new("/a")];
+        let entries: Vec<NativeId> = vec!["/a".into(), "no such item".into()];
+        let reorder = |new: &[NativeId]| CollectionEdit::Reorder {
+            id: "7".into(),
+            old: Vec::new(),
+            new: new.to_vec(),
+        };
+        let create = CollectionEdit::Create {
+            kind: &PLAYLIST,
+            name: "new".into(),
+            parent: None,
+            entries: entries.clone(),
+        };
+        let collections = vec![reorder(&entries), create, reorder(&entries[..1])];
+        let changes = ChangeSet { fields: Vec::new(), collections };
+        let proposal = Proposal::new(app(Names::Any), old, &changes);
+        let refused: Vec<String> =
+            proposal.refused.iter().map(|refusal| refusal.id.to_string()).collect();
+        assert_eq!(refused, ["7", "new"]);
+        assert_eq!(proposal.asked.collections, [reorder(&entries[..1])]);
     }
 
     #[test]
