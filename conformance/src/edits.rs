@@ -9,7 +9,7 @@ use segue_translator::model::{
     Catalog, ChangeSet, Collection, CollectionEdit, Field, FieldEdit, Item, NativeId, Real, Rule,
     Shape, Value,
 };
-use segue_translator::{Access, Capabilities, CollectionSupport, FieldSupport, Written};
+use segue_translator::{Access, Capabilities, CollectionSupport, FieldSupport, Reading, Written};
 
 /// Texts that have broken libraries: markup, paths, directions, twins, planes.
 pub(crate) const NAMES: &[&str] = &[
@@ -31,6 +31,14 @@ pub(crate) const NAMES: &[&str] = &[
 /// The fields that may be written.
 pub(crate) fn writable(capabilities: &Capabilities) -> impl Iterator<Item = &'static FieldSupport> {
     capabilities.fields.iter().filter(|support| support.access == Access::Write)
+}
+
+/// The items of which all could be read. What could not is a loss, and is protected from being written.
+pub(crate) fn legible<'a>(
+    catalog: &'a Catalog,
+    reading: &'a Reading,
+) -> impl Iterator<Item = &'a Item> {
+    catalog.items.iter().filter(|item| reading.losses.iter().all(|loss| loss.id != item.id))
 }
 
 /// A kind of collection that may be written and has entries.
@@ -94,14 +102,20 @@ pub(crate) fn edit(item: &Item, field: &'static Field, new: Option<Value>) -> Fi
     FieldEdit { item: item.id.clone(), field, old: item.fields.value(field).cloned(), new }
 }
 
-/// Edits of random fields of up to 40 random items; each field of an item at most once.
+/// Edits of random fields of up to 40 random items; each field of an item at most once. There are some
+/// wherever a field may be written.
 pub(crate) fn random_fields(
     rng: &mut Rng,
-    catalog: &Catalog,
+    items: &[&Item],
     capabilities: &Capabilities,
 ) -> Vec<FieldEdit> {
+    let mut sets = std::iter::repeat_with(|| some_fields(rng, items, capabilities)).take(100);
+    sets.find(|edits| !edits.is_empty()).unwrap_or_default()
+}
+
+fn some_fields(rng: &mut Rng, items: &[&Item], capabilities: &Capabilities) -> Vec<FieldEdit> {
     let mut edits = Vec::new();
-    for item in choose(rng, &catalog.items, 40) {
+    for item in choose(rng, items, 40) {
         for support in writable(capabilities) {
             match rng.u8(0..6) {
                 0 | 1 => {
@@ -116,10 +130,15 @@ pub(crate) fn random_fields(
     edits
 }
 
-/// Random edits of fields, and of collections where they may be written: one is made, the first is
-/// renamed and reordered.
-pub(crate) fn random(rng: &mut Rng, catalog: &Catalog, capabilities: &Capabilities) -> ChangeSet {
-    let fields = random_fields(rng, catalog, capabilities);
+/// Random edits of fields that can be read, and of collections where they may be written: one is made,
+/// the first is renamed and reordered.
+pub(crate) fn random(
+    rng: &mut Rng,
+    (catalog, reading): (&Catalog, &Reading),
+    capabilities: &Capabilities,
+) -> ChangeSet {
+    let items: Vec<&Item> = legible(catalog, reading).collect();
+    let fields = random_fields(rng, &items, capabilities);
     let mut collections = existing(rng, catalog, capabilities);
     if let Some(support) = writable_collection(capabilities) {
         collections.push(CollectionEdit::Create {
@@ -162,8 +181,8 @@ pub(crate) fn reorder(one: &Collection, new: Vec<NativeId>) -> CollectionEdit {
     CollectionEdit::Reorder { id: one.id.clone(), old: one.entries.clone(), new }
 }
 
-fn choose<'a, T>(rng: &mut Rng, from: &'a [T], count_max: usize) -> Vec<&'a T> {
-    let mut chosen: Vec<&T> = from.iter().collect();
+fn choose<T: Copy>(rng: &mut Rng, from: &[T], count_max: usize) -> Vec<T> {
+    let mut chosen = from.to_vec();
     rng.shuffle(&mut chosen);
     chosen.truncate(count_max);
     chosen

@@ -98,7 +98,7 @@ fn write(subject: &Subject, path: &Path) -> Result<(), Error> {
         put(Path::new(&shown), &format!("{catalog:?}"))?;
     }
     let mut rng = fastrand::Rng::with_seed(subject.seed);
-    let changes: ChangeSet = edits::random(&mut rng, &catalog, library.capabilities());
+    let changes: ChangeSet = edits::random(&mut rng, (&catalog, &reading), library.capabilities());
     let _ = std::fs::metadata(BEGIN);
     let written = library.write(&reading.revision, &changes);
     let _ = std::fs::metadata(END);

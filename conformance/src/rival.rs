@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use segue_translator::model::{Catalog, ChangeSet, CollectionEdit, FieldEdit, NativeId, Shape};
-use segue_translator::{Capabilities, Collector, Error, ErrorKind, FieldSupport, Idle};
+use segue_translator::{Capabilities, Collector, Error, ErrorKind, FieldSupport, Idle, Reading};
 
 use crate::edits;
 use crate::subject::Subject;
@@ -47,13 +47,13 @@ impl Target {
     }
 }
 
-/// The edit of a value: of the first item, or of the second if that is what others write.
+/// The edit of a value: of the first legible item, or of the second if that is what others write.
 pub(crate) fn edit_of(
     target: Target,
-    catalog: &Catalog,
+    (catalog, reading): (&Catalog, &Reading),
     capabilities: &Capabilities,
 ) -> Option<FieldEdit> {
-    let item = catalog.items.get(usize::from(target == Target::Same))?;
+    let item = edits::legible(catalog, reading).nth(usize::from(target == Target::Same))?;
     // Of yes and no there is not always a third.
     let mut supports = edits::writable(capabilities);
     let support: &FieldSupport = supports.find(|support| support.field.shape != Shape::Flag)?;
@@ -120,7 +120,7 @@ fn change(subject: &Subject, path: &Path, target: Target) -> Result<(ChangeSet, 
     let library = subject.translator.open(path, Arc::new(Idle))?;
     let (catalog, reading) = Collector::collect(&*library)?;
     let capabilities = library.capabilities();
-    let edit = edit_of(target, &catalog, capabilities);
+    let edit = edit_of(target, (&catalog, &reading), capabilities);
     let edit = edit.ok_or_else(|| fail("there is nothing to change".into()))?;
     let saw = format!("{:?}", edit.old);
     let collections = made_in(target, ELSEWHERE, &catalog, capabilities);

@@ -26,7 +26,7 @@ fn restores(case: &Case<'_>) -> Verdict {
     for copy in &copies {
         ensure!(copy.starts_with(&into) && copy.exists(), "{} is no copy", copy.display());
     }
-    let written = laid.write(&some_change(case, &before)?)?;
+    let written = laid.write(&some_change(case, &laid)?)?;
     let library = laid.open()?;
     let revision = library.restore(&written.revision, &into).or_fail("cannot restore")?;
     ensure!(laid.revision()? == revision, "restoring told another revision");
@@ -58,10 +58,10 @@ fn no_byte(case: &Case<'_>) -> Verdict {
 
 fn stale(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
-    let (catalog, reading) = laid.read()?;
+    let (_, reading) = laid.read()?;
     let into = laid.beside("backup")?;
     laid.open()?.back_up(&into).or_fail("cannot back up")?;
-    laid.write(&some_change(case, &catalog)?)?;
+    laid.write(&some_change(case, &laid)?)?;
     let before = laid.bytes()?;
     let restored = laid.open()?.restore(&reading.revision, &into);
     let kind = restored.as_ref().err().map(|error| error.kind);
@@ -75,10 +75,9 @@ fn running(case: &Case<'_>) -> Verdict {
         return skip("declares: a live library, which is written while its app runs");
     }
     let laid = case.lay()?;
-    let (catalog, _) = laid.read()?;
     let into = laid.beside("backup")?;
     laid.open()?.back_up(&into).or_fail("cannot back up")?;
-    let written = laid.write(&some_change(case, &catalog)?)?;
+    let written = laid.write(&some_change(case, &laid)?)?;
     let before = laid.bytes()?;
     let restored = laid.open_with(StartsAt::new(1))?.restore(&written.revision, &into);
     let kind = restored.as_ref().err().map(|error| error.kind);

@@ -99,7 +99,7 @@ fn at_every(case: &Case<'_>, blow: &Blow) -> Verdict {
     }
     let laid = case.lay()?;
     let (old, _) = laid.read()?;
-    super::write::some_change(case, &old)?;
+    super::write::some_change(case, &laid)?;
     let child = rerun::arguments(case.subject, program, &laid.path(), &[]);
     let calls = calls(&laid, &child)?;
     let log = laid.beside("trace")?.join("injected");
@@ -174,7 +174,8 @@ fn goes_on(case: &Case<'_>, laid: &Laid, at: &str) -> Verdict {
     let (catalog, _) = laid.read()?;
     let capabilities = case.capabilities()?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed + 1);
-    let fields = edits::random_fields(&mut rng, &catalog, capabilities);
+    let all: Vec<_> = catalog.items.iter().collect();
+    let fields = edits::random_fields(&mut rng, &all, capabilities);
     let changes = ChangeSet { fields, collections: Vec::new() };
     laid.write(&changes).map(drop).or_else(|stop| fail(format!("{at}, then: {stop:?}")))
 }

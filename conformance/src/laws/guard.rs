@@ -22,14 +22,12 @@ pub(crate) const LAWS: &[Law] = &[
 
 fn stale(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
-    let (catalog, reading) = laid.read()?;
-    let changes = some_change(case, &catalog)?;
-    laid.write(&changes)?;
-    let (after, _) = laid.read()?;
+    let (_, reading) = laid.read()?;
+    laid.write(&some_change(case, &laid)?)?;
     let before = laid.bytes()?;
     for revision in [reading.revision, segue_translator::Revision("no such revision".into())] {
         let library = laid.open()?;
-        let written = library.write(&revision, &some_change(case, &after)?);
+        let written = library.write(&revision, &some_change(case, &laid)?);
         let kind = written.as_ref().err().map(|error| error.kind);
         ensure!(kind == Some(ErrorKind::Stale), "expected `Stale`, found {written:?}");
         ensure!(laid.bytes()? == before, "a refused write touched a file");
@@ -37,11 +35,12 @@ fn stale(case: &Case<'_>) -> Verdict {
     Ok(())
 }
 
-/// An edit of every writable field of the first two items, to values that differ from the old.
+/// An edit of every writable field of the first two legible items, to values that differ from the old.
 pub(crate) fn pairs(case: &Case<'_>, laid: &Laid) -> Verdict<(Vec<FieldEdit>, Vec<FieldEdit>)> {
-    let (catalog, _) = laid.read()?;
-    let [first, second, ..] = &catalog.items[..] else {
-        return fail("the fixture has fewer than two items");
+    let (catalog, reading) = laid.read()?;
+    let mut items = edits::legible(&catalog, &reading);
+    let (Some(first), Some(second)) = (items.next(), items.next()) else {
+        return fail("the fixture has fewer than two items of which all can be read");
     };
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
     let capabilities = case.capabilities()?;
@@ -142,8 +141,8 @@ fn running(case: &Case<'_>) -> Verdict {
         return skip("declares: a live library, which is written while its app runs");
     }
     let laid = case.lay()?;
-    let (catalog, reading) = laid.read()?;
-    let changes = some_change(case, &catalog)?;
+    let (_, reading) = laid.read()?;
+    let changes = some_change(case, &laid)?;
     let before = laid.bytes()?;
     let library = laid.open_with(StartsAt::new(1))?;
     ensure!(library.running().is_some(), "the library does not say that its app runs");
@@ -159,8 +158,7 @@ fn started(case: &Case<'_>) -> Verdict {
         return skip("declares: a live library, which is written while its app runs");
     }
     let laid = case.lay()?;
-    let (catalog, _) = laid.read()?;
-    let changes = some_change(case, &catalog)?;
+    let changes = some_change(case, &laid)?;
     let host = StartsAt::new(usize::MAX);
     let library = laid.open_with(Arc::<StartsAt>::clone(&host))?;
     let revision = library.revision().or_fail("cannot tell the revision")?;
@@ -188,8 +186,7 @@ fn unknown_version(case: &Case<'_>) -> Verdict {
         return skip("the test gives no `unknown_version`");
     };
     let laid = case.lay()?;
-    let (catalog, _) = laid.read()?;
-    let changes = some_change(case, &catalog)?;
+    let changes = some_change(case, &laid)?;
     make(&laid.path()).or_fail("cannot make an unknown version")?;
     let before = laid.bytes()?;
     // Either it can be read and says so, or reading is refused as unsupported.

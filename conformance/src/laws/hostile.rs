@@ -76,7 +76,7 @@ impl<'a> Damage<'a> {
         }
         let laid = case.lay()?;
         let (whole, _) = laid.read()?;
-        let changes = some_change(case, &whole)?;
+        let changes = some_change(case, &laid)?;
         let into = laid.beside("backup")?;
         let copies = laid.open()?.back_up(&into).or_fail("cannot back up")?;
         let own = |path: &Path| {

@@ -116,13 +116,13 @@ fn at_every_question(case: &Case<'_>, target: Target) -> Verdict {
     fail(format!("a write asks more than {QUESTIONS_MAX} times"))
 }
 
-/// Lays a library and chooses the edits: ours are about the second item.
+/// Lays a library and chooses the edits: ours are about the second legible item.
 fn race<'a>(case: &'a Case<'_>, target: Target) -> Verdict<Race<'a>> {
     let laid = case.lay()?;
     let capabilities = case.capabilities()?;
     let (_, mut fields) = pairs(case, &laid)?;
-    let (old, _) = laid.read()?;
-    let Some(theirs) = edit_of(target, &old, capabilities) else {
+    let (old, reading) = laid.read()?;
+    let Some(theirs) = edit_of(target, (&old, &reading), capabilities) else {
         return skip("found: no field may be written that has more than two values");
     };
     let raced = fields.iter_mut().find(|edit| edit.field == theirs.field);

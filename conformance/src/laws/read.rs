@@ -121,7 +121,7 @@ fn elsewhere(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
     let library = laid.open()?;
     let (before, _) = Collector::collect(&*library).or_fail("cannot read")?;
-    let written = laid.write(&some_change(case, &before)?)?;
+    let written = laid.write(&some_change(case, &laid)?)?;
     let (after, reading) = Collector::collect(&*library).or_fail("cannot read again")?;
     ensure!(reading.revision == written.revision, "read again, it tells another revision");
     let (shown, _) = laid.read()?;

@@ -20,8 +20,10 @@ pub(crate) const LAWS: &[Law] = &[
 /// Writes `value` to one item, expecting what it holds; returns what it then reads as. Everything
 /// else must stay as it was.
 fn put(laid: &Laid, support: &FieldSupport, new: Option<Value>) -> Verdict<Option<Value>> {
-    let (before, _) = laid.read()?;
-    let Some(item) = before.items.first() else { return fail("the fixture has no items") };
+    let (before, reading) = laid.read()?;
+    let Some(item) = edits::legible(&before, &reading).next() else {
+        return fail("the fixture has no item of which all can be read");
+    };
     let edit = edits::edit(item, support.field, new);
     let changes = ChangeSet { fields: vec![edit], collections: Vec::new() };
     let written = laid.write(&changes)?;
@@ -33,8 +35,8 @@ fn put(laid: &Laid, support: &FieldSupport, new: Option<Value>) -> Verdict<Optio
     let Some(found) = after.item(&item.id) else { return fail("the item is gone") };
     let found = found.fields.value(support.field).cloned();
     let mut rest: Catalog = after;
-    if let Some(item) = rest.items.first_mut() {
-        item.fields.set(support.field, before.items[0].fields.value(support.field).cloned());
+    if let Some(other) = rest.items.iter_mut().find(|other| other.id == item.id) {
+        other.fields.set(support.field, item.fields.value(support.field).cloned());
     }
     edits::difference(&before, &rest).map_or(Ok(found), fail)
 }

@@ -4,6 +4,7 @@ use segue_translator::model::{Catalog, ChangeSet, CollectionEdit};
 use segue_translator::{Access, Written};
 
 use crate::edits;
+use crate::laid::Laid;
 use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail, skip};
 
 pub(crate) const LAWS: &[Law] = &[
@@ -61,12 +62,9 @@ fn random_edits(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
     let capabilities = case.capabilities()?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
-    let (mut before, reading) = laid.read()?;
-    let losses = reading.losses;
+    let (mut before, mut read) = laid.read()?;
     for _ in 0..ROUNDS {
-        let mut changes = edits::random(&mut rng, &before, capabilities);
-        // What cannot be read may be protected from being written.
-        changes.fields.retain(|edit| losses.iter().all(|loss| loss.id != edit.item));
+        let changes = edits::random(&mut rng, (&before, &read), capabilities);
         if changes.is_empty() {
             return skip("declares: nothing may be written");
         }
@@ -82,7 +80,7 @@ fn random_edits(case: &Case<'_>) -> Verdict {
             return fail(difference);
         }
         ensure!(reading.revision == written.revision, "the write told another revision");
-        before = after;
+        (before, read) = (after, reading);
     }
     Ok(())
 }
@@ -110,18 +108,19 @@ pub(crate) fn without_refused_clears(
 
 fn revision(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
-    let (before, reading) = laid.read()?;
-    let written = laid.write(&some_change(case, &before)?)?;
+    let (_, reading) = laid.read()?;
+    let written = laid.write(&some_change(case, &laid)?)?;
     ensure!(written.revision != reading.revision, "a change left the revision as it was");
     ensure!(laid.revision()? == written.revision, "the write told another revision");
     Ok(())
 }
 
-/// Edits that change something; a skip where nothing may be written.
-pub(crate) fn some_change(case: &Case<'_>, catalog: &Catalog) -> Verdict<ChangeSet> {
+/// Edits that change something of a library as it is; a skip where nothing may be written.
+pub(crate) fn some_change(case: &Case<'_>, laid: &Laid) -> Verdict<ChangeSet> {
     let capabilities = case.capabilities()?;
+    let (catalog, reading) = laid.read()?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
-    let changes = edits::random(&mut rng, catalog, capabilities);
+    let changes = edits::random(&mut rng, (&catalog, &reading), capabilities);
     if changes.is_empty() {
         return skip("declares: nothing may be written");
     }
@@ -139,8 +138,9 @@ fn unmodelled(case: &Case<'_>) -> Verdict {
     ensure!(!before.is_empty(), "the fixture holds nothing unmodelled, so it shows nothing");
     for _ in 0..ROUNDS {
         let (catalog, _) = laid.read()?;
+        let all: Vec<_> = catalog.items.iter().collect();
         let changes = ChangeSet {
-            fields: edits::random_fields(&mut rng, &catalog, capabilities),
+            fields: edits::random_fields(&mut rng, &all, capabilities),
             collections: edits::existing(&mut rng, &catalog, capabilities),
         };
         laid.write(&changes)?;

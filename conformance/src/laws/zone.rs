@@ -25,7 +25,7 @@ fn zones(case: &Case<'_>) -> Verdict {
         return skip("here: the write cannot be run in a process of its own");
     };
     let laid = case.lay()?;
-    some_change(case, &laid.read()?.0)?;
+    some_change(case, &laid)?;
     let shown = laid.beside("zone")?.join("shown");
     let mut first = None;
     for zone in ZONES {

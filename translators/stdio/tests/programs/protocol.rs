@@ -192,7 +192,7 @@ fn the_example_in_python_says_only_valid_messages() {
     });
     let changes = ChangeSet { fields: fields.collect(), collections: Vec::new() };
     let written = library.write(&reading.revision, &changes).unwrap();
-    assert_eq!(written.refused.len(), 1, "what cannot be read is not overwritten");
+    assert_eq!(written.refused.len(), 2, "what cannot be read is not overwritten");
     fs::write(&file, "{").unwrap();
     assert!(Collector::collect(&*library).is_err());
     assert!(is_valid(&lines) > 20);
