@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use segue_translator::model::ChangeSet;
@@ -76,6 +77,7 @@ pub fn child(subjects: &[Subject]) -> Option<ExitCode> {
         return Some(ExitCode::from(2));
     };
     let shown = std::env::var_os(SHOWN).unwrap_or_default();
+    end_after(subject.patience);
     let done = match (std::env::var_os(MEASURED), std::env::var(RIVAL)) {
         (Some(report), _) => measure(subject, &path, Path::new(&report)),
         (None, Ok(target)) => rival::write(subject, &path, &target, Path::new(&shown)),
@@ -89,6 +91,14 @@ pub fn child(subjects: &[Subject]) -> Option<ExitCode> {
             ExitCode::from(REPORTED)
         }
     })
+}
+
+/// Ends this process if it hangs: the trial that waits for it is given up by then.
+fn end_after(patience: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(patience);
+        std::process::abort()
+    });
 }
 
 fn write(subject: &Subject, path: &Path) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use segue_translator::Translator;
 
@@ -43,6 +44,8 @@ pub struct Subject {
     /// Starts the app on the library at a path, if the library is reached only through the running
     /// app. An error that begins with `here:` skips the trial: the app is not on this computer.
     pub live: Option<Inspect<Running>>,
+    /// How long a trial may take. Who needs longer hangs: the slowest that we know takes a minute.
+    pub patience: Duration,
     /// What random edits follow from.
     pub seed: u64,
     /// A program and its arguments which call [`child`](crate::child) with this subject; without
@@ -72,6 +75,7 @@ impl Subject {
             large: None,
             separate_files: None,
             live: None,
+            patience: Duration::from_mins(10),
             seed: seed.and_then(|seed| seed.parse().ok()).unwrap_or(1),
             rerun: std::env::current_exe().ok().map(|program| vec![program.into()]),
         }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use segue_translator::Capabilities;
 
@@ -36,8 +36,20 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Tries the law. A panic is a failure.
+    /// Tries the law. A panic is a failure, and so is what does not end within the subject's patience:
+    /// its thread is left behind, until the process ends.
     pub fn run(&self) -> Outcome {
+        let (ended, outcome) = mpsc::channel();
+        let (one, patience) = (self.clone(), self.subject.patience);
+        // The receiver is gone if it took too long.
+        std::thread::spawn(move || ended.send(one.ended()).ok());
+        outcome.recv_timeout(patience).unwrap_or_else(|_| {
+            let seed = self.subject.seed;
+            Outcome::Failed(format!("hangs: it has not ended after {patience:?} (seed {seed})"))
+        })
+    }
+
+    fn ended(&self) -> Outcome {
         let case = Case { subject: &self.subject, fixture: &self.folder };
         match catch_unwind(AssertUnwindSafe(|| (self.check)(&case))) {
             Ok(Ok(())) => Outcome::Passed,

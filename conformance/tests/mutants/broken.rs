@@ -58,6 +58,8 @@ pub(crate) enum Defect {
     RestoresNothing,
     TouchesOnBackup,
     Panics,
+    HangsReading,
+    HangsWriting,
     ReadsPipes,
     WritesInPlace,
     SwallowsErrors,
@@ -193,6 +195,15 @@ struct Broken {
 impl Broken {
     fn is(&self, defect: Defect) -> bool {
         self.defect == defect
+    }
+
+    /// Waits for what never comes.
+    fn hang(&self, is_so: bool) {
+        if is_so {
+            loop {
+                std::thread::park();
+            }
+        }
     }
 
     /// Writes the file with its own bytes.
@@ -390,6 +401,7 @@ impl Library for Broken {
             if self.is(Defect::ForgivesErrors) { Ok(read.unwrap_or_default()) } else { read };
         let damaged = read.as_ref().is_err_and(|error| error.kind == ErrorKind::Corrupt);
         assert!(!(damaged && self.is(Defect::Panics)), "the file is damaged");
+        self.hang(damaged && self.is(Defect::HangsReading));
         let (mut catalog, mut reading) = read?;
         self.show(&mut catalog);
         let container = Container { id: NativeId::from(""), revision: reading.revision.clone() };
@@ -409,6 +421,7 @@ impl Library for Broken {
     }
 
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
+        self.hang(self.is(Defect::HangsWriting));
         let current = self.inner.revision()?;
         let changes = self.bent(changes);
         let ignores = [Defect::IgnoresRevision, Defect::ConstantRevision, Defect::DayRevisions]

@@ -12,6 +12,7 @@ mod page;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use segue_conformance::{Outcome, Subject, child, mutants, trials};
@@ -147,6 +148,12 @@ static TABLE: &[Row] = &[
     ),
     Row(Defect::TouchesOnBackup, "backing up writes the same bytes", &["backup::changes_no_byte"]),
     Row(Defect::Panics, "a damaged file is a panic", &["hostile::flipped_bytes_do_no_harm"]),
+    Row(
+        Defect::HangsReading,
+        "the rest of a damaged file is waited for, for ever",
+        &["hostile::f06_truncated_is_not_a_shorter_library"],
+    ),
+    Row(Defect::HangsWriting, "a write waits for ever", &["write::random_edits_read_back"]),
     Row(
         Defect::ReadsPipes,
         "anything of the right name is opened",
@@ -359,6 +366,7 @@ fn main() -> ExitCode {
     tests.push(Trial::test("nothing_to_spoil_is_a_skip", nothing_to_spoil_is_a_skip));
     tests.push(Trial::test("the_table_of_a_record_shows_skips", coverage::shows_skips));
     tests.push(Trial::test("no_fixtures_is_a_failure", no_fixtures_is_a_failure));
+    tests.push(Trial::test("a_hang_is_called_a_hang", a_hang_is_called_a_hang));
     tests.push(Trial::test("without_strace_a_crash_trial_is_a_skip", no_rerun_is_a_skip));
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
 }
@@ -372,7 +380,7 @@ fn subject(defect: Defect) -> Subject {
     let app = mutant.kind().capabilities().app;
     let fixtures =
         folder().join("../translators/memory/fixtures").join(app.trim_start_matches("memory-"));
-    Subject::new(mutant, fixtures, Path::new(".local/share").join(app), |path| {
+    let subject = Subject::new(mutant, fixtures, Path::new(".local/share").join(app), |path| {
         parse(path).map(drop)
     })
     .named(format!("{defect:?}"))
@@ -391,7 +399,11 @@ fn subject(defect: Defect) -> Subject {
         let items = library["items"].as_array_mut().ok_or("no items")?;
         items.extend((0..count).map(|n| serde_json::json!({ "id": format!("/music/{n}.mp3") })));
         std::fs::write(file(path), library.to_string()).map_err(|error| error.to_string())
-    })
+    });
+    // Who waits for ever is not waited for as long as who is slow.
+    let hangs = [Defect::HangsReading, Defect::HangsWriting].contains(&defect);
+    let patience = if hangs { Duration::from_secs(2) } else { subject.patience };
+    Subject { patience, ..subject }
 }
 
 fn file(path: &Path) -> PathBuf {
@@ -439,6 +451,13 @@ fn no_fixtures_is_a_failure() -> Result<(), Failed> {
     let outcomes: Vec<_> = trials(none).iter().map(segue_conformance::Trial::run).collect();
     match &outcomes[..] {
         [Outcome::Failed(_)] => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn a_hang_is_called_a_hang() -> Result<(), Failed> {
+    match outcome(subject(Defect::HangsWriting), "write::random_edits_read_back")? {
+        Outcome::Failed(reason) if reason.starts_with("hangs: ") => Ok(()),
         other => Err(format!("{other:?}").into()),
     }
 }
