@@ -3,6 +3,7 @@
 use segue_translator::model::{Collection, Item};
 use segue_translator::{Container, Error, Sink, Want};
 
+use crate::laid::Laid;
 use crate::rerun::{self, MEASURED, SECONDS_MAX};
 use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail, skip};
 
@@ -38,13 +39,15 @@ impl Sink for Count {
 /// Read, one value written, and read again, in a process of its own that is measured.
 fn large(case: &Case<'_>) -> Verdict {
     let Some(enlarge) = &case.subject.large else {
-        return skip("the test gives no `large`");
+        return skip("no `large` is given");
     };
     let Some(program) = &case.subject.rerun else {
         return skip("here: the write cannot be run in a process of its own");
     };
-    let laid = case.lay()?;
+    // An app that is reached while it runs is started on the large library.
+    let laid = Laid::asleep(case.subject, case.fixture)?;
     enlarge(&laid.path(), ITEMS).or_fail("cannot make a large library")?;
+    laid.wake()?;
     let report = laid.beside("size")?.join("report");
     let more = [(MEASURED, report.clone().into())];
     let child = rerun::arguments(case.subject, program, &laid.path(), &more);

@@ -3,7 +3,7 @@
 mod server;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use segue_mpd::Mpd;
@@ -16,6 +16,7 @@ segue_conformance::suite! {
     sound: sound,
     unmodelled: unmodelled,
     spoil: spoil,
+    large: large,
     live: |path| Ok(Box::new(Server::start(path)?)),
 }
 
@@ -48,6 +49,34 @@ fn unmodelled(path: &Path) -> Result<String, String> {
     let songs = talk.ask(&["listallinfo"])?;
     let _ = writeln!(digest, "{songs:?}");
     Ok(digest)
+}
+
+/// So many songs more in the database, and a rating of each.
+fn large(path: &Path, count: usize) -> Result<(), String> {
+    try_large(path, count).map_err(|error| error.to_string())
+}
+
+fn try_large(path: &Path, count: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let database = path.join("database");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(std::fs::File::open(&database)?).read_to_string(&mut text)?;
+    let mut stickers = rusqlite::Connection::open(path.join("sticker.sql"))?;
+    let rates = stickers.transaction()?;
+    for (number, song) in (0..count).map(|number| (number, number % 100)) {
+        let album = number / 100;
+        if song == 0 {
+            writeln!(text, "directory: {album}\nmtime: 1\nbegin: {album}")?;
+        }
+        writeln!(text, "song_begin: {song}.flac\nTime: 180.0\nTitle: One of many\nmtime: 1")?;
+        writeln!(text, "song_end")?;
+        if song == 99 || number + 1 == count {
+            writeln!(text, "end: {album}")?;
+        }
+        let insert = "INSERT INTO sticker VALUES ('song', ?1, 'rating', '8')";
+        rates.execute(insert, [format!("{album}/{song}.flac")])?;
+    }
+    rates.commit()?;
+    Ok(std::fs::write(&database, text)?)
 }
 
 /// Harms a setting.
