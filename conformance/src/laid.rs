@@ -78,7 +78,7 @@ impl Laid {
     }
 
     /// Starts the app, if the library is live.
-    fn wake(&self) -> Verdict {
+    pub(crate) fn wake(&self) -> Verdict {
         let Some(start) = &self.subject.live else { return Ok(()) };
         match start(&self.path()) {
             Ok(running) => {
@@ -146,7 +146,7 @@ impl Laid {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -6,12 +6,15 @@
 //! [`suite!`] makes a test of them, and of their power: it breaks the translator once for each law
 //! and wants that to be seen. A program can run them one by one with [`Trial::run`].
 //!
+//! What only the author knows, such as what is not modelled, comes from the test or lies among the fixtures.
+//!
 //! It does not judge whether a fixture is what an app would write: fixtures come from apps.
 //!
 //! Invariant: no trial touches the fixtures, the network or the user's own libraries, and the same
 //! seed gives the same edits.
 
 mod edits;
+mod given;
 mod harness;
 mod laid;
 mod laws;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use segue_translator::Translator;
 
+use crate::given;
+
 /// A question about the library at a path; the answer, or why there is none.
 pub type Inspect<T> = Arc<dyn Fn(&Path) -> Result<T, String> + Send + Sync>;
 
@@ -63,12 +65,12 @@ impl Subject {
         sound: impl Fn(&Path) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         let seed = std::env::var("SEGUE_CONFORMANCE_SEED").ok();
-        Self {
+        let subject = Self {
             name: translator.capabilities().app.to_owned(),
             translator: Arc::new(translator),
-            fixtures: fixtures.into(),
             home: home.into(),
             sound: Arc::new(sound),
+            fixtures: PathBuf::new(),
             unmodelled: None,
             spoil: None,
             unknown_version: None,
@@ -78,6 +80,20 @@ impl Subject {
             patience: Duration::from_mins(10),
             seed: seed.and_then(|seed| seed.parse().ok()).unwrap_or(1),
             rerun: std::env::current_exe().ok().map(|program| vec![program.into()]),
+        };
+        subject.with_fixtures(fixtures)
+    }
+
+    /// The same on other fixtures. What lies among them beside the versions is taken over:
+    /// `unknown-version`, `large` and `unmodelled.txt`.
+    pub fn with_fixtures(self, fixtures: impl Into<PathBuf>) -> Self {
+        let fixtures = fixtures.into();
+        Self {
+            unmodelled: given::unmodelled(&fixtures).or(self.unmodelled),
+            unknown_version: given::unknown_version(&fixtures).or(self.unknown_version),
+            large: given::large(&fixtures).or(self.large),
+            fixtures,
+            ..self
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 
 use segue_translator::Capabilities;
 
+use crate::given;
 use crate::laid::Laid;
 use crate::laws;
 use crate::subject::Subject;
@@ -70,7 +71,7 @@ impl Trial {
 /// Every law on every fixture of `subject`, whether it applies or not.
 pub fn trials(subject: Subject) -> Vec<Trial> {
     let subject = Arc::new(subject);
-    let folders = fixtures(&subject.fixtures);
+    let folders = given::versions(&subject.fixtures);
     if folders.is_empty() {
         // No fixture must never mean no trial.
         return vec![Trial {
@@ -90,14 +91,6 @@ pub fn trials(subject: Subject) -> Vec<Trial> {
         check: law.check,
     })
     .collect()
-}
-
-fn fixtures(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut folders: Vec<_> =
-        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    folders
 }
 
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -183,7 +183,7 @@ fn started(case: &Case<'_>) -> Verdict {
 
 fn unknown_version(case: &Case<'_>) -> Verdict {
     let Some(make) = &case.subject.unknown_version else {
-        return skip("the test gives no `unknown_version`");
+        return skip("no `unknown_version` is given");
     };
     let laid = case.lay()?;
     let changes = some_change(case, &laid)?;

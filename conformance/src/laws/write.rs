@@ -129,7 +129,7 @@ pub(crate) fn some_change(case: &Case<'_>, laid: &Laid) -> Verdict<ChangeSet> {
 
 fn unmodelled(case: &Case<'_>) -> Verdict {
     let Some(digest) = &case.subject.unmodelled else {
-        return skip("the test gives no `unmodelled`, or for its mutant nothing to `spoil`");
+        return skip("no `unmodelled` is given, or for its mutant nothing to `spoil`");
     };
     let laid = case.lay()?;
     let capabilities = case.capabilities()?;

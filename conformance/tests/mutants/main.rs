@@ -7,6 +7,7 @@
 mod bend;
 mod broken;
 mod coverage;
+mod given;
 mod page;
 
 use std::collections::BTreeSet;
@@ -366,6 +367,8 @@ fn main() -> ExitCode {
     tests.push(Trial::test("nothing_to_spoil_is_a_skip", nothing_to_spoil_is_a_skip));
     tests.push(Trial::test("the_table_of_a_record_shows_skips", coverage::shows_skips));
     tests.push(Trial::test("no_fixtures_is_a_failure", no_fixtures_is_a_failure));
+    tests.push(Trial::test("what_lies_among_the_fixtures_is_tried", given::is_tried));
+    tests.push(Trial::test("unmodelled_texts_must_lie_in_the_fixture", given::must_lie_there));
     tests.push(Trial::test("a_hang_is_called_a_hang", a_hang_is_called_a_hang));
     tests.push(Trial::test("without_strace_a_crash_trial_is_a_skip", no_rerun_is_a_skip));
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()

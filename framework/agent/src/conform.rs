@@ -1,8 +1,8 @@
 //! Tries the laws of a translator on an outside program: `segue conformance`.
 //!
 //! The trials are those of the translators that are built in, run through the same limits and
-//! checks as in use. Of the app's own check and of what is not modelled a program says nothing, so
-//! the trials that need these are skipped, with that reason.
+//! checks as in use. What a program cannot say (what it does not model, which version it cannot know)
+//! may lie among the fixtures; else the trials that need it are skipped, with that reason.
 //!
 //! Invariant: it needs no agent's folder, and writes only below temporary ones.
 
@@ -35,11 +35,10 @@ pub fn conformance(
         .map_err(|error| segue_translator::Error::io("start", &request.executable, &error))?;
     let folder = tempfile::tempdir()
         .map_err(|error| segue_translator::Error::io("write", std::env::temp_dir(), &error))?;
-    let mut subject = subject(&executable, request.seed)?;
-    let app = subject.1;
+    let (subject, app) = subject(&executable, request.seed)?;
     let fixtures = request.fixture.clone().unwrap_or_else(|| beside(&executable));
-    subject.0.fixtures = laid_out(&fixtures, app, folder.path())?;
-    let mut all = trials(subject.0);
+    let fixtures = laid_out(&fixtures, app, folder.path())?;
+    let mut all = trials(subject.with_fixtures(fixtures));
     let only = request.only.as_deref().unwrap_or_default();
     all.retain(|trial| trial.name.contains(only));
     if all.is_empty() {
