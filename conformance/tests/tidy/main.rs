@@ -6,6 +6,7 @@
 
 mod arrows;
 mod layout;
+mod quotes;
 mod source;
 mod tree;
 

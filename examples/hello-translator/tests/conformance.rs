@@ -12,6 +12,11 @@ segue_conformance::suite! {
     home: ".local/share/hello",
     sound: |path| parse(path).map(drop),
     unmodelled: unmodelled,
+    spoil: |path| {
+        let mut library = parse(path)?;
+        library["volume"] = json!(0);
+        save(path, &library)
+    },
     unknown_version: |path| {
         let mut library = parse(path)?;
         library["format"] = json!(2);

@@ -139,6 +139,12 @@ fn conformance_passes_the_example_and_fails_what_is_broken() {
     let report = desk.json(&words);
     assert_eq!(report["failed"], 0, "{report}");
     assert!(report["passed"].as_u64().unwrap() >= 30, "{report}");
+    // What only the author knows lies among the fixtures.
+    let trials = report["trials"].as_array().unwrap();
+    for name in ["write::unmodelled_content_survives", "guard::f31_unknown_version_is_read_only"] {
+        let trial = trials.iter().find(|trial| trial["name"] == name).unwrap();
+        assert_eq!(trial["result"], "passed", "{trial}");
+    }
 
     // It forgets a song with each write.
     let script = fs::read_to_string(&hello).unwrap();
@@ -167,4 +173,25 @@ fn conformance_passes_the_example_and_fails_what_is_broken() {
     assert_eq!(empty.status.code(), Some(1), "there is nothing to try it on: {empty:?}");
     let none = desk.segue(&["conformance", words[1], "--fixture", &one, "--only", "no such"]);
     assert_eq!(none.status.code(), Some(1), "{none:?}");
+}
+
+/// The page shows what a person sees who stands in the example's folder.
+#[test]
+fn conformance_says_what_the_page_shows() {
+    if !has_python() {
+        return;
+    }
+    let page = fs::read_to_string(repository().join("docs/writing-a-translator.md")).unwrap();
+    let block = page.split("```console\n").find_map(|rest| {
+        let block = rest.split_once("```").map_or(rest, |(block, _)| block);
+        block.strip_prefix("$ segue conformance ").map(str::to_owned)
+    });
+    let block = block.expect("the page shows no `segue conformance`");
+    let (words, shown) = block.split_once('\n').unwrap();
+    let words: Vec<&str> = words.split(' ').collect();
+    let desk = Desk::new();
+    let mut command = desk.command(&[&["conformance"], &words[..]].concat());
+    let out = command.current_dir(repository().join(HELLO).parent().unwrap()).output().unwrap();
+    let said = [out.stdout, out.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    assert_eq!(said, shown);
 }
