@@ -149,13 +149,50 @@ fn scattered(tree: &Tree) -> Vec<String> {
     complaints
 }
 
+/// Code that runs must not know an app by its name either: what is so of one is so of its capabilities.
+fn special_cases(tree: &Tree) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for name in tree.folders("translators/") {
+        let quoted = format!("\"{name}\"");
+        for (path, text) in tree.ending(".rs") {
+            let folders = ["framework/", "conformance/src/", "transports/"];
+            let is_ours = folders.iter().any(|folder| path.starts_with(folder));
+            let is_test = path.contains("/tests/")
+                || !path.contains("/src/")
+                || ["tests.rs", "sample.rs"].iter().any(|end| path.ends_with(end));
+            let own = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let named = |line: &str| !line.trim_start().starts_with("//") && line.contains(&quoted);
+            if is_ours && !is_test && own.lines().any(named) {
+                complaints.push(format!("{path}: knows {quoted}"));
+            }
+        }
+    }
+    complaints
+}
+
+#[test]
+fn no_code_knows_an_app_by_its_name() {
+    let own = ("translators/mpd/src/lib.rs", "");
+    check(special_cases, &[own, ("framework/agent/src/cycle.rs", "if app == \"mpd\" {}")]);
+    let tested = "fn a() {}\n#[cfg(test)]\nmod tests {\n    const APP: &str = \"mpd\";\n}\n";
+    for fine in ["/// Such as \"mpd\".", tested] {
+        assert!(special_cases(&Tree::of(&[own, ("framework/agent/src/a.rs", fine)])).is_empty());
+    }
+}
+
 #[test]
 fn a_translator_touches_three_files_outside_its_folder() {
     let own = ("translators/mpd/src/lib.rs", "");
-    check(scattered, &[own, ("framework/agent/src/cycle.rs", "segue_mpd::Mpd")]);
-    assert!(
-        scattered(&Tree::of(&[own, ("framework/agent/src/registry.rs", "segue_mpd")])).is_empty()
-    );
+    for elsewhere in ["framework/agent/src/cycle.rs", "framework/store/Cargo.toml", "clippy.toml"] {
+        check(scattered, &[own, (elsewhere, "segue_mpd::Mpd")]);
+        check(scattered, &[own, (elsewhere, "segue-mpd.workspace = true")]);
+    }
+    let three = ["Cargo.toml", "framework/agent/Cargo.toml", "framework/agent/src/registry.rs"];
+    let code = MAY_NAME.iter().filter(|may| !may.ends_with('/') && !may.ends_with(".md"));
+    assert_eq!(code.copied().collect::<Vec<_>>(), three);
+    for one in three {
+        assert!(scattered(&Tree::of(&[own, (one, "segue_mpd")])).is_empty());
+    }
 }
 
 fn nameless_decisions(tree: &Tree) -> Vec<String> {
