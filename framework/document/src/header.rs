@@ -8,7 +8,7 @@
 //!
 //! Invariant: a change whose header was read costs no more memory than a small multiple of its bytes.
 
-use segue_model::ChangeHash;
+use segue_model::{ChangeHash, OperationId};
 use sha2::{Digest, Sha256};
 
 /// The largest change: what commits is split long before.
@@ -40,6 +40,10 @@ pub struct ChangeHeader {
     pub operations: u64,
     /// What its author had seen.
     pub deps: Vec<ChangeHash>,
+    /// When it was made, by its author's clock, in Unix seconds. For people; nothing follows from it.
+    pub time: i64,
+    /// The operation that it belongs to, if it says so as our commits do.
+    pub operation: Option<OperationId>,
 }
 
 /// Why bytes are no change that could count.
@@ -92,9 +96,10 @@ impl ChangeHeader {
         if seq == 0 || start_op == 0 || u32::try_from(seq).is_err() {
             return Err(Malformed("its numbers are out of range"));
         }
-        input.signed()?;
+        let time = input.signed()?;
         let message = input.unsigned()?;
-        input.take(message)?;
+        let message = std::str::from_utf8(input.take(message)?).ok();
+        let operation = message.and_then(|message| message.parse().ok());
         for _ in 0..input.count(1)? {
             input.sized(ACTOR_BYTES_MAX)?;
         }
@@ -103,7 +108,8 @@ impl ChangeHeader {
         if u32::try_from(last).is_err() {
             return Err(Malformed("its numbers overflow"));
         }
-        Ok(Self { hash: ChangeHash(hash), actor, seq, start_op, operations, deps })
+        let hash = ChangeHash(hash);
+        Ok(Self { hash, actor, seq, start_op, operations, deps, time, operation })
     }
 
     /// The number of its last operation.

@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use automerge::transaction::Transactable;
 use automerge::{ActorId, Automerge, Change, ROOT};
 
+use crate::{Shard, Write};
+
 use super::*;
 
 /// A chunk around a body, with the right length and checksum.
@@ -93,9 +95,20 @@ fn a_header_says_what_automerge_says() {
         assert_eq!(&header.actor[..], change.actor_id().to_bytes());
         assert_eq!((header.seq, header.start_op), (change.seq(), change.start_op().get()));
         assert_eq!((header.operations, header.last_op()), (change.len() as u64, change.max_op()));
+        assert_eq!((header.time, header.operation), (change.timestamp(), None));
         assert_eq!(header.deps.len(), change.deps().len());
         assert!(header.deps.iter().zip(change.deps()).all(|(a, b)| a.0 == b.0));
     }
+}
+
+#[test]
+fn a_header_says_when_and_by_which_operation() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let writes = BTreeMap::from([([7; 16], vec![Write::Raise("last_played".into(), 5)])]);
+    let operation = OperationId([0xab; 8]);
+    let made = shard.commit(None, operation, 1_700_000_000, &writes).unwrap().unwrap();
+    let header = ChangeHeader::read(&made.changes[0].bytes).unwrap();
+    assert_eq!((header.time, header.operation), (1_700_000_000, Some(operation)));
 }
 
 /// Each would be billions of rows to automerge, or more than memory holds.

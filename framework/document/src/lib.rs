@@ -10,6 +10,7 @@
 //! values mean is decided by one pure function per rule, in [`resolve`].
 
 mod commit;
+mod descriptor;
 mod encode;
 mod error;
 mod export;
@@ -25,6 +26,7 @@ mod shard;
 mod write;
 
 pub use commit::Committed;
+pub use descriptor::{Descriptor, descriptors};
 pub use error::DocumentError;
 pub use export::{ExportCollection, ExportItem, export};
 pub use header::{CHANGE_BYTES_MAX, ChangeHeader, HeaderError};
@@ -40,7 +42,8 @@ pub use write::Write;
 /// Ids of collections begin with this byte, so that they can be listed without loading the rest.
 pub const COLLECTION_SHARD: u8 = 0;
 
-/// The id of the record that belongs to the document itself: its same-as edges.
+/// The id of the record that belongs to the document itself: its same-as edges, and what its links
+/// are. It is no item: it never lives or dies.
 pub const DOCUMENT_RECORD: [u8; 16] = [0; 16];
 
 /// The set in the document's own record that holds same-as edges, as `smaller.larger` item ids.

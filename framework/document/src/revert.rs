@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use segue_model::{LinkId, OperationId};
 
+use crate::DOCUMENT_RECORD;
 use crate::record::Record;
 use crate::resolve;
 use crate::write::Write;
@@ -27,7 +28,10 @@ pub fn revert(
     out.counters(before, after, now);
     out.sets(before, after, now);
     out.entries(before, after, now);
-    out.presence(before, after, now, own);
+    // Older versions said of the document's own record that it lives.
+    if now.id != DOCUMENT_RECORD {
+        out.presence(before, after, now, own);
+    }
     (out.writes, out.kept)
 }
 

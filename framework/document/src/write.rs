@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use automerge::ScalarValue;
 use segue_model::{EntryId, LinkId, Location, OperationId, Rule, Value};
 
+use crate::DOCUMENT_RECORD;
 use crate::encode;
 use crate::key::Key;
 use crate::record::{Entry, Origin, Record, Register};
@@ -86,8 +87,9 @@ pub(crate) fn apply(
     let id = record.id;
     let is_new = record.is_empty();
     let mut touched = false;
-    // Reviving names an operation of its own; an edit beside a deletion does not undo it.
-    let deletes = writes.contains(&Write::Delete);
+    // Reviving names an operation of its own; an edit beside a deletion does not undo it. The
+    // document's own record is no item that could be deleted.
+    let deletes = writes.contains(&Write::Delete) || id == DOCUMENT_RECORD;
     let mut effects = Vec::with_capacity(writes.len());
     for write in writes {
         if let Write::Forget(link) = write {

@@ -150,8 +150,8 @@ fn two_imports_of_one_operation_keep_each_other() {
         (from..from + 100).map(|n| ([n; 16], vec![origin(by, n.into())])).collect()
     };
     // Two libraries that share half of their items are linked at once.
-    shard.commit(None, op(1), 0, &many(0, 1)).unwrap();
-    shard.commit(None, op(1), 0, &many(50, 2)).unwrap();
+    shard.commit(None, op(1), 0, &many(1, 1)).unwrap();
+    shard.commit(None, op(1), 0, &many(51, 2)).unwrap();
     let records = shard.records().unwrap();
     assert_eq!(records.len(), 150);
     assert_eq!(records.values().filter(|record| record.origins.len() == 2).count(), 50);
