@@ -1,6 +1,6 @@
 //! Checks everything, and proves every cache equal to what the log makes.
 
-use segue_access::{Members, SignedStatement, Standing, verify_change};
+use segue_access::{Standing, verify_change};
 use segue_model::DocumentId;
 use segue_store::DocumentRow;
 
@@ -48,7 +48,7 @@ fn check<E: std::fmt::Display>(name: &str, result: Result<String, E>) -> Check {
 
 /// The root statement makes the document's id, and this device may write.
 fn members(agent: &Agent, row: &DocumentRow) -> Result<String, Failure> {
-    let members = admitted(agent, &row.id)?;
+    let members = crate::members::members(&agent.home.store, &row.id)?;
     if !members.may_write(&agent.home.device.id()) {
         return Err(Failure::refused("this device has no right to write", "join again"));
     }
@@ -56,24 +56,9 @@ fn members(agent: &Agent, row: &DocumentRow) -> Result<String, Failure> {
     Ok(if devices == 1 { "1 device".into() } else { format!("{devices} devices") })
 }
 
-fn admitted(agent: &Agent, document: &DocumentId) -> Result<Members, Failure> {
-    let statements: Vec<SignedStatement> = agent
-        .home
-        .store
-        .statements(document)?
-        .into_iter()
-        .map(|row| SignedStatement {
-            bytes: row.bytes,
-            signature: row.signature,
-            signer: row.signer,
-        })
-        .collect();
-    Ok(Members::of(&statements, document))
-}
-
 /// Every change is signed by somebody who may write, or could before they were revoked.
 fn log(agent: &Agent, document: &DocumentId, progress: &dyn Progress) -> Result<String, Failure> {
-    let members = admitted(agent, document)?;
+    let members = crate::members::members(&agent.home.store, document)?;
     let mut count = 0u64;
     for shard in agent.home.store.shards_with_log(document)?.into_keys() {
         for entry in agent.home.store.log(document, shard)? {

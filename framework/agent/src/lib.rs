@@ -24,6 +24,8 @@ mod libraries;
 mod links;
 mod lists_after;
 mod look;
+mod members;
+mod names;
 mod net;
 mod operate;
 mod pass;

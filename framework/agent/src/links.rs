@@ -2,14 +2,16 @@
 //!
 //! Invariant: a library has at most one active link.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use segue_model::{LinkId, NativeId};
+use segue_document::{COLLECTION_SHARD, DOCUMENT_RECORD, Descriptor};
+use segue_model::{Heads, LinkId, NativeId};
 use segue_store::{LinkRow, OperationRow, Reader, StoreError, Tx};
 
 use crate::agent::Agent;
 use crate::failure::Failure;
-use crate::shards::Shards;
+use crate::operate::Operation;
+use crate::shards::{Changed, Shards};
 
 /// What an operation did to a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +133,29 @@ fn turn_back(tx: &Tx<'_>, links: &[LinkId], turn: Turn, number: i64) -> Result<(
         }
     }
     note(tx, number, turn.back(), links.iter().copied())
+}
+
+/// Says in the document that a link ended: what it has keeps nothing alive, on any device. Returns
+/// what that changed, and the state that the document's other libraries may then be said to have
+/// been shown, if they had been shown all before: it is nothing that they show.
+pub(crate) fn say_ended(
+    agent: &Agent,
+    row: &LinkRow,
+    operation: &Operation,
+) -> Result<(Changed, BTreeMap<LinkId, Heads>), Failure> {
+    let store = &agent.home.store;
+    let mut shards = Shards::new(store, row.document, agent.home.actor)?;
+    let before = shards.heads(COLLECTION_SHARD);
+    let writes = BTreeMap::from([(DOCUMENT_RECORD, vec![Descriptor::clear(row.id)])]);
+    shards.commit(COLLECTION_SHARD, None, operation.id, operation.time, &writes)?;
+    let after = shards.heads(COLLECTION_SHARD);
+    let mut shown = BTreeMap::new();
+    for other in store.links()?.into_iter().filter(|other| other.document == row.document) {
+        if store.link_heads(other.id)?.get(&COLLECTION_SHARD) == Some(&before) {
+            shown.insert(other.id, after.clone());
+        }
+    }
+    Ok((shards.into_changed(), shown))
 }
 
 /// What a link has in its base that was deleted while it had ended: it brings that anew.

@@ -17,10 +17,11 @@ use crate::agent::Agent;
 use crate::command::{LibrarySpec, PassReport, PlanReport, ShownEdit};
 use crate::failure::Failure;
 use crate::libraries;
+use crate::names::Names;
 use crate::operate::{self, Operation};
 use crate::pass::{self, Draft, Frame, Member};
 use crate::progress::Progress;
-use crate::report::{self, Names};
+use crate::report;
 use crate::sync::{self, Away};
 use crate::{services, shown};
 
@@ -62,7 +63,7 @@ pub(crate) fn plan(
     tx.remove_plans_older_than(now - PLAN_SECONDS_MAX)?;
     tx.put_plan(&id, now, kept.to_json().to_string().as_bytes())?;
     tx.commit()?;
-    let names = Names::of(&agent.home.store, &drafted.members, &agent.world.device)?;
+    let names = Names::of(agent, &drafted.members)?;
     let mut report = report::plan(&agent.home.store, &drafted.draft, &drafted.members, &names, id)?;
     report.libraries.extend(drafted.away.iter().map(sync::waits));
     if let Some(complaint) = crate::clock::complaint(agent)? {
@@ -225,6 +226,7 @@ pub(crate) fn draft_members(
         store: &agent.home.store,
         document,
         actor: agent.home.actor,
+        device: agent.home.device.id(),
         operation,
         time: (agent.world.now)(),
         budgets: Budgets::default(),

@@ -10,8 +10,9 @@ use serde_json::Value as Json;
 use crate::agent::Agent;
 use crate::command::{ConflictRow, ExportText, FoundItem, LogRow, QuestionRow, Trace, TraceValue};
 use crate::failure::Failure;
+use crate::names::Names;
 use crate::pass::SameAs;
-use crate::report::{self, Names};
+use crate::report;
 use crate::shards::Shards;
 use crate::views;
 
@@ -197,7 +198,7 @@ pub(crate) fn shown_record(
 /// Concurrent values that nobody has settled.
 pub(crate) fn conflicts(agent: &mut Agent) -> Result<Vec<ConflictRow>, Failure> {
     let documents = agent.home.store.documents()?;
-    let names = Names::of(&agent.home.store, &[], &agent.world.device)?;
+    let names = Names::of(agent, &[])?;
     let mut out = Vec::new();
     for row in documents {
         views::refresh(agent, &row.id)?;
@@ -238,7 +239,7 @@ pub(crate) fn questions(agent: &mut Agent) -> Result<Vec<QuestionRow>, Failure> 
 pub(crate) fn why(agent: &mut Agent, item: &str, field: Option<&str>) -> Result<Trace, Failure> {
     let (document, id) = named(agent, item)?;
     let record = shown_record(agent, document, id)?;
-    let names = Names::of(&agent.home.store, &[], &agent.world.device)?;
+    let names = Names::of(agent, &[])?;
     let schema = agent.home.store.document(&document)?.map(|row| row.schema).unwrap_or_default();
     let schema = views::schema(&schema)?;
     if let Some(field) = field
@@ -274,7 +275,7 @@ fn registers(
     let last = candidates.len().saturating_sub(1);
     let mut out = Vec::new();
     for (index, candidate) in candidates.iter().enumerate() {
-        let operation = agent.home.store.operation_by_id(candidate.operation)?;
+        let source = names.source(&agent.home.store, candidate.operation)?;
         let mut libraries: Vec<String> =
             candidate.links.iter().map(|link| names.link(*link)).collect();
         libraries.sort();
@@ -287,8 +288,8 @@ fn registers(
             value: report::json(candidate.value.as_ref()),
             shown: index == last,
             libraries,
-            operation: operation.as_ref().map(|row| row.n),
-            at: operation.map(|row| row.at),
+            operation: source.number,
+            at: source.at,
         });
     }
     out.reverse();

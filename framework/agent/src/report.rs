@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use segue_document::{Record, resolve};
-use segue_model::{ChangeSet, CollectionEdit, LinkId, Rule, Value};
+use segue_model::{ChangeSet, CollectionEdit, Rule, Value};
 use segue_reconcile::identify::Rung;
 use segue_store::Reader;
 use serde_json::Value as Json;
@@ -12,6 +12,7 @@ use crate::command::{
     ConflictRow, ConflictValue, Found, HeldBatch, LibraryPlan, LibraryState, PlanReport,
 };
 use crate::failure::Failure;
+use crate::names::Names;
 use crate::operate::Operation;
 use crate::pass::{Draft, Member, MemberDraft};
 
@@ -47,27 +48,6 @@ pub(crate) fn summary(operation: &Operation, libraries: &[Found]) -> String {
         return operation.summary.clone();
     }
     format!("{}: {}", operation.summary, parts.join(", "))
-}
-
-/// Names of links for people.
-pub(crate) struct Names {
-    labels: BTreeMap<LinkId, String>,
-    pub(crate) device: String,
-}
-
-impl Names {
-    /// The names of all links, ended ones too, and of those in `members` that do not exist yet.
-    pub(crate) fn of(store: &Reader, members: &[Member], device: &str) -> Result<Self, Failure> {
-        let mut labels: BTreeMap<LinkId, String> =
-            store.links()?.into_iter().map(|row| (row.id, row.app)).collect();
-        labels.extend(members.iter().map(|member| (member.row.id, member.label.clone())));
-        Ok(Self { labels, device: device.to_owned() })
-    }
-
-    /// The name of a link.
-    pub(crate) fn link(&self, link: LinkId) -> String {
-        self.labels.get(&link).cloned().unwrap_or_else(|| format!("another device ({link})"))
-    }
 }
 
 /// A value as JSON.
@@ -121,21 +101,21 @@ pub(crate) fn conflict(
     let candidates = resolve::register(record, field);
     let mut values = Vec::new();
     for candidate in &candidates.0 {
-        let at = store.operation_by_id(candidate.operation)?.map(|row| row.at);
-        let mut holders: Vec<String> =
-            candidate.links.iter().map(|link| names.link(*link)).collect();
-        if holders.is_empty() {
-            holders.push("you".into());
-        }
+        let source = names.source(store, candidate.operation)?;
         let value = json(candidate.value.as_ref());
-        values.extend(holders.into_iter().map(|library| ConflictValue {
+        let held = |library: String, link| ConflictValue {
             value: value.clone(),
             library,
-            device: names.device.clone(),
-            at,
-        }));
+            device: names.holder(link, &source),
+            at: source.at,
+        };
+        if candidate.links.is_empty() {
+            values.push(held("you".into(), None));
+        }
+        let links = candidate.links.iter();
+        values.extend(links.map(|link| held(names.library(*link), Some(*link))));
     }
-    values.sort_by(|a, b| a.library.cmp(&b.library));
+    values.sort_by(|a, b| (&a.library, &a.device).cmp(&(&b.library, &b.device)));
     Ok(ConflictRow {
         item: segue_model::ItemId(record.id).to_string(),
         title: title(record),

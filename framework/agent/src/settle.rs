@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use segue_document::{DOCUMENT_RECORD, SAME_AS, Write, resolve};
-use segue_model::{DocumentId, Field, ItemId, OperationId, Rule, Shape, Value};
+use segue_model::{DocumentId, Field, ItemId, LinkId, OperationId, Rule, Shape, Value};
 
 use crate::agent::Agent;
 use crate::command::{MatchReport, PassReport};
 use crate::failure::Failure;
+use crate::names::Names;
 use crate::operate::Operation;
 use crate::pass::{SameAs, edge};
 use crate::progress::Progress;
 use crate::query;
-use crate::report::{self, Names};
+use crate::report;
 use crate::shards::{Changed, Shards};
 use crate::views;
 
@@ -77,11 +78,13 @@ fn held_by(
     field: &str,
     app: &str,
 ) -> Result<Option<Value>, Failure> {
-    let names = Names::of(&agent.home.store, &[], &agent.world.device)?;
+    let names = Names::of(agent, &[])?;
     let candidates = resolve::register(record, field).0;
-    let found = candidates
+    let is_meant = |link: &LinkId| names.is_called(*link, app);
+    let here = candidates
         .iter()
-        .find(|candidate| candidate.links.iter().any(|link| names.link(*link) == app));
+        .find(|candidate| candidate.links.iter().any(|link| names.is_own(*link) && is_meant(link)));
+    let found = here.or_else(|| candidates.iter().find(|one| one.links.iter().any(is_meant)));
     found.map(|candidate| candidate.value.clone()).ok_or_else(|| {
         let sentence = format!("{app} holds none of the values of {field}");
         Failure::refused(sentence, "see them: segue conflicts")
@@ -214,7 +217,7 @@ fn refuse_twins(
 ) -> Result<(), Failure> {
     let a = query::shown_record(agent, document, item.0)?;
     let b = query::shown_record(agent, document, other.0)?;
-    let names = Names::of(&agent.home.store, &[], &agent.world.device)?;
+    let names = Names::of(agent, &[])?;
     match a.member_links().intersection(&b.member_links()).next() {
         Some(link) => {
             let sentence = format!("{} holds both: they are two", names.link(*link));

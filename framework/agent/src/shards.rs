@@ -92,6 +92,12 @@ impl<'s> Shards<'s> {
             || self.loaded.get(&index).is_some_and(|loaded| !loaded.changes.is_empty())
     }
 
+    /// Whether anything was changed here.
+    pub(crate) fn is_changed(&self) -> bool {
+        let mut loaded = self.loaded.values();
+        !self.released.is_empty() || loaded.any(|loaded| !loaded.changes.is_empty())
+    }
+
     /// All records of a shard.
     pub(crate) fn records(&mut self, index: u8) -> Result<Records, Failure> {
         Ok(self.load(index)?.shard.records()?)

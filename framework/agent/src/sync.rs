@@ -7,11 +7,12 @@ use crate::agent::Agent;
 use crate::command::{Found, LibraryPlan, LibrarySpec, LibraryState, PassReport, PlanReport};
 use crate::failure::Failure;
 use crate::libraries;
+use crate::names::Names;
 use crate::operate::Operation;
 use crate::pass::Member;
 use crate::plan::{self, Drafted};
 use crate::progress::Progress;
-use crate::report::{self, Names};
+use crate::report;
 use crate::services;
 
 /// Syncs what is linked, as far as it can be reached.
@@ -121,7 +122,7 @@ pub(crate) fn dry_run(
     let mut report = PlanReport::default();
     for rows in documents(agent, specs)? {
         let drafted = draft(agent, rows, &operation, progress)?;
-        let names = Names::of(&agent.home.store, &drafted.members, &agent.world.device)?;
+        let names = Names::of(agent, &drafted.members)?;
         let store = &agent.home.store;
         report.add(report::plan(store, &drafted.draft, &drafted.members, &names, String::new())?);
         report.libraries.extend(drafted.away.iter().map(waits));

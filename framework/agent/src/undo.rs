@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use segue_document::{Record, Write, resolve, revert};
+use segue_document::{COLLECTION_SHARD, Record, Write, resolve, revert};
 use segue_model::{DocumentId, OperationId};
 use segue_store::OperationRow;
 
@@ -305,7 +305,7 @@ pub(crate) fn bring_in_step(
     })
 }
 
-/// Ends a link. Nothing is written to the app, and nothing is forgotten.
+/// Ends a link, and says so in the document. Nothing is written to the app, nothing is forgotten.
 pub(crate) fn unlink(agent: &mut Agent, library: &LibrarySpec) -> Result<UnlinkReport, Failure> {
     let Some(mut link) = libraries::link_of(agent, library)? else {
         let sentence = format!("{} is not linked", library.app);
@@ -323,7 +323,12 @@ pub(crate) fn unlink(agent: &mut Agent, library: &LibrarySpec) -> Result<UnlinkR
         confirmed: true,
     };
     link.active = false;
+    let (changed, shown) = links::say_ended(agent, &link, &operation)?;
     let tx = agent.home.store.transaction()?;
+    changed.persist(&tx, &agent.home.device, operation.id)?;
+    for (link, heads) in shown {
+        tx.put_link_heads(link, COLLECTION_SHARD, &heads)?;
+    }
     tx.put_operation(&crate::operate::row(&operation, number, "done"))?;
     tx.put_link(&link)?;
     links::note(&tx, number, Turn::Unlinked, std::iter::once(link.id))?;

@@ -71,6 +71,16 @@ impl Reader {
         self.all(&sql, (&document.0, &operation.0), |row| read_entry(document, row))
     }
 
+    /// The entry of one operation that came first.
+    pub fn log_operation_first(
+        &self,
+        document: &DocumentId,
+        operation: OperationId,
+    ) -> Result<Option<LogEntry>, StoreError> {
+        let sql = format!("{ENTRIES} AND operation = ?2 ORDER BY n LIMIT 1");
+        self.first(&sql, (&document.0, &operation.0), |row| read_entry(document, row))
+    }
+
     /// One entry.
     pub fn log_entry(
         &self,

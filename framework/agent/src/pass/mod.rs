@@ -8,6 +8,7 @@
 
 mod bind;
 mod bindings;
+mod descriptors;
 mod draft;
 mod ids;
 mod items;
@@ -20,7 +21,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_document::{COLLECTION_SHARD, DOCUMENT_RECORD, SAME_AS};
-use segue_model::{DocumentId, ItemId, LinkId, OperationId};
+use segue_model::{DeviceId, DocumentId, ItemId, LinkId, OperationId};
 use segue_reconcile::guard::{Batch, Budgets};
 use segue_reconcile::identify::{Question, Rung};
 use segue_reconcile::policy::Policy;
@@ -38,6 +39,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) store: &'a Reader,
     pub(crate) document: DocumentId,
     pub(crate) actor: [u8; 16],
+    /// This device.
+    pub(crate) device: DeviceId,
     pub(crate) operation: OperationId,
     pub(crate) time: i64,
     /// How much may change before a person is asked.
@@ -79,6 +82,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
     items::lift_shared(&mut pass, members)?;
     items::each(&mut pass, members)?;
     lists::lift(&mut pass, members)?;
+    descriptors::describe(&mut pass, members)?;
     items::project_shared(&mut pass, members)?;
     lists::project(&mut pass, members)?;
     for (member, draft) in members.iter().zip(&mut pass.drafts) {
@@ -104,7 +108,7 @@ pub(crate) struct Pass<'a> {
     conflicts: BTreeMap<u8, ShardConflicts>,
     /// Lists of one name that differ: one list or two?
     questions: Vec<Question>,
-    /// Links of this device that ended: what they have keeps nothing alive.
+    /// Links that ended, of whichever device: what they have keeps nothing alive.
     ended: BTreeSet<LinkId>,
 }
 
@@ -115,8 +119,7 @@ impl<'a> Pass<'a> {
         let same = SameAs::of(&record);
         let drafts = (0..members).map(|_| MemberDraft::default()).collect();
         let (conflicts, questions) = (BTreeMap::new(), Vec::new());
-        let ended = frame.store.links()?.into_iter().filter(|row| !row.active);
-        let ended = ended.map(|row| row.id).collect();
+        let ended = descriptors::ended(frame.store, &record)?;
         Ok(Self { frame, shards, drafts, same, conflicts, questions, ended })
     }
 

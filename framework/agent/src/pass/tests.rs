@@ -91,6 +91,7 @@ fn draft(agent: &Agent, policy: &dyn Policy) -> Draft {
     let frame = Frame {
         store,
         document: store.documents().unwrap()[0].id,
+        device: agent.home.device.id(),
         actor: agent.home.actor,
         operation: OperationId([9; 8]),
         time: 0,

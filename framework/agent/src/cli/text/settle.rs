@@ -54,10 +54,16 @@ pub(super) fn conflicts(rows: &[ConflictRow]) -> Page {
     let page = Page::of(data).say(format!("{differ} between apps; each app keeps its own."));
     let (item, field) = (short_id(&first.item), shell_word(&first.field));
     let choice = match first.values.iter().find(|held| held.library != "you") {
-        Some(held) => format!("--keep {}", shell_word(&held.library)),
+        Some(held) => format!("--keep {}", shell_word(&choice(first, held))),
         None => "VALUE".to_owned(),
     };
     page.then("Settle the first:", format!("segue resolve {item} {field} {choice}"))
+}
+
+/// The library of a value as `--keep` takes it: with the device where others have one of that name.
+fn choice(row: &ConflictRow, held: &ConflictValue) -> String {
+    let is_alone = row.values.iter().filter(|other| other.library == held.library).count() == 1;
+    if is_alone { held.library.clone() } else { format!("{}@{}", held.library, held.device) }
 }
 
 fn cells(row: &ConflictRow, held: &ConflictValue) -> [String; 3] {
