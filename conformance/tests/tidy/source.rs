@@ -136,13 +136,17 @@ fn no_word_is_out_of_place() {
 const HISTORIES: &str = "framework/agent/tests/histories/";
 const UP: &str = "framework/agent/tests/up/";
 const PEERS: &str = "framework/agent/tests/peers/";
+const DEVICES: &str = "framework/agent/tests/several_devices/";
 const AGENT: &str = "framework/agent/Cargo.toml";
 
 /// A foreign crate and the folders that may name it.
 const HOMES: &[(&str, &[&str])] = &[
     ("automerge", &["framework/document/"]),
     // The examples and the agent's tests make and change databases as apps do.
-    ("rusqlite", &["framework/store/", "translators/", "examples/", HISTORIES, UP, PEERS, AGENT]),
+    (
+        "rusqlite",
+        &["framework/store/", "translators/", "examples/", HISTORIES, UP, PEERS, DEVICES, AGENT],
+    ),
     ("clap", &["framework/agent/"]),
     ("axum", &["framework/agent/"]),
     ("notify", &["framework/agent/"]),

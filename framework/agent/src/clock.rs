@@ -55,7 +55,12 @@ pub(crate) fn batches(agent: &Agent, reason: &str) -> Result<Vec<HeldBatch>, Fai
     let links = agent.home.store.links()?.into_iter().filter(|row| row.active);
     let all: Vec<_> = links.map(|row| (row.app, row.path)).collect();
     let labels = all.iter().map(|(app, path)| libraries::label(app, path, &all));
-    let batch = |library: String| HeldBatch { library, reason: reason.to_owned(), items: 0 };
+    let batch = |library: String| HeldBatch {
+        library,
+        reason: reason.to_owned(),
+        items: 0,
+        lasting: false,
+    };
     Ok(labels.map(batch).collect())
 }
 

@@ -1,6 +1,6 @@
 //! Checks everything, and proves every cache equal to what the log makes.
 
-use segue_access::{Standing, verify_change};
+use segue_access::{Role, Standing, verify_change};
 use segue_model::DocumentId;
 use segue_store::DocumentRow;
 
@@ -46,14 +46,16 @@ fn check<E: std::fmt::Display>(name: &str, result: Result<String, E>) -> Check {
     Check { name: name.to_owned(), passed, detail }
 }
 
-/// The root statement makes the document's id, and this device may write.
+/// The root statement makes the document's id, and this device may read.
 fn members(agent: &Agent, row: &DocumentRow) -> Result<String, Failure> {
     let members = crate::members::members(&agent.home.store, &row.id)?;
-    if !members.may_write(&agent.home.device.id()) {
-        return Err(Failure::refused("this device has no right to write", "join again"));
+    let role = members.role(&agent.home.device.id());
+    if role < Some(Role::Read) {
+        return Err(Failure::refused("this device has no right to read", "join again"));
     }
     let devices = members.devices().count();
-    Ok(if devices == 1 { "1 device".into() } else { format!("{devices} devices") })
+    let devices = if devices == 1 { "1 device".into() } else { format!("{devices} devices") };
+    Ok(if role < Some(Role::Write) { format!("{devices}; this one only reads") } else { devices })
 }
 
 /// Every change is signed by somebody who may write, or could before they were revoked.

@@ -146,6 +146,9 @@ pub(crate) fn say_ended(
     let store = &agent.home.store;
     let mut shards = Shards::new(store, row.document, agent.home.actor)?;
     let before = shards.heads(COLLECTION_SHARD);
+    if !crate::members::may_write(&agent.home, &row.document)? {
+        return Ok((shards.into_changed(), BTreeMap::new()));
+    }
     let writes = BTreeMap::from([(DOCUMENT_RECORD, vec![Descriptor::clear(row.id)])]);
     shards.commit(COLLECTION_SHARD, None, operation.id, operation.time, &writes)?;
     let after = shards.heads(COLLECTION_SHARD);

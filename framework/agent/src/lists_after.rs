@@ -31,14 +31,21 @@ pub(crate) fn after(plan: &MemberDraft, written: &Written, now: &[Collection]) -
             all
         },
     );
+    let mut out = After { rows: Vec::new(), unexpected: false };
+    let mut free: Vec<&Collection> = now.iter().collect();
     for list in &plan.lists {
+        if plan.lists_held.contains(&list.held.id) {
+            // What the app's user did to it is not in the base, and was not written over.
+            free.retain(|now| now.id != list.held.id);
+            out.rows.push(list.base());
+            out.unexpected = true;
+            continue;
+        }
         let edits = by_id.get(&list.held.id).map_or(&[][..], Vec::as_slice);
         let edits = if refused.contains(&list.held.id) { &[] } else { edits };
         wanted.extend(expected(plan, list, edits));
     }
     wanted.extend(made(plan, written));
-    let mut free: Vec<&Collection> = now.iter().collect();
-    let mut out = After { rows: Vec::new(), unexpected: false };
     for same in SAME {
         wanted.retain(|list| {
             let Some(index) = free.iter().position(|now| same(now, &list.held)) else {

@@ -143,9 +143,11 @@ fn state(
         Err(error) => return Ok(("missing", Some(error.to_string()))),
     };
     let behind = is_behind(agent, row)?;
+    let reads = || crate::members::may_write(&agent.home, &row.document).map(|may| !may);
     Ok(match (running, row.revision.as_ref() == Some(&revision.0), behind) {
         (Some(what), _, true) => ("waiting", Some(format!("{what} is running"))),
         (Some(what), _, false) => ("running", Some(format!("{what} has it open"))),
+        (None, false, false) if reads()? => ("reading", Some(crate::members::ONLY_READS.into())),
         (None, false, _) => ("changed", Some("its changes are taken over by: segue sync".into())),
         (None, true, true) => ("waiting", Some("something is to be written: segue sync".into())),
         (None, true, false) => ("in step", None),

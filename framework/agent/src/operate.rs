@@ -111,6 +111,7 @@ fn commit(
     crate::conflicts::note(&tx, draft)?;
     for (member, plan) in members.iter().zip(&draft.members) {
         put_link(&tx, member, plan, operation)?;
+        put_first_contact(&tx, member, draft.may_write)?;
         put_base(&tx, member, plan)?;
         put_heads(&tx, &draft.changed.heads(), member, plan)?;
         spend(&tx, member.row.id, plan, operation.confirmed)?;
@@ -153,11 +154,25 @@ fn put_link(
     // What is held is not in the base: only reading again finds it, when a person lets it pass.
     // What waits may be behind although nobody wrote since: an app that reset its own count.
     let waits = member.waits().is_some() && !plan.edits.is_empty();
-    row.revision = (plan.held.is_empty() && !waits).then_some(revision);
+    let revision = (plan.held.is_empty() && !waits).then_some(revision);
+    row.revision = revision.filter(|_| !plan.is_partial);
     if operation.confirmed {
         row.confirmed_at = operation.time;
     }
     Ok(tx.put_link(&row)?)
+}
+
+/// A link that begins while this device may only read gives nothing; its first contact is due when
+/// it may write, and the base from before is no longer what it says.
+fn put_first_contact(tx: &Tx<'_>, member: &Member, may_write: bool) -> Result<(), Failure> {
+    let setting = crate::members::gave_nothing(member.row.id);
+    if may_write && member.gave_nothing {
+        tx.clear_base(member.row.id)?;
+        tx.remove_setting(&setting)?;
+    } else if !may_write && member.pairing {
+        tx.put_setting(&setting, "only reads")?;
+    }
+    Ok(())
 }
 
 fn put_base(tx: &Tx<'_>, member: &Member, plan: &MemberDraft) -> Result<(), Failure> {
@@ -225,7 +240,7 @@ fn to_be_shown(
     member: &Member,
     plan: &MemberDraft,
 ) -> Result<BTreeMap<u8, Heads>, Failure> {
-    if !plan.held.is_empty() {
+    if plan.is_held_back() {
         return Ok(BTreeMap::new());
     }
     let known = tx.heads(&member.row.document)?;
@@ -245,14 +260,19 @@ fn spend(tx: &Tx<'_>, link: LinkId, plan: &MemberDraft, confirmed: bool) -> Resu
 }
 
 fn untouched(member: &Member, plan: &MemberDraft) -> Found {
-    let held =
-        plan.held.first().map(|held| held.batch.sentence(held.count.changed, held.count.total));
+    let held = held_back(plan);
     let (state, reason) = match (member.waits().filter(|_| !plan.edits.is_empty()), held) {
         (_, Some(held)) => (LibraryState::Held, Some(held)),
         (Some(waits), None) => (LibraryState::Waiting, Some(waits)),
         (None, None) => (LibraryState::Unchanged, None),
     };
     found(member, plan, state, 0, reason)
+}
+
+/// What a guard holds, in words.
+fn held_back(plan: &MemberDraft) -> Option<String> {
+    let held = plan.held.iter().find(|held| !held.batch.is_lasting());
+    held.map(|held| held.batch.sentence(held.count.changed, held.count.total))
 }
 
 fn found(
@@ -319,13 +339,11 @@ fn lower(
     let before = before_first.as_ref().unwrap_or(&before.0);
     settle(home, number, member, plan, &written, before, &name)?;
     let count = (plan.edits.len() - refused.min(plan.edits.len())) as u64;
-    let held =
-        plan.held.first().map(|held| held.batch.sentence(held.count.changed, held.count.total));
-    let reason = match (refused, held) {
+    let reason = match (refused, held_back(plan)) {
         (0, held) => held,
         (some, _) => Some(format!("{some} changed meanwhile and wait for the next pass")),
     };
-    let state = if plan.held.is_empty() { LibraryState::Written } else { LibraryState::Held };
+    let state = if plan.is_held_back() { LibraryState::Held } else { LibraryState::Written };
     Ok(Found { backup: copies, ..found(member, plan, state, count, reason) })
 }
 
@@ -396,7 +414,8 @@ fn settle(
         unexpected |= held != *now;
         let shard = segue_document::shard_of(&base.item.0);
         let kept = refused.contains(&now.id).then(|| plan.shown(member, shard).cloned()).flatten();
-        let shown = kept.or_else(|| base.shown.clone().filter(|_| refused.contains(&now.id)));
+        let stays = refused.contains(&now.id) || plan.kept.contains_key(&now.id);
+        let shown = kept.or_else(|| base.shown.clone().filter(|_| stays));
         tx.put_base_item(link, &BaseItem { item: base.item, held, shown, gone: false })?;
     }
     for native in &refused {
@@ -415,7 +434,7 @@ fn settle(
     }
     note_kept(&tx, link, plan, &difference)?;
     unexpected |= settle_lists(&tx, member, plan, written, &difference)?;
-    if plan.held.is_empty() {
+    if !plan.is_held_back() {
         for shard in &plan.projected {
             if let Some(heads) = heads.get(shard) {
                 tx.put_link_heads(link, *shard, heads)?;

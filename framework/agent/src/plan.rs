@@ -232,6 +232,7 @@ pub(crate) fn draft_members(
         budgets: Budgets::default(),
         policy: &Unrestricted,
         confirmed,
+        may_write: crate::members::may_write(&agent.home, &document)?,
         present: &is_present,
         progress,
     };

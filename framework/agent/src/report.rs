@@ -215,6 +215,7 @@ pub(crate) fn held(library: &str, draft: &MemberDraft) -> Vec<HeldBatch> {
             library: library.to_owned(),
             reason: held.batch.sentence(held.count.changed, held.count.total),
             items: held.count.changed,
+            lasting: held.batch.is_lasting(),
         })
         .collect()
 }

@@ -236,6 +236,7 @@ pub(crate) fn person_writes(
     writes: &Writes,
     progress: &dyn Progress,
 ) -> Result<PassReport, Failure> {
+    crate::members::refuse_reader(&agent.home, &document)?;
     crate::recover::recover(agent)?;
     let operation = Operation {
         number: Some(agent.home.store.next_operation()?),

@@ -123,6 +123,7 @@ fn take_back(
     progress: &dyn Progress,
 ) -> Result<PassReport, Failure> {
     links::refuse_replaced(agent, row)?;
+    refuse_reader(agent, row)?;
     refuse_paused(agent, row)?;
     crate::recover::recover(agent)?;
     progress.step(&format!("Taking back op {}", row.n), None);
@@ -141,6 +142,22 @@ fn take_back(
     let mut report = carry_out(agent, row, number, &operation, progress)?;
     report.kept.splice(0..0, kept);
     Ok(report)
+}
+
+/// Nobody would take the way back of what was written into a document; and a file that comes back
+/// would take along what its user may not give.
+fn refuse_reader(agent: &Agent, row: &OperationRow) -> Result<(), Failure> {
+    let store = &agent.home.store;
+    let mut documents = Vec::new();
+    for touched in store.operation_links(row.n)? {
+        documents.extend(store.link(touched.link)?.map(|link| link.document));
+    }
+    for document in store.documents()? {
+        if store.log_operation_first(&document.id, row.id)?.is_some() {
+            documents.push(document.id);
+        }
+    }
+    documents.iter().try_for_each(|document| crate::members::refuse_reader(&agent.home, document))
 }
 
 /// What an operation wrote to a library that a person wants left alone is not taken back.

@@ -24,6 +24,9 @@ pub enum Batch {
     LowerBlanked(&'static str),
     /// Entries and collections that Segue would remove in the app.
     LowerListRemovals,
+    /// Edits of a device that may only read the document. Held whatever their number, for as long as
+    /// that is so: nobody would take them.
+    Reading,
 }
 
 impl Batch {
@@ -36,6 +39,7 @@ impl Batch {
             Self::Additions => "additions".into(),
             Self::LowerBlanked(field) => format!("would blank {field}"),
             Self::LowerListRemovals => "would remove entries".into(),
+            Self::Reading => "reading".into(),
         }
     }
 
@@ -48,7 +52,17 @@ impl Batch {
             Self::Additions => format!("{count} items came to {total}"),
             Self::LowerBlanked(field) => format!("would clear {field} of {count} of {total} items"),
             Self::LowerListRemovals => format!("would remove {count} of {total} playlist entries"),
+            Self::Reading => {
+                let edits =
+                    if count == 1 { "1 edit stays" } else { &format!("{count} edits stay") };
+                format!("this device may read this document, not write it: {edits} in the app")
+            }
         }
+    }
+
+    /// Whether no person can let it pass.
+    pub const fn is_lasting(&self) -> bool {
+        matches!(self, Self::Reading)
     }
 }
 

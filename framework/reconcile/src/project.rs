@@ -33,6 +33,24 @@ pub fn item(
     edits
 }
 
+/// Whether the document says what a library holds of a field, as far as that can hold it; of what
+/// only grows, whether it says at least that.
+pub fn says(record: &Record, support: &FieldSupport, held: Option<&Value>) -> bool {
+    let hold = |value: Option<&Value>| value.and_then(|value| support.hold(value));
+    let value = || hold(resolve::value(record, support.field).as_ref());
+    match support.field.rule {
+        Rule::Register => {
+            let candidates = resolve::register(record, support.field.name).0;
+            let is = |value: Option<&Value>| hold(value).as_ref() == held;
+            candidates.iter().any(|candidate| is(candidate.value.as_ref()))
+        }
+        Rule::Max | Rule::Counter => {
+            value().as_ref().and_then(Value::as_int) >= held.and_then(Value::as_int)
+        }
+        Rule::Set => value().as_ref() == held,
+    }
+}
+
 enum Wanted {
     /// The document has no opinion, or an open conflict that includes what is held.
     Leave,

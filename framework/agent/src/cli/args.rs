@@ -36,7 +36,8 @@ const EVERYWHERE: &str = "Everywhere";
 ///   0  done
 ///   1  failed; one sentence says why, and what to do
 ///   2  the command line was not understood
-///   3  held: something looks like an accident and waits for you; the rest was done
+///   3  held: it looks like an accident and waits for you, or this device may not pass it on;
+///      the rest was done
 ///   4  partly done: an app is running, or one of several libraries failed
 #[derive(Debug, Parser)]
 #[command(name = "segue", version, verbatim_doc_comment)]
@@ -95,7 +96,7 @@ pub(super) enum Command {
     ///
     /// With --json: "plan", "libraries" (each "library", "running", "sets", "adds", "removes",
     /// "collections"), "matched", "doubtful", "conflicts", "held" (each "library", "reason",
-    /// "items"); with --show also "shown".
+    /// "items", "lasting" if no `--yes` lets it pass); with --show also "shown".
     #[command(verbatim_doc_comment)]
     Plan(PlanArgs),
     /// Write exactly what a plan says, and keep its libraries linked

@@ -39,7 +39,7 @@ pub(super) fn look() -> LookReport {
 
 pub(super) fn held() -> HeldBatch {
     let reason = "1,204 of 4,112 ratings are gone since the last pass".into();
-    HeldBatch { library: "rhythmbox".into(), reason, items: 1_204 }
+    HeldBatch { library: "rhythmbox".into(), reason, items: 1_204, lasting: false }
 }
 
 pub(super) fn conflict(title: &str) -> ConflictRow {

@@ -209,6 +209,9 @@ pub struct HeldBatch {
     pub reason: String,
     /// How many items it concerns.
     pub items: u64,
+    /// Whether it is no question for a person: what this device may not write stays in the app.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lasting: bool,
 }
 
 /// One edit of a plan.
@@ -337,7 +340,7 @@ pub struct LinkRow {
     pub path: String,
     /// The document.
     pub document: String,
-    /// `in step`, `changed`, `waiting`, `missing`, `read-only`, `paused`, …; while the agent runs
+    /// `in step`, `changed`, `waiting`, `missing`, `read-only`, `reading`, `paused`, …; while the agent runs
     /// also `held` and `failed`.
     pub state: String,
     /// More about the state.

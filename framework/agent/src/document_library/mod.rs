@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::members::{ONLY_READS, may_write};
 use crate::world::World;
 
 /// A document holds every field of its schema exactly.
@@ -134,7 +135,9 @@ impl Library for DocumentLibrary {
     fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {
         let catalog = self.with(|home| read::catalog(home, self.document))?;
         read::send(catalog, sink)?;
-        Ok(Reading { revision: self.revision()?, ..Reading::default() })
+        let may_write = |home: &mut Home| Ok(may_write(home, &self.document)?);
+        let read_only = (!self.with(may_write)?).then(|| ONLY_READS.to_owned());
+        Ok(Reading { revision: self.revision()?, read_only, ..Reading::default() })
     }
 
     fn write(

@@ -61,13 +61,20 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
             if seen[&id] == 1 && !elsewhere.contains(&id) {
                 draft.only_here.insert(id);
             }
+            if !pass.frame.may_write && !elsewhere.contains(&id) {
+                draft.is_partial = true;
+                continue;
+            }
             draft.add(id, Sight::New(item));
         }
     }
+    let (may_write, mut questions) = (pass.frame.may_write, identified.questions);
+    questions.retain(|_| may_write);
+    let fresh = seen.keys().filter(|_| may_write);
     let all: HashSet<ItemId> =
-        elsewhere.iter().chain(seen.keys()).map(|item| pass.same.shown(*item)).collect();
+        elsewhere.iter().chain(fresh).map(|item| pass.same.shown(*item)).collect();
     let items = Some(all.len() as u64);
-    Ok(Bound { questions: identified.questions, matched, items })
+    Ok(Bound { questions, matched, items })
 }
 
 /// Finds out where the content of new libraries lies.
@@ -108,24 +115,28 @@ fn sort_differences(
     }
     draft.rebuilt = rebuilt(used, &changed);
     let frame = pass.frame;
-    let mut tally = Tally::default();
-    count_blanks(member, draft, &changed, &mut tally);
     let (gone, dropped): (Vec<BaseItem>, Vec<BaseItem>) = vanished
         .into_iter()
         .partition(|base| base.gone || !base.held.location.as_ref().is_some_and(frame.present));
-    tally.add(Batch::Removals, dropped.len() as u64);
-    tally.total(Batch::Removals, base_len);
-    if !member.pairing {
-        tally.add(Batch::Additions, arrived.len() as u64);
-        tally.total(Batch::Additions, base_len);
+    if frame.may_write {
+        let mut tally = Tally::default();
+        count_blanks(member, draft, &changed, &mut tally);
+        tally.add(Batch::Removals, dropped.len() as u64);
+        tally.total(Batch::Removals, base_len);
+        if !member.pairing {
+            tally.add(Batch::Additions, arrived.len() as u64);
+            tally.total(Batch::Additions, base_len);
+        }
+        draft.judge(frame, member, &tally);
+    } else {
+        draft.stays += dropped.len() as u64;
     }
-    draft.judge(frame, member, &tally);
     draft.absent.extend(gone.iter().chain(&dropped).map(|base| base.held.id.clone()));
     let fresh_loss = gone.into_iter().filter(|base| !base.gone);
     for base in fresh_loss {
         draft.add(base.item, Sight::Gone(base));
     }
-    if !draft.holds(&Batch::Removals) {
+    if frame.may_write && !draft.holds(&Batch::Removals) {
         for base in dropped {
             draft.add(base.item, Sight::Dropped(base));
         }
@@ -263,7 +274,8 @@ fn known(pass: &mut Pass<'_>, members: &[Member]) -> Result<Vec<Known>, Failure>
     let mut bound: HashMap<ItemId, Vec<LinkId>> = HashMap::new();
     let roots: HashMap<LinkId, Option<&Location>> =
         members.iter().map(|member| (member.row.id, member.row.root.as_ref())).collect();
-    for row in pass.frame.store.links()?.iter().filter(|row| row.active) {
+    let begins = |link| members.iter().any(|member| member.row.id == link && member.pairing);
+    for row in pass.frame.store.links()?.iter().filter(|row| row.active && !begins(row.id)) {
         pass.frame.store.bindings(row.id, |_, item, _| {
             bound.entry(item).or_default().push(row.id);
         })?;

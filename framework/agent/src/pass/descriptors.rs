@@ -31,6 +31,9 @@ pub(super) fn ended(store: &Reader, record: &Record) -> Result<BTreeSet<LinkId>,
 
 /// Describes the links of `members` where that is due.
 pub(super) fn describe(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
+    if !pass.frame.may_write {
+        return Ok(());
+    }
     let said = descriptors(&pass.shards.record(&DOCUMENT_RECORD, None)?);
     let is_written = pass.shards.is_changed();
     let own =

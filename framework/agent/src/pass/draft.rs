@@ -44,7 +44,9 @@ impl Work {
             Some(BaseItem { item: self.item, held, shown: self.shown.clone(), gone })
         };
         match &self.sight {
-            Sight::New(now) | Sight::Beside(_, now) => (None, row(now.clone(), false)),
+            Sight::New(now) | Sight::Beside(_, now) => {
+                (None, row(draft.kept.get(&now.id).unwrap_or(now).clone(), false))
+            }
             Sight::Changed(base, now) | Sight::Again(base, now) => {
                 let moved = base.held.id != now.id;
                 let held = super::items::restore_frozen(draft, &base.held, now);
@@ -88,6 +90,14 @@ pub(crate) struct MemberDraft {
     pub(crate) absent: HashSet<NativeId>,
     /// Fields whose loss is held, by item: neither lifted nor written.
     pub(crate) frozen: HashMap<NativeId, BTreeSet<&'static str>>,
+    /// What the base says of items whose edits stay in the app, instead of what was read.
+    pub(crate) kept: HashMap<NativeId, Item>,
+    /// How many edits stay in the app because this device may only read the document.
+    pub(crate) stays: u64,
+    /// Names of lists that have no place in the document for that reason.
+    pub(crate) own_lists: HashSet<Box<str>>,
+    /// Something of the library has no base: it is read again in each pass.
+    pub(crate) is_partial: bool,
     /// What the library had been shown after its lift.
     pub(crate) lifted: BTreeMap<u8, Heads>,
     /// Shards whose items were compared with what the library holds.
@@ -138,6 +148,11 @@ impl MemberDraft {
     /// Whether `batch` is held.
     pub(crate) fn holds(&self, batch: &Batch) -> bool {
         self.held.iter().any(|held| held.batch == *batch)
+    }
+
+    /// Whether something is held for which the library stays behind the document.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.held.iter().any(|held| !held.batch.is_lasting())
     }
 
     /// Compares a tally with the budgets; what is over budget is held, the rest will be spent.

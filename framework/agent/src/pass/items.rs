@@ -93,6 +93,9 @@ fn lift_work(
     work: &mut [Work],
     at_hand: &mut Option<Records>,
 ) -> Result<(), Failure> {
+    if !pass.frame.may_write {
+        return super::stays::items(pass, &members[index], index, shard, work);
+    }
     let member = &members[index];
     let shown = member.heads.get(&shard).cloned();
     let mut states: BTreeMap<Option<Heads>, Vec<usize>> = BTreeMap::new();
@@ -236,6 +239,9 @@ fn twins<'d>(
 
 /// What the library holds, with values whose loss is held put back: neither lifted nor forgotten.
 pub(crate) fn restore_frozen(draft: &MemberDraft, base: &Item, now: &Item) -> Item {
+    if let Some(kept) = draft.kept.get(&now.id) {
+        return kept.clone();
+    }
     let mut restored = now.clone();
     if let Some(names) = draft.frozen.get(&now.id) {
         for (field, value) in base.fields.iter().filter(|(field, _)| names.contains(field.name)) {
@@ -394,7 +400,8 @@ fn project_member(
         let names = draft.frozen.get(&row.held.id);
         let frozen = |name: &str| names.is_some_and(|names| names.contains(name));
         let made = project::item(&member.view(), record, &row.held, &frozen);
-        is_pending |= !made.is_empty() || names.is_some();
+        // What stays for good keeps its own heads; what a guard holds keeps the shard's.
+        is_pending |= !made.is_empty() || (names.is_some() && pass.frame.may_write);
         edits.extend(made);
         if row.shown.is_some() && names.is_none() {
             overridden.push(row.into_base());

@@ -21,13 +21,13 @@ use crate::failure::Failure;
 use crate::shards::Records;
 
 /// One collection's lift, before the guards judge.
-struct Lifted {
-    id: [u8; 16],
+pub(super) struct Lifted {
+    pub(super) id: [u8; 16],
     at: Option<Heads>,
-    writes: Vec<Write>,
-    plan: Option<ListPlan>,
+    pub(super) writes: Vec<Write>,
+    pub(super) plan: Option<ListPlan>,
     /// The native id of a base row that it replaces.
-    replaces: Option<NativeId>,
+    pub(super) replaces: Option<NativeId>,
     removed: u64,
 }
 
@@ -42,6 +42,10 @@ pub(super) fn lift(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failur
         let records = pass.shards.records(LISTS)?;
         let known = known(pass, index, member, &listed_items(&records))?;
         let lifted = lift_member(pass, members, index, &difference.collections, &known)?;
+        if !pass.frame.may_write {
+            super::stays::lists(pass, index, member, lifted)?;
+            continue;
+        }
         let mut tally = Tally::default();
         tally.add(Batch::ListRemovals, lifted.iter().map(|lifted| lifted.removed).sum());
         let entries = member.base_collections.iter().map(|base| base.entries.len().max(1) as u64);
@@ -59,7 +63,7 @@ fn keep_base(pass: &mut Pass<'_>, index: usize, member: &Member) {
     pass.drafts[index].lists = member.base_collections.iter().map(plan_of).collect();
 }
 
-fn plan_of(base: &BaseCollection) -> ListPlan {
+pub(super) fn plan_of(base: &BaseCollection) -> ListPlan {
     ListPlan {
         collection: base.collection,
         held: base.held.clone(),
@@ -110,6 +114,10 @@ fn lift_member(
         }
         let only_here = &pass.drafts[index].only_here;
         let join = joinable(&records, members, index, now, known, &bound, only_here);
+        if join.is_none() && !pass.frame.may_write {
+            super::stays::own_list(pass, index, member, now);
+            continue;
+        }
         if join.is_none()
             && let Some(other) = namesake(&records, members, index, now, &bound)
         {
@@ -431,7 +439,7 @@ fn project_member(
             }),
             (None, Some(_)) if !natives.is_empty() => {
                 let name = shown_name(record, records, member, members, None);
-                if !support.holds_name(&name) {
+                if !support.holds_name(&name) || draft.own_lists.contains(&*name) {
                     draft.lacking += natives.len() as u64;
                     continue;
                 }

@@ -9,6 +9,7 @@ use segue_store::{LinkRow, Reader, Store};
 use segue_translator::{Capabilities, Library, Revision};
 
 use crate::failure::Failure;
+use crate::members::gave_nothing;
 use crate::progress::Progress;
 use crate::reading::Difference;
 
@@ -25,6 +26,8 @@ pub(crate) struct Member {
     pub(crate) root_was_said: bool,
     /// Where it seems to lie, and how many files speak for it; only of a library that is new.
     pub(crate) proposal: Option<super::roots::Proposal>,
+    /// The link began while this device could only read the document.
+    pub(crate) gave_nothing: bool,
     /// What has the library open.
     pub(crate) running: Option<String>,
     /// The state of the library, before it was read.
@@ -84,6 +87,7 @@ impl Member {
             pairing,
             root_was_said: row.root.is_some(),
             proposal: None,
+            gave_nothing: store.setting(&gave_nothing(row.id))?.is_some(),
             difference: None,
             base_collections,
             library,
@@ -94,6 +98,14 @@ impl Member {
             member.read(store)?;
         }
         Ok(member)
+    }
+
+    /// Reads the library as at first contact.
+    pub(crate) fn begin_again(&mut self, store: &Reader) -> Result<(), Failure> {
+        self.pairing = true;
+        self.heads.clear();
+        self.base_collections.clear();
+        self.read(store)
     }
 
     /// Reads the library against its base.

@@ -15,6 +15,7 @@ mod items;
 mod lists;
 mod member;
 mod roots;
+mod stays;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +50,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) policy: &'a dyn Policy,
     /// A person confirmed: guards let everything pass.
     pub(crate) confirmed: bool,
+    /// Others take what this device writes into the document. Else nothing is written into it.
+    pub(crate) may_write: bool,
     /// Whether a file is there; asked only for items that an app no longer lists.
     pub(crate) present: &'a dyn Fn(&segue_model::Location) -> bool,
     pub(crate) progress: &'a dyn Progress,
@@ -63,6 +66,7 @@ pub(crate) struct Draft {
     /// How many items the document has then, if that was found out.
     pub(crate) items: Option<u64>,
     pub(crate) document: DocumentId,
+    pub(crate) may_write: bool,
     /// Open conflicts of every shard that was looked at.
     pub(crate) conflicts: BTreeMap<u8, ShardConflicts>,
 }
@@ -77,12 +81,16 @@ pub(crate) struct ShardConflicts {
 
 /// Works out a pass over `members`.
 pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, Failure> {
+    for member in members.iter_mut().filter(|member| member.gave_nothing && frame.may_write) {
+        member.begin_again(frame.store)?;
+    }
     let mut pass = Pass::new(frame, members.len())?;
     let bound = bind::bind(&mut pass, members)?;
     items::lift_shared(&mut pass, members)?;
     items::each(&mut pass, members)?;
     lists::lift(&mut pass, members)?;
     descriptors::describe(&mut pass, members)?;
+    stays::tell(&mut pass);
     items::project_shared(&mut pass, members)?;
     lists::project(&mut pass, members)?;
     for (member, draft) in members.iter().zip(&mut pass.drafts) {
@@ -95,6 +103,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
         matched: bound.matched,
         items: bound.items,
         document: frame.document,
+        may_write: frame.may_write,
         conflicts: pass.conflicts,
     })
 }

@@ -98,6 +98,7 @@ fn draft(agent: &Agent, policy: &dyn Policy) -> Draft {
         budgets: Budgets::default(),
         policy,
         confirmed: false,
+        may_write: true,
         present: &|_| true,
         progress: &Quiet,
     };

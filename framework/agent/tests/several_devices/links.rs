@@ -8,7 +8,7 @@ use segue_memory::Kind;
 use crate::device::{Device, exchange};
 use crate::together::two;
 
-fn status(device: &mut Device) -> Vec<LinkRow> {
+pub(crate) fn status(device: &mut Device) -> Vec<LinkRow> {
     match device.run(Request::Status) {
         Response::Status(status) => status.links,
         other => panic!("{other:?}"),

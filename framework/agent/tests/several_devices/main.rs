@@ -5,4 +5,5 @@
 
 mod device;
 mod links;
+mod reader;
 mod together;

@@ -78,7 +78,7 @@ fn notices(pass: &PassReport, page: Page) -> Page {
 
 fn next(request: &Request, pass: &PassReport, page: Page) -> Page {
     let any = |state| pass.libraries.iter().any(|library| library.state == state);
-    if !pass.held.is_empty() || any(LibraryState::Held) {
+    if pass.held.iter().any(|batch| !batch.lasting) || any(LibraryState::Held) {
         return page.then("If what is held is no accident:", "segue sync --yes");
     }
     if any(LibraryState::Failed) {

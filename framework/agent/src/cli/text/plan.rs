@@ -190,7 +190,7 @@ fn end(plan: &PlanReport, data: String) -> Page {
         return page.then(why, format!("segue apply {}", shell_word(&id)));
     }
     let page = Page::of(data).say("Nothing was changed.");
-    if !plan.held.is_empty() {
+    if plan.held.iter().any(|batch| !batch.lasting) {
         return page.then("If this is no accident:", "segue sync --yes");
     }
     if plan.libraries.iter().all(idle) {
