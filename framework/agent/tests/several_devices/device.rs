@@ -212,6 +212,23 @@ impl Device {
         self.pass(Request::Sync { libraries: Vec::new(), dry_run: false, yes: false })
     }
 
+    pub(crate) fn try_sync(&mut self) -> Result<PassReport, segue_agent::Failure> {
+        let request = Request::Sync { libraries: Vec::new(), dry_run: false, yes: true };
+        self.try_run(request).map(|response| match response {
+            Response::Pass(pass) => pass,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    /// Links the library of every app that is not linked.
+    pub(crate) fn try_link(&mut self) -> Result<Response, segue_agent::Failure> {
+        let libraries = self.kinds.iter().map(|kind| self.spec(*kind)).collect();
+        match self.try_run(Request::Plan { libraries, write_tags: false })? {
+            Response::Plan(plan) => self.try_run(Request::Apply { plan: plan.plan }),
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub(crate) fn undo(&mut self) -> PassReport {
         self.pass(Request::Undo { operation: None })
     }

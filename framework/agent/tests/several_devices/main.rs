@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod device;
+mod histories;
 mod links;
 mod reader;
 mod together;
