@@ -243,7 +243,10 @@ fn inverse(
     kept: &mut Vec<String>,
 ) -> Result<Changed, Failure> {
     let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
-    let log = agent.home.store.log_operation(&document, undone)?;
+    let mut log = agent.home.store.log_operation(&document, undone)?;
+    // Another device may call its changes what it likes.
+    let own = agent.home.device.id();
+    log.retain(|entry| entry.author == own);
     for entry in log.iter().rev() {
         let Some(step) = shards.step(entry.shard, &entry.hash)? else { continue };
         let many = step.touched.len() > 16;

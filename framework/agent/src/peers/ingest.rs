@@ -266,8 +266,8 @@ impl Judge {
                 return Ok(None);
             }
         }
-        let (document, hash) = (self.document, header.hash);
-        Ok(Some(LogEntry { document, shard, hash, author, signature, operation: None, raw }))
+        let (document, hash, operation) = (self.document, header.hash, header.operation);
+        Ok(Some(LogEntry { document, shard, hash, author, signature, operation, raw }))
     }
 
     /// One transaction with all that is good, and with what is to be noted.

@@ -42,6 +42,9 @@ fn what_was_changed_on_both_sides_while_apart_meets() {
     desk.until_known(SONG, 80);
     laptop.until_known("Exit Music", 20);
     assert_eq!(laptop.export(), desk.export());
+    let why = desk.json(&["why", SONG, "rating"]);
+    assert_eq!(why["fields"][0]["libraries"], serde_json::json!(["strawberry@laptop"]));
+    assert!(why["fields"][0]["at"].is_i64(), "when it was made there: {why}");
     // It is written into the app, too.
     let latest = std::time::Instant::now() + crate::desk::PATIENCE;
     while (laptop.in_strawberry("Exit Music") - 0.2).abs() > 0.001 {
