@@ -1,6 +1,6 @@
 //! What an app can hold, declared: the engine withholds the rest and never takes it for deleted.
 
-use segue_model::{CollectionKind, Field, NativeId, Schema, Value};
+use segue_model::{CollectionKind, Field, NativeId, Schema, Shape, Value};
 
 /// Whether Segue may write something into the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,8 @@ pub enum Access {
     Write,
 }
 
-/// What an app would show of a value that it is given. Always idempotent.
+/// What an app would show of a value that it is given. Always idempotent, and of two numbers the
+/// larger is never held as the smaller one.
 #[derive(Debug, Clone, Copy)]
 pub enum Hold {
     /// All of it.
@@ -105,10 +106,42 @@ impl FieldSupport {
         self.held.hold(value).filter(|held| self.field.shape.admits(held))
     }
 
+    /// How many numbers right below and right above `held` the app shows as `held` too, within the
+    /// field's range: 0 and 999 for whole seconds of milliseconds, both 0 where it tells `held` from
+    /// every other number.
+    pub fn alike(&self, held: i64) -> (u64, u64) {
+        let Shape::Int(low, high) = self.field.shape else { return (0, 0) };
+        if matches!(self.held, Hold::Exact) || !(low..=high).contains(&held) {
+            return (0, 0);
+        }
+        let alike = |number| self.hold(&Value::Int(number)) == Some(Value::Int(held));
+        (
+            reach(held.abs_diff(low), |below| alike(held.saturating_sub_unsigned(below))),
+            reach(held.abs_diff(high), |above| alike(held.saturating_add_unsigned(above))),
+        )
+    }
+
     /// The same, possibly less than the user's value.
     pub const fn lossy(self) -> Self {
         Self { lossy: true, ..self }
     }
+}
+
+/// The largest number up to `room` for which `is_within`, which never holds again after the first
+/// positive number for which it does not.
+fn reach(room: u64, is_within: impl Fn(u64) -> bool) -> u64 {
+    let (mut within, mut step) = (0, 1);
+    while step <= room - within && is_within(within + step) {
+        within += step;
+        step = step.saturating_mul(2);
+    }
+    while step > 1 {
+        step /= 2;
+        if step <= room - within && is_within(within + step) {
+            within += step;
+        }
+    }
+    within
 }
 
 /// Which names an app can give a collection.
@@ -228,6 +261,35 @@ mod tests {
                 assert_eq!(once, twice, "{held:?} of {number}");
             }
         }
+    }
+
+    #[test]
+    fn what_an_app_cannot_tell_apart_is_found() {
+        let scales = [
+            Hold::Exact,
+            Hold::Levels { count: 5, zero: false },
+            Hold::Levels { count: 10, zero: true },
+            Hold::Levels { count: 255, zero: true },
+            Hold::By(|rating| rating.as_int().map(|number| Value::Int(number.min(60)))),
+        ];
+        for held in scales {
+            let support = FieldSupport::exact(&music::RATING).held(held);
+            let hold = |number| support.hold(&Value::Int(number)).and_then(|held| held.as_int());
+            for number in 0..=100 {
+                let (below, above) = support.alike(number);
+                let found: Vec<i64> =
+                    (0..=100).filter(|other| hold(*other) == Some(number)).collect();
+                let range = number - below as i64..=number + above as i64;
+                assert!(found.is_empty() || found.into_iter().eq(range), "{held:?} of {number}");
+            }
+        }
+        let seconds = Hold::Steps { step: 1_000, most: 65_535_000, zero: true };
+        let seconds = FieldSupport::exact(&music::DURATION).held(seconds);
+        assert_eq!(seconds.alike(2_000), (0, 999));
+        assert_eq!(seconds.alike(65_535_000), (0, u64::from(u32::MAX) - 65_535_000));
+        assert_eq!(seconds.alike(2_500), (0, 0), "no value of this app");
+        assert_eq!(seconds.alike(0), (0, 0), "no value of this field");
+        assert_eq!(reach(u64::MAX, |_| true), u64::MAX);
     }
 
     #[test]
