@@ -13,6 +13,11 @@ use crate::record::{Entry, Origin, Register, Weight};
 /// Texts longer than this are not decoded.
 const TEXT_MAX: usize = 1 << 20;
 
+/// Where an origin says how coarse its numbers are, by field name: how many numbers above are
+/// alike, or how many below and how many above. A Segue that does not know this key takes it for a
+/// field with no value.
+const COARSE: &str = "+";
+
 pub(crate) fn value_json(value: &Value) -> Json {
     match value {
         Value::Int(number) => Json::from(*number),
@@ -74,12 +79,20 @@ pub(crate) fn origin_text(origin: &Origin) -> String {
     if let Some(location) = &origin.location {
         map.insert("@".into(), Json::from(location_text(location)));
     }
+    let mut coarse = Map::new();
     for (name, (value, weight)) in &origin.fields {
         let name = match weight {
             Weight::Full => name.clone(),
+            Weight::Coarse { below, above } => {
+                coarse.insert(name.clone(), alike_json(*below, *above));
+                name.clone()
+            }
             Weight::Weak => format!("~{name}"),
         };
         map.insert(name, value_json(value));
+    }
+    if !coarse.is_empty() {
+        map.insert(COARSE.into(), Json::Object(coarse));
     }
     Json::Object(map).to_string()
 }
@@ -91,10 +104,12 @@ pub(crate) fn text_origin(text: &str) -> Option<Origin> {
         location: None,
         fields: std::collections::BTreeMap::new(),
     };
+    let mut alike = Json::Null;
     for (name, json) in map {
         match (name.as_str(), json) {
             ("#", Json::String(text)) => origin.operation = text.parse().ok()?,
             ("@", Json::String(text)) => origin.location = text_location(&text),
+            (COARSE, json) => alike = json,
             (_, json) => {
                 let (name, weight) = match name.strip_prefix('~') {
                     Some(name) => (name.to_owned(), Weight::Weak),
@@ -106,7 +121,29 @@ pub(crate) fn text_origin(text: &str) -> Option<Origin> {
             }
         }
     }
+    // Of a form that is not known, the value counts as exact.
+    for (name, json) in alike.as_object().into_iter().flatten() {
+        if let Some((Value::Int(_), weight @ Weight::Full)) = origin.fields.get_mut(name) {
+            *weight = json_alike(json).unwrap_or(Weight::Full);
+        }
+    }
     Some(origin)
+}
+
+fn alike_json(below: u64, above: u64) -> Json {
+    if below == 0 { Json::from(above) } else { Json::from(vec![below, above]) }
+}
+
+fn json_alike(json: &Json) -> Option<Weight> {
+    let (below, above) = match json {
+        Json::Number(above) => (0, above.as_u64()?),
+        Json::Array(both) => match &both[..] {
+            [below, above] => (below.as_u64()?, above.as_u64()?),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(Weight::Coarse { below, above })
 }
 
 pub(crate) fn register_text(register: &Register) -> String {
@@ -201,6 +238,48 @@ mod tests {
         let origin = Origin { operation, location: Some(Location::from("x/y")), fields };
         insta::assert_snapshot!(origin_text(&origin), @r##"{"#":"0505050505050505","@":"x/y","compilation":true,"~artist":["a","b"]}"##);
         assert_eq!(text_origin(&origin_text(&origin)), Some(origin));
+    }
+
+    #[test]
+    fn an_origin_says_how_coarse_its_numbers_are() {
+        let coarse = |below, above| Weight::Coarse { below, above };
+        let fields = BTreeMap::from([
+            ("duration".to_owned(), (Value::Int(1_000), coarse(0, 999))),
+            ("rating".to_owned(), (Value::Int(80), coarse(10, 9))),
+            ("year".to_owned(), (Value::Int(1999), Weight::Full)),
+        ]);
+        let origin = Origin { operation: OperationId([5; 8]), location: None, fields };
+        let text = origin_text(&origin);
+        insta::assert_snapshot!(text, @r##"{"#":"0505050505050505","+":{"duration":999,"rating":[10,9]},"duration":1000,"rating":80,"year":1999}"##);
+        assert_eq!(text_origin(&text), Some(origin));
+    }
+
+    /// An import writes each song's length; where an app has whole seconds this is what it costs.
+    #[test]
+    fn whole_seconds_cost_an_origin_21_bytes() {
+        let text = |weight| {
+            let fields = BTreeMap::from([("duration".to_owned(), (Value::Int(181_000), weight))]);
+            origin_text(&Origin { operation: OperationId([5; 8]), location: None, fields }).len()
+        };
+        let coarse = Weight::Coarse { below: 0, above: 999 };
+        assert_eq!(text(coarse) - text(Weight::Full), 21);
+    }
+
+    #[test]
+    fn what_is_not_known_of_an_origin_leaves_its_values_exact() {
+        for coarse in
+            ["0.5", "-1", "\"9\"", "null", "[]", "[1]", "[1,2,3]", "[1,-2]", "{\"step\":1000}"]
+        {
+            for map in [format!("{{\"rating\":{coarse}}}"), coarse.to_owned()] {
+                let text = format!(r##"{{"#":"0505050505050505","+":{map},"rating":80}}"##);
+                let origin = text_origin(&text).unwrap();
+                let expected = ("rating".to_owned(), (Value::Int(80), Weight::Full));
+                assert_eq!(origin.fields, BTreeMap::from([expected]), "{text}");
+            }
+        }
+        let odd = r##"{"#":"0505050505050505","+":{"album":9,"genre":9,"year":9},"album":"a","~year":1999}"##;
+        let fields = text_origin(odd).unwrap().fields;
+        assert!(fields.values().all(|(_, weight)| weight.width() == 0), "{fields:?}");
     }
 
     proptest! {

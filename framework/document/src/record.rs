@@ -9,8 +9,35 @@ use segue_model::{EntryId, ItemId, LinkId, Location, OperationId, Value};
 pub enum Weight {
     /// Maybe less than the user's value: only the first artist. Never competes with a full one.
     Weak,
-    /// The user's value as far as the app can hold it.
+    /// A number that the app does not tell from so many right below and above it: 80, where whole
+    /// stars are all there is. Never competes with a more exact number that is one of these.
+    Coarse {
+        /// How many below.
+        below: u64,
+        /// How many above.
+        above: u64,
+    },
+    /// The user's value as the app holds it, and it would tell any other from it.
     Full,
+}
+
+impl Weight {
+    /// How many other numbers the value may stand for.
+    pub const fn width(self) -> u64 {
+        match self {
+            Self::Coarse { below, above } => below.saturating_add(above),
+            Self::Weak | Self::Full => 0,
+        }
+    }
+
+    /// Whether `value`, of this weight, may stand for `number`.
+    pub fn covers(self, value: i64, number: i64) -> bool {
+        match self {
+            Self::Coarse { below, .. } if number < value => value.abs_diff(number) <= below,
+            Self::Coarse { above, .. } => value.abs_diff(number) <= above,
+            Self::Weak | Self::Full => value == number,
+        }
+    }
 }
 
 /// What a link saw of a record at first.

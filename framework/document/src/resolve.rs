@@ -2,11 +2,14 @@
 //!
 //! A register's candidates are its live values and the values of origins that none of these names;
 //! equal values collapse. More than one candidate is a conflict: a deterministic winner is shown
-//! and all are kept. No clock takes part.
+//! and all are kept. No clock takes part, and neither does the order in which links joined.
+//!
+//! Invariant: a number that is only how a coarse app shows a more exact candidate is no candidate.
+//! It stays in its origin, and counts again where the more exact one is taken back.
 
 use segue_model::{Field, LinkId, OperationId, Rule, Shape, Value};
 
-use crate::record::{Record, Weight};
+use crate::record::{Record, Register, Weight};
 
 /// One value that a field may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,9 @@ pub struct Candidate {
     pub links: Vec<LinkId>,
     /// The operation that wrote it.
     pub operation: OperationId,
+    /// Whether it is what was meant and nothing else: it was set, or an app holds it that tells it
+    /// from every other value.
+    pub is_exact: bool,
 }
 
 /// All values that a register has now, the winner last.
@@ -39,17 +45,26 @@ impl Candidates {
         self.0.iter().any(|candidate| candidate.value.as_ref() == value)
     }
 
-    fn add(&mut self, value: Option<Value>, link: Option<LinkId>, operation: OperationId) {
-        match self.0.iter().position(|candidate| candidate.value == value) {
+    fn add(&mut self, new: Candidate) {
+        match self.0.iter().position(|candidate| candidate.value == new.value) {
             Some(index) => {
                 // Keep the order: the later of equal values decides who wins.
                 let mut candidate = self.0.remove(index);
-                candidate.links.extend(link);
+                candidate.links.extend(new.links);
+                candidate.is_exact |= new.is_exact;
                 self.0.push(candidate);
             }
-            None => self.0.push(Candidate { value, links: link.into_iter().collect(), operation }),
+            None => self.0.push(new),
         }
     }
+}
+
+/// What one origin says of a register.
+struct Opinion<'a> {
+    value: &'a Value,
+    weight: Weight,
+    link: LinkId,
+    operation: OperationId,
 }
 
 /// The candidates of the register `name`, the winner last.
@@ -61,26 +76,56 @@ pub fn register(record: &Record, name: &str) -> Candidates {
         .filter(|(link, _)| !registers.iter().any(|register| register.named.contains(link)))
         .filter_map(|(link, origin)| {
             let (value, weight) = origin.fields.get(name)?;
-            Some((*weight, value, *link, origin.operation))
+            Some(Opinion { value, weight: *weight, link: *link, operation: origin.operation })
         })
         .collect();
     // Ids of links are random, so the value decides among origins; a set value beats them all.
-    origins.sort_by(|a, b| (a.0, rank(a.1), a.1, a.2).cmp(&(b.0, rank(b.1), b.1, b.2)));
-    let full = !registers.is_empty() || origins.iter().any(|origin| origin.0 == Weight::Full);
-    let mut candidates = Candidates::default();
-    let skip = match (full, origins.last()) {
-        (true, _) => origins.iter().take_while(|origin| origin.0 == Weight::Weak).count(),
+    origins.sort_by_key(|origin| (rank(origin.value), origin.value, origin.link));
+    if !registers.is_empty() || origins.iter().any(|origin| origin.weight != Weight::Weak) {
+        origins.retain(|origin| origin.weight != Weight::Weak);
+    } else if let Some(best) = origins.last().map(|origin| origin.value) {
         // Only weak opinions: the richest is the best there is, and no conflict.
-        (false, Some(best)) => origins.iter().take_while(|origin| origin.1 != best.1).count(),
-        (false, None) => 0,
-    };
-    for (_, value, link, operation) in origins.into_iter().skip(skip) {
-        candidates.add(Some(value.clone()), Some(link), operation);
+        origins.retain(|origin| origin.value == best);
     }
-    for register in registers {
-        candidates.add(register.value.clone(), register.link, register.operation);
+    drop_views(&mut origins, registers);
+    let mut candidates = Candidates::default();
+    for Opinion { value, weight, link, operation } in origins {
+        let is_exact = weight != Weight::Weak && weight.width() == 0;
+        let (value, links) = (Some(value.clone()), vec![link]);
+        candidates.add(Candidate { value, links, operation, is_exact });
+    }
+    for Register { value, link, operation, .. } in registers {
+        let (value, links) = (value.clone(), link.iter().copied().collect());
+        candidates.add(Candidate { value, links, operation: *operation, is_exact: true });
     }
     candidates
+}
+
+/// Takes out numbers that are only how an app shows a more exact one: 80, where whole stars are all
+/// there is and another app has 70. Of two that are equally coarse neither shows the other.
+fn drop_views(origins: &mut Vec<Opinion<'_>>, registers: &[Register]) {
+    if origins.iter().all(|origin| origin.weight.width() == 0) {
+        return;
+    }
+    let number = |value: &Value| value.as_int();
+    let set = registers.iter().filter_map(|register| register.value.as_ref().and_then(number));
+    let mut more_exact: Vec<(i64, u64)> = set.map(|number| (number, 0)).collect();
+    let mut views = Vec::new();
+    let mut by_width: Vec<&Opinion<'_>> = origins.iter().collect();
+    by_width.sort_by_key(|origin| origin.weight.width());
+    for Opinion { value, weight, link, .. } in by_width {
+        let Some(value) = number(value) else { continue };
+        let is_shown = |(other, width): &(i64, u64)| {
+            *width < weight.width() && *other != value && weight.covers(value, *other)
+        };
+        if more_exact.iter().any(is_shown) {
+            // What it stands for makes nothing else a view: only a candidate does.
+            views.push(*link);
+        } else {
+            more_exact.push((value, weight.width()));
+        }
+    }
+    origins.retain(|origin| !views.contains(&origin.link));
 }
 
 /// How much a value says, so that the richer of two weak ones wins.
@@ -176,6 +221,72 @@ mod tests {
         assert_eq!(shown(&both), ("a".into(), 1));
         let weak = record(&[(1, "a", Weight::Weak), (2, "a b", Weight::Weak)]);
         assert_eq!(shown(&weak), ("a b".into(), 1));
+    }
+
+    const STARS: Weight = Weight::Coarse { below: 10, above: 9 };
+    const HALF_STARS: Weight = Weight::Coarse { below: 5, above: 4 };
+
+    fn rated(origins: &[(u8, i64, Weight)]) -> Record {
+        let mut record = Record::default();
+        for (number, rating, weight) in origins {
+            let fields = BTreeMap::from([("rating".into(), (Value::Int(*rating), *weight))]);
+            let origin = Origin { operation: OP, location: None, fields };
+            record.origins.insert(link(*number), origin);
+        }
+        record
+    }
+
+    fn set(value: Option<i64>, named: Vec<LinkId>) -> Register {
+        Register { value: value.map(Value::Int), named, link: None, operation: OP }
+    }
+
+    fn ratings(record: &Record) -> Vec<Option<i64>> {
+        let candidates = register(record, "rating").0.into_iter();
+        candidates.map(|candidate| candidate.value.and_then(|value| value.as_int())).collect()
+    }
+
+    #[test]
+    fn a_coarse_number_that_shows_a_more_exact_one_is_no_candidate() {
+        let (exact, half, stars) = (Weight::Full, HALF_STARS, STARS);
+        for (origins, expected) in [
+            (&[(1, 80, stars), (2, 70, exact)][..], &[Some(70)][..]),
+            (&[(1, 80, stars), (2, 69, exact)], &[Some(69), Some(80)]),
+            (&[(1, 80, stars), (2, 90, exact)], &[Some(80), Some(90)]),
+            (&[(1, 80, stars), (2, 70, half)], &[Some(70)]),
+            (&[(1, 80, stars), (2, 70, half), (3, 72, exact)], &[Some(72)]),
+            // Half a star shows 66, four stars do not.
+            (&[(1, 80, stars), (2, 70, half), (3, 66, exact)], &[Some(66), Some(80)]),
+            (&[(1, 80, stars), (2, 80, half), (3, 72, exact)], &[Some(72), Some(80)]),
+            // 75 would be shown as either, but neither shows the other.
+            (&[(1, 80, stars), (2, 70, stars)], &[Some(70), Some(80)]),
+            (&[(1, 80, stars), (2, 80, exact)], &[Some(80)]),
+        ] {
+            assert_eq!(ratings(&rated(origins)), expected, "{origins:?}");
+        }
+        let both = register(&rated(&[(1, 80, stars), (2, 80, exact)]), "rating").0;
+        assert_eq!((both[0].links.len(), both[0].is_exact), (2, true));
+        assert!(!register(&rated(&[(1, 80, stars)]), "rating").0[0].is_exact);
+    }
+
+    #[test]
+    fn a_coarse_number_shows_what_was_set_but_nothing_that_was_superseded() {
+        let mut record = rated(&[(1, 80, STARS), (2, 70, Weight::Full)]);
+        for (register, expected) in [
+            (set(Some(75), vec![link(2)]), &[Some(75)][..]),
+            (set(Some(30), vec![link(2)]), &[Some(80), Some(30)]),
+            (set(None, vec![link(2)]), &[Some(80), None]),
+            (set(Some(30), vec![link(1), link(2)]), &[Some(30)]),
+        ] {
+            record.registers.insert("rating".into(), vec![register.clone()]);
+            assert_eq!(ratings(&record), expected, "{register:?}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_hostile_range_do_not_overflow() {
+        let all = Weight::Coarse { below: u64::MAX, above: u64::MAX };
+        let origins = [(1, i64::MIN, all), (2, i64::MAX, all), (3, 0, Weight::Full)];
+        assert_eq!(ratings(&rated(&origins)), [Some(0)]);
     }
 
     #[test]

@@ -224,8 +224,10 @@ fn register(
     (Key::Field(Rule::Register, name.to_owned()), Some(text))
 }
 
-/// Whether a register has this value and no other.
+/// Whether a register has exactly this value and no other. What only a coarse app shows is not exact:
+/// who sets the same means it.
 fn shows(record: &Record, name: &str, value: Option<&Value>) -> bool {
     let is = resolve::register(record, name);
-    !is.is_conflict() && is.winner() == value
+    let is_exact = is.0.last().is_none_or(|candidate| candidate.is_exact);
+    !is.is_conflict() && is.winner() == value && is_exact
 }

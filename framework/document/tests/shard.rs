@@ -22,7 +22,11 @@ fn rating(value: i64, by: u8) -> Write {
 }
 
 fn origin(number: u8, value: i64) -> Write {
-    let fields = BTreeMap::from([("rating".to_owned(), (Value::Int(value), Weight::Full))]);
+    opinion(number, value, Weight::Full)
+}
+
+fn opinion(number: u8, value: i64, weight: Weight) -> Write {
+    let fields = BTreeMap::from([("rating".to_owned(), (Value::Int(value), weight))]);
     Write::Origin(link(number), Origin { operation: op(number), location: None, fields })
 }
 
@@ -74,6 +78,17 @@ fn writing_what_is_there_changes_nothing() {
     assert_eq!(shard.commit(None, op(2), 0, &again).unwrap(), None);
     let same = BTreeMap::from([(ITEM, vec![rating(80, 1), Write::Raise("last_played".into(), 4)])]);
     assert_eq!(shard.commit(None, op(2), 0, &same).unwrap(), None);
+}
+
+#[test]
+fn who_sets_what_only_a_coarse_app_shows_means_it() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    let stars = Weight::Coarse { below: 10, above: 9 };
+    commit(&mut shard, None, 1, vec![opinion(1, 80, stars)]);
+    commit(&mut shard, None, 2, vec![rating(80, 2)]);
+    assert_eq!(ratings(&shard), [80]);
+    commit(&mut shard, None, 3, vec![origin(3, 70)]);
+    assert_eq!(ratings(&shard), [70, 80], "it differs from an app that joins with 70");
 }
 
 #[test]
@@ -172,12 +187,17 @@ fn one_rating_is_at_most_400_bytes_also_the_first_after_an_import() {
     assert!(signed <= 400, "{signed} bytes");
 }
 
+fn any_weight() -> impl Strategy<Value = Weight> {
+    let coarse = (0..3u64, 0..3u64).prop_map(|(below, above)| Weight::Coarse { below, above });
+    prop_oneof![Just(Weight::Weak), coarse, Just(Weight::Full)]
+}
+
 fn any_write() -> impl Strategy<Value = Write> {
     let name = |name: &str| name.to_owned();
     let place = |n: u8| Entry { position: format!("A{n}"), item: ItemId([n; 16]) };
     prop_oneof![
         Just(Write::Kind(name("playlist"))),
-        (1..4u8, 0..3i64).prop_map(|(by, value)| origin(by, value)),
+        (1..4u8, 0..3i64, any_weight()).prop_map(|(by, value, weight)| opinion(by, value, weight)),
         (1..4u8, any::<bool>()).prop_map(|(by, is)| Write::Member(
             link(by),
             is.then(|| segue_model::Location::from("a"))
