@@ -68,7 +68,8 @@ fn first_sight(
         match field.rule {
             Rule::Register => {
                 if !explained(support, value, record, twins) {
-                    fields.insert(field.name.to_owned(), (value.clone(), weight(support)));
+                    let weight = weight(support, value);
+                    fields.insert(field.name.to_owned(), (value.clone(), weight));
                 }
             }
             Rule::Max => writes.extend(value.as_int().map(|n| Write::Raise(field.name.into(), n))),
@@ -93,15 +94,22 @@ fn first_sight(
     writes
 }
 
-/// Whether the value is only how this app shows a finer one that is known: 4 stars for 70.
+/// Whether the value is only how this app shows an exact one that is known: 4 stars for 70.
+///
+/// Such a value would never be a candidate, so the document need not grow by it. One that is not
+/// exact explains nothing here: an exact one may join later which it shows and this value does not.
+/// [`resolve::register`] decides among these.
 fn explained(support: &FieldSupport, value: &Value, record: &Record, twins: &Twins<'_>) -> bool {
-    let shows = |finer: &Value| finer != value && support.hold(finer).as_ref() == Some(value);
-    if resolve::value(record, support.field).as_ref().is_some_and(shows) {
+    let shows = |exact: &Value| exact != value && support.hold(exact).as_ref() == Some(value);
+    let known = resolve::register(record, support.field.name).0;
+    let known = known.iter().filter(|candidate| candidate.is_exact);
+    if known.filter_map(|candidate| candidate.value.as_ref()).any(shows) {
         return true;
     }
     twins.iter().any(|(capabilities, twin)| {
-        let full = capabilities.field(support.field).is_some_and(|support| !support.lossy);
-        full && twin.fields.value(support.field).is_some_and(shows)
+        let (held, value) = (capabilities.field(support.field), twin.fields.value(support.field));
+        let exact = held.zip(value).filter(|(held, value)| weight(held, value) == Weight::Full);
+        exact.is_some_and(|(_, value)| shows(value))
     })
 }
 
@@ -218,8 +226,15 @@ fn elements(value: Option<&Value>) -> impl Iterator<Item = &str> {
     value.and_then(Value::as_list).unwrap_or_default().iter().map(|text| &**text)
 }
 
-const fn weight(support: &FieldSupport) -> Weight {
-    if support.lossy { Weight::Weak } else { Weight::Full }
+/// How much the app's value counts, and how exactly the app knows it.
+fn weight(support: &FieldSupport, value: &Value) -> Weight {
+    if support.lossy {
+        return Weight::Weak;
+    }
+    match value.as_int().map(|number| support.alike(number)) {
+        None | Some((0, 0)) => Weight::Full,
+        Some((below, above)) => Weight::Coarse { below, above },
+    }
 }
 
 /// The location of an item that has none: a stream.
