@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 mod desk;
+mod joining;
 mod keys;
 mod together;
 

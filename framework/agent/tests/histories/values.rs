@@ -92,6 +92,43 @@ fn f25_coarse_times_do_not_come_back() {
     );
 }
 
+/// Apps with the same ratings, each as its scale has them, may be linked one after the other in any
+/// order: nobody's rating changes, none is a conflict, and the most exact one is the document's.
+#[test]
+fn f25_the_order_of_linking_makes_no_conflict() {
+    let scales = [Kind::Exact, Kind::NoRepeat, Kind::Stars];
+    for order in [[2, 1, 0], [2, 0, 1], [1, 2, 0], [1, 0, 2], [0, 1, 2], [0, 2, 1]] {
+        let mut bench = Bench::with_songs(28, &scales, RATINGS.len());
+        for (index, rating) in RATINGS.into_iter().enumerate() {
+            for kind in scales {
+                let held = kind.scale().hold(&Value::Int(rating));
+                bench.rate(kind, index + 1, held.and_then(|held| held.as_int()));
+            }
+        }
+        let ratings = |bench: &Bench| {
+            let of = |kind| (1..=RATINGS.len()).map(move |n| (kind, n));
+            let all = scales.into_iter().flat_map(of);
+            all.map(|(kind, number)| bench.rating(kind, number)).collect::<Vec<_>>()
+        };
+        let before = ratings(&bench);
+        for index in order {
+            bench.link_these(&scales[index..=index]);
+        }
+        assert_eq!(bench.conflicts().len(), 0, "{order:?}");
+        let exact: Vec<_> =
+            (1..=RATINGS.len()).map(|n| bench.fields(n).unwrap()["rating"].clone()).collect();
+        for (index, rating) in RATINGS.into_iter().enumerate().filter(|(_, rating)| *rating > 0) {
+            assert_eq!(exact[index], rating, "{order:?}");
+        }
+        assert_eq!(ratings(&bench), before, "{order:?}");
+        in_step(&mut bench);
+        bench.rate(Kind::Stars, 5, Some(40));
+        in_step(&mut bench);
+        let rated = scales.map(|kind| bench.rating(kind, 5));
+        assert_eq!(rated, [Some(40); 3], "{order:?}: the later edit in the coarse app wins");
+    }
+}
+
 /// All pairs and triples of apps are quiet within two passes, and idle passes write nothing.
 #[test]
 fn f26_no_apps_echo_each_other() {
