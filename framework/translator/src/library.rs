@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use segue_model::{ChangeSet, Collection, Item, Location, NativeId};
 
@@ -91,6 +92,17 @@ pub struct Written {
     pub refused: Vec<Refusal>,
 }
 
+/// What was heard of an app that was listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Something of its library may have changed.
+    Change,
+    /// Nothing, for as long as it was listened to.
+    Nothing,
+    /// The app tells nobody: whether something changed its files say, and the revision.
+    Mute,
+}
+
 /// One library of one app.
 ///
 /// # Behavior
@@ -109,6 +121,16 @@ pub trait Library: Send {
     /// # Errors
     /// `Absent` if there is no library, or the file system's.
     fn revision(&self) -> Result<Revision, Error>;
+
+    /// Waits, for at most `patience`, until the app says that something changed. What changed before
+    /// is not told, so the revision is to be looked at after each call, and now and then all the same. An
+    /// app that says nothing is not waited for.
+    ///
+    /// # Errors
+    /// `NotRunning` if the app is not there to tell.
+    fn listen(&self, _patience: Duration) -> Result<Heard, Error> {
+        Ok(Heard::Mute)
+    }
 
     /// Reads the whole library at one instant.
     ///

@@ -6,16 +6,21 @@
 //! Invariant: no connection outlives an operation, and nothing is sent on while one is open.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use segue_translator::model::{ChangeSet, NativeId};
 use segue_translator::{
-    Capabilities, Container, Error, Library, Reading, Revision, Sink, Want, Written,
+    Capabilities, Container, Error, ErrorKind, Heard, Library, Reading, Revision, Sink, Want,
+    Written,
 };
 
 use crate::client::{Client, Limits};
 use crate::config::Config;
 use crate::kind::capabilities;
 use crate::{backup, read, revision, write};
+
+/// Of what MPD tells that it changed: all that is read.
+const SUBSYSTEMS: [&str; 3] = ["database", "sticker", "stored_playlist"];
 
 /// One server.
 pub(crate) struct Server {
@@ -45,6 +50,16 @@ impl Library for Server {
 
     fn revision(&self) -> Result<Revision, Error> {
         revision::now(&mut self.connect("read")?, &self.config)
+    }
+
+    fn listen(&self, patience: Duration) -> Result<Heard, Error> {
+        let limits = Limits { silence: patience, whole: patience, ..self.limits };
+        let mut client = Client::connect(&self.config, limits, "listen to")?;
+        match client.ask("idle", &SUBSYSTEMS) {
+            Ok(_) => Ok(Heard::Change),
+            Err(error) if error.kind == ErrorKind::TimedOut => Ok(Heard::Nothing),
+            Err(error) => Err(error),
+        }
     }
 
     fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {

@@ -14,6 +14,7 @@ mod brief;
 mod client;
 mod desk;
 mod event;
+mod listen;
 mod metrics;
 mod record;
 mod schedule;

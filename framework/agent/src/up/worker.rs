@@ -14,6 +14,7 @@ use segue_sync::Batch;
 use segue_translator::ErrorKind;
 
 use super::event::{Begin, End, Event, Glance, Job, Link, Look, Note, Outcome};
+use super::listen::Listening;
 use super::socket::Order;
 use super::wire::Tell;
 use crate::agent::Agent;
@@ -38,11 +39,13 @@ pub(super) struct Worker {
     agent: Agent,
     events: Events,
     mail: Mail,
+    listening: Listening,
 }
 
 impl Worker {
     pub(super) fn new(agent: Agent, events: Events, mail: Mail) -> Self {
-        Self { agent, events, mail }
+        let listening = Listening::new(events.clone());
+        Self { agent, events, mail, listening }
     }
 
     /// Works until there is nobody left to work for.
@@ -117,9 +120,21 @@ impl Worker {
 
     fn tell_links(&mut self) {
         if let Ok(links) = links(&self.agent) {
+            self.listen_to(&links);
             // If nobody listens the thread ends with its next event.
             let _ = self.events.blocking_send(Event::Linked(links));
         }
+    }
+
+    /// A library that a person wants left alone is not listened to either.
+    fn listen_to(&mut self, links: &[Link]) {
+        let links: Vec<LinkId> =
+            links.iter().filter(|link| !link.paused).map(|link| link.id).collect();
+        let agent = &self.agent;
+        self.listening.only(&links, |link| {
+            let row = agent.home.store.link(link).ok()??;
+            libraries::open(agent, &row.app, &row.path).ok()
+        });
     }
 
     fn answer(&mut self, order: Order) {
