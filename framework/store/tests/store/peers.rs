@@ -12,7 +12,9 @@ fn what_no_longer_counts_moves_aside_and_back_and_is_counted_once() {
     let mut opened = opened();
     let entries = [entry(3, 1, None), entry(3, 2, None)];
     write(&mut opened.store, |tx| {
-        entries.iter().for_each(|entry| assert!(tx.append(entry).unwrap()));
+        for entry in &entries {
+            assert!(tx.append(entry).unwrap());
+        }
         tx.set_aside(&DOCUMENT, 3, &hash(2)).unwrap();
     });
     let store = &opened.store;
