@@ -32,6 +32,7 @@ pub struct AgentRow {
     /// Since when it runs, in Unix seconds.
     pub since: i64,
     /// How far it reaches: `loopback`, `lan` or `internet`.
+    #[serde(default)]
     pub network: String,
 }
 

@@ -133,7 +133,9 @@ impl Worker {
         let agent = &self.agent;
         self.listening.only(&links, |link| {
             let row = agent.home.store.link(link).ok()??;
-            libraries::open(agent, &row.app, &row.path).ok()
+            let open = || libraries::open(agent, &row.app, &row.path).ok();
+            // A translator with an error is not listened to; its looks say so.
+            catch_unwind(AssertUnwindSafe(open)).ok()?
         });
     }
 

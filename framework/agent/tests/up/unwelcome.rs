@@ -105,9 +105,9 @@ fn told_by(version: &str, protocol: u32) -> String {
 
 #[test]
 fn an_agent_that_ends_meanwhile_or_is_another_version_is_told() {
-    let ended = told_by(env!("CARGO_PKG_VERSION"), 1);
+    let ended = told_by(env!("CARGO_PKG_VERSION"), 2);
     assert!(ended.contains("ended before it had answered"), "{ended}");
-    let other = told_by("99.0.0", 1);
+    let other = told_by("99.0.0", 2);
     assert!(other.contains("99.0.0") && other.contains("restart it"), "{other}");
     let other = told_by(env!("CARGO_PKG_VERSION"), 99);
     assert!(other.contains("restart it"), "{other}");
