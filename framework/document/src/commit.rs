@@ -154,15 +154,29 @@ impl Shard {
         let beyond = self.doc.get_changes_meta(&at);
         let beyond: BTreeSet<&[u8]> = beyond.iter().map(|change| change.actor.to_bytes()).collect();
         let mut actor = self.actor().to_vec();
-        let mut level = 0u32;
+        let mut level = 0u64;
         while beyond.contains(&actor[..]) {
             level += 1;
-            actor.truncate(self.actor().len());
-            actor.extend(level.to_be_bytes().into_iter().skip_while(|byte| *byte == 0));
+            actor = branch_actor(&self.actor(), level);
         }
         branch.set_actor(ActorId::from(actor));
         Ok(branch)
     }
+}
+
+/// What a branch's actor begins with; automerge derives its own in the same way.
+const BRANCH: [u8; 4] = [0x13, 0xb2, 0x23, 0x09];
+
+/// The actor of a branch: others must see whose it is, so its form is part of the protocol.
+fn branch_actor(actor: &[u8; 16], mut level: u64) -> Vec<u8> {
+    let mut bytes = BRANCH.to_vec();
+    while level >= 0x80 {
+        bytes.push((level & 0x7f) as u8 | 0x80);
+        level >>= 7;
+    }
+    bytes.push(level as u8);
+    bytes.extend(actor);
+    bytes
 }
 
 /// The maps of keys.
@@ -277,5 +291,19 @@ fn value_bytes(value: &ScalarValue) -> usize {
         ScalarValue::Str(text) => text.len(),
         ScalarValue::Bytes(bytes) => bytes.len(),
         _ => 8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_actor_of_a_branch_never_changes_its_form() {
+        let expected = |level: &[u8]| [&BRANCH[..], level, &[7; 16]].concat();
+        assert_eq!(branch_actor(&[7; 16], 1), expected(&[1]));
+        assert_eq!(branch_actor(&[7; 16], 0x7f), expected(&[0x7f]));
+        assert_eq!(branch_actor(&[7; 16], 0x80), expected(&[0x80, 1]));
+        assert_eq!(branch_actor(&[7; 16], u64::MAX).len(), 4 + 10 + 16);
     }
 }
