@@ -4,8 +4,8 @@
 //! automerge panics, that a document cannot be loaded any more, that it reads differently on two
 //! devices, or that it buries what others wrote. So a change is taken only if
 //! - its [header](crate::header) is that of a change, and its numbers follow from what it depends on;
-//! - it does what our own commits do: put and delete keys of the maps, and make new maps, naming
-//!   only what its author had seen;
+//! - it does what our own commits do: put and delete keys of the shard's own records in the maps, and
+//!   make new maps, naming only what its author had seen;
 //! - a copy of the shard takes it, and can be saved and loaded with it.
 //!
 //! All but the last depend on nothing but the change and its past, so all devices agree.
@@ -23,6 +23,7 @@ use segue_model::{ChangeHash, Heads, OperationId};
 use crate::commit::Committed;
 use crate::error::DocumentError;
 use crate::header::{ChangeHeader, HeaderError};
+use crate::key;
 use crate::shard::{RawChange, Shard};
 use crate::write::Puts;
 
@@ -65,8 +66,8 @@ pub struct Intake {
 }
 
 impl Shard {
-    /// Takes in changes, in any order.
-    pub fn take_in(&mut self, changes: &[RawChange]) -> Intake {
+    /// Takes in changes of the shard `index`, in any order.
+    pub fn take_in(&mut self, index: u8, changes: &[RawChange]) -> Intake {
         let mut intake = Intake::default();
         let mut history = History::of(&self.doc);
         let mut queue = Vec::new();
@@ -87,7 +88,7 @@ impl Shard {
                 if !header.deps.iter().all(|dep| history.knows(dep)) {
                     return true;
                 }
-                match history.judge(header, bytes, &self.buckets) {
+                match history.judge(header, bytes, index, &self.buckets) {
                     Ok(change) => {
                         history.add(header, &change);
                         sound.push(change);
@@ -260,6 +261,7 @@ impl History {
         &self,
         header: &ChangeHeader,
         bytes: &[u8],
+        index: u8,
         buckets: &[ObjId],
     ) -> Result<Change, Verdict> {
         if self.knows(&header.hash) {
@@ -288,7 +290,8 @@ impl History {
         if change.len() as u64 != header.operations || change.actor_id() != &actor {
             return refused(Refusal::Damaging);
         }
-        let past = Past { history: self, clock: self.clock(&deps), buckets, header, actor: &actor };
+        let clock = self.clock(&deps);
+        let past = Past { history: self, clock, index, buckets, header, actor: &actor };
         match past.sound(&operations) {
             Ok(()) => Ok(change),
             Err(foreign) => refused(Refusal::Foreign(foreign)),
@@ -300,6 +303,7 @@ impl History {
 struct Past<'h> {
     history: &'h History,
     clock: Clock,
+    index: u8,
     buckets: &'h [ObjId],
     header: &'h ChangeHeader,
     actor: &'h ActorId,
@@ -323,6 +327,9 @@ impl Past<'_> {
                 (ObjectId::Root, _) => return Err("it changes what holds the maps"),
                 (ObjectId::Id(map), OpType::Put(_) | OpType::Delete) => {
                     let is_own = map.1 == *self.actor && made.contains(&map.0);
+                    if key::shard(key).is_some_and(|shard| shard != self.index) {
+                        return Err("it writes into a record of another shard");
+                    }
                     if !is_own && !self.is_map(map) {
                         return Err("it writes into a map that its author cannot have seen");
                     }

@@ -73,6 +73,12 @@ impl Key {
     }
 }
 
+/// The shard to which the record of a key belongs; `None` if it is no key of a record.
+pub(crate) fn shard(text: &str) -> Option<u8> {
+    let (id, _) = text.split_at_checked(32)?;
+    Some(crate::shard_of(&id.parse::<segue_model::ItemId>().ok()?.0))
+}
+
 /// What all keys of a record begin with.
 pub(crate) fn prefix(id: &[u8; 16]) -> String {
     let mut text = String::with_capacity(64);

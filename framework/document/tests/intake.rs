@@ -70,13 +70,13 @@ fn changes_are_taken_in_any_order_and_once() {
     let mut from = shard(1);
     let changes: Vec<RawChange> = (1..=5).map(|n| commit(&mut from, None, n, n.into())).collect();
     let mut to = shard(2);
-    let late = to.take_in(&changes[2..]);
+    let late = to.take_in(7, &changes[2..]);
     assert_eq!(late.waiting.len(), 3);
     assert_eq!(state(&to), state(&shard(2)));
     let backwards: Vec<RawChange> = changes.iter().rev().cloned().collect();
-    assert_eq!(to.take_in(&backwards).taken.len(), 5);
+    assert_eq!(to.take_in(7, &backwards).taken.len(), 5);
     assert_eq!((to.heads(), to.records().unwrap()), (from.heads(), from.records().unwrap()));
-    assert_eq!(to.take_in(&changes).known.len(), 5);
+    assert_eq!(to.take_in(7, &changes).known.len(), 5);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_commit_at_an_older_state_is_numbered_by_what_it_saw() {
     let again = commit(&mut from, Some(&old), 4, 40);
     assert_ne!(side.hash, again.hash);
     let mut to = shard(2);
-    let intake = to.take_in(&from.changes());
+    let intake = to.take_in(7, &from.changes());
     assert_eq!((intake.taken.len(), intake.refused.len()), (4, 0), "{intake:?}");
     let values = resolve::register(&to.record(&ITEM, None).unwrap(), "rating").0.len();
     assert_eq!(values, 3, "three that did not see each other");
@@ -110,7 +110,7 @@ fn a_large_commit_is_several_changes_that_others_take() {
     assert!(made.changes.len() > 6, "{}", made.changes.len());
     assert!(made.changes.iter().all(|change| change.bytes.len() < CHANGE_BYTES_MAX / 2));
     let mut to = shard(2);
-    assert_eq!(to.take_in(&made.changes).taken.len(), made.changes.len());
+    assert_eq!(to.take_in(7, &made.changes).taken.len(), made.changes.len());
     assert_eq!(to.records().unwrap(), from.records().unwrap());
 }
 
@@ -120,12 +120,12 @@ fn two_changes_of_one_number_are_rivals() {
     let first = commit(&mut one, None, 1, 10);
     let second = commit(&mut copy, None, 2, 20);
     let mut to = shard(2);
-    assert_eq!(to.take_in(std::slice::from_ref(&first)).taken, [first.hash]);
+    assert_eq!(to.take_in(7, std::slice::from_ref(&first)).taken, [first.hash]);
     let before = to.heads();
-    assert_eq!(to.take_in(std::slice::from_ref(&second)).rivals, [second.hash]);
+    assert_eq!(to.take_in(7, std::slice::from_ref(&second)).rivals, [second.hash]);
     assert_eq!(to.heads(), before);
     let mut both = shard(3);
-    let intake = both.take_in(&[second.clone(), first]);
+    let intake = both.take_in(7, &[second.clone(), first]);
     assert_eq!((intake.taken, intake.rivals.len()), (vec![second.hash], 1));
 }
 
@@ -136,11 +136,11 @@ fn changes_of_ours_are_made_again() {
     let at = mine.heads();
     let lost = commit(&mut mine, None, 2, 20);
     let mut now = shard(9);
-    now.take_in(&[kept]);
+    now.take_in(7, &[kept]);
     now.author_again(&at, OperationId([3; 8]), 0, &[lost]).unwrap().unwrap();
     assert_eq!(now.records().unwrap(), mine.records().unwrap());
     let mut other = shard(4);
-    assert_eq!(other.take_in(&now.changes()).taken.len(), 2);
+    assert_eq!(other.take_in(7, &now.changes()).taken.len(), 2);
 }
 
 type Make = fn(&mut automerge::transaction::Transaction<'_>, &str);
@@ -168,12 +168,15 @@ fn f36_what_no_commit_does_is_refused() {
     for (name, make) in attacks {
         let attack = forged(&honest, |transaction| make(transaction, &batch));
         let before = honest.clone();
-        let intake = honest.take_in(&[attack]);
+        let intake = honest.take_in(7, &[attack]);
         assert!(matches!(refusals(&intake)[..], [Refusal::Foreign(_)]), "{name}: {intake:?}");
         assert_eq!(state(&honest), state(&before), "{name}");
     }
+    let elsewhere = format!("08{}/live", "0".repeat(30));
+    let elsewhere = forged(&honest, |t| t.put(bucket(t, "00"), elsewhere, 1).unwrap());
+    assert!(matches!(refusals(&honest.take_in(7, &[elsewhere]))[..], [Refusal::Foreign(_)]));
     let allowed = forged(&honest, |t| t.put(bucket(t, "00"), "x", 1).unwrap());
-    assert_eq!(honest.take_in(&[allowed]).refused, []);
+    assert_eq!(honest.take_in(7, &[allowed]).refused, []);
 }
 
 #[test]
@@ -184,7 +187,7 @@ fn f36_two_maps_of_one_name_hide_nothing() {
     let name = format!("batch/{}", OperationId([1; 8]));
     // Made by somebody who has not seen it: nothing shows that the name is taken.
     let rival = forged(&shard(3), |t| drop(t.put_object(ROOT, &name, ObjType::Map).unwrap()));
-    assert_eq!(honest.take_in(&[rival]).taken.len(), 1);
+    assert_eq!(honest.take_in(7, &[rival]).taken.len(), 1);
     assert_eq!(honest.records().unwrap(), held);
     let opened = Shard::open(&honest.save(), [8; 16]).unwrap();
     assert_eq!(opened.records().unwrap(), held);
@@ -205,10 +208,10 @@ fn f36_numbers_that_do_not_follow_are_refused() {
     let hash = transaction.commit_with(CommitOptions::default()).0.unwrap();
     let bytes = doc.get_change_by_hash(&hash).unwrap().raw_bytes().to_vec();
     let jumped = RawChange { hash: ChangeHash(hash.0), bytes };
-    assert_eq!(refusals(&honest.take_in(&[jumped])), [Refusal::Numbers]);
+    assert_eq!(refusals(&honest.take_in(7, &[jumped])), [Refusal::Numbers]);
     let mut other = commit(&mut shard(5), None, 3, 30);
     other.hash = ChangeHash([1; 32]);
-    assert_eq!(refusals(&honest.take_in(&[other])), [Refusal::Hash]);
+    assert_eq!(refusals(&honest.take_in(7, &[other])), [Refusal::Hash]);
 }
 
 proptest! {
@@ -226,7 +229,7 @@ proptest! {
             match what {
                 0 => {
                     let theirs = shards[(who + 1) % 3].changes();
-                    let intake = shards[who].take_in(&theirs);
+                    let intake = shards[who].take_in(7, &theirs);
                     prop_assert_eq!((intake.waiting, intake.rivals, intake.refused), (vec![], vec![], vec![]));
                 }
                 1 => {
@@ -244,10 +247,10 @@ proptest! {
         let mut all: Vec<RawChange> = shards.iter().flat_map(Shard::changes).collect();
         all.sort_by_key(|change| Sha256::digest([&change.hash.0[..], &order.to_be_bytes()].concat()));
         let mut to = shard(9);
-        let intake = to.take_in(&all);
+        let intake = to.take_in(7, &all);
         prop_assert_eq!((intake.waiting, intake.rivals, intake.refused), (vec![], vec![], vec![]));
         for one in &mut shards {
-            one.take_in(&all);
+            one.take_in(7, &all);
             prop_assert_eq!(one.heads(), to.heads());
             prop_assert_eq!(one.records().unwrap(), to.records().unwrap());
         }
@@ -263,7 +266,7 @@ proptest! {
         let mut from = shard(1);
         from.commit(None, OperationId([1; 8]), 0, &writes(0..4, 50)).unwrap();
         let mut to = shard(2);
-        to.take_in(&from.changes());
+        to.take_in(7, &from.changes());
         let made = from.commit(None, OperationId([2; 8]), 0, &writes(2..5, 60)).unwrap().unwrap();
         let mut bytes = made.changes[0].bytes.clone();
         for (index, byte) in edits {
@@ -274,7 +277,7 @@ proptest! {
             bytes.remove(9 + cut.index(bytes.len() - 9));
         }
         let before = to.clone();
-        let intake = to.take_in(&[repaired(bytes)]);
+        let intake = to.take_in(7, &[repaired(bytes)]);
         if intake.taken.is_empty() {
             prop_assert_eq!(state(&to), state(&before));
         }

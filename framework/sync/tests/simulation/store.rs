@@ -248,7 +248,7 @@ impl Store {
             bytes: change.raw.clone(),
         };
         let raws: Vec<RawChange> = all.iter().map(raw).collect();
-        let intake = self.shard(shard).take_in(&raws);
+        let intake = self.shard(shard).take_in(shard, &raws);
         assert!(intake.rivals.is_empty(), "nobody equivocates here");
         for hash in &intake.waiting {
             done.waiting.push((shard, *hash));
