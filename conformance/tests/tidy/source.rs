@@ -137,15 +137,26 @@ const HISTORIES: &str = "framework/agent/tests/histories/";
 const UP: &str = "framework/agent/tests/up/";
 const PEERS: &str = "framework/agent/tests/peers/";
 const DEVICES: &str = "framework/agent/tests/several_devices/";
+const TAMPERED: &str = "framework/agent/src/peers/tests/tampered.rs";
 const AGENT: &str = "framework/agent/Cargo.toml";
 
 /// A foreign crate and the folders that may name it.
 const HOMES: &[(&str, &[&str])] = &[
     ("automerge", &["framework/document/"]),
-    // The examples and the agent's tests make and change databases as apps do.
+    // The examples and the agent's tests make and change databases as apps do, and one damages a store.
     (
         "rusqlite",
-        &["framework/store/", "translators/", "examples/", HISTORIES, UP, PEERS, DEVICES, AGENT],
+        &[
+            "framework/store/",
+            "translators/",
+            "examples/",
+            HISTORIES,
+            UP,
+            PEERS,
+            DEVICES,
+            TAMPERED,
+            AGENT,
+        ],
     ),
     ("clap", &["framework/agent/"]),
     ("axum", &["framework/agent/"]),

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use segue_access::{DeviceKey, PersonKey, actor_of};
-use segue_store::Store;
+use segue_store::{Store, StoreError, Tx};
 
 use crate::failure::Failure;
 use crate::world::World;
@@ -22,6 +22,21 @@ pub(crate) struct Home {
     pub(crate) person: PersonKey,
     /// Who our changes are by: device and incarnation.
     pub(crate) actor: [u8; 16],
+}
+
+/// What tells a store from those that it was copied from.
+pub(crate) struct Incarnation {
+    number: [u8; 4],
+    mark: String,
+    /// Who changes are by from then on.
+    pub(crate) actor: [u8; 16],
+}
+
+impl Incarnation {
+    /// Makes it the store's.
+    pub(crate) fn put(&self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        put_incarnation(tx, self.number, &self.mark)
+    }
 }
 
 impl Home {
@@ -39,12 +54,11 @@ impl Home {
         Ok(Self { folder: folder.to_owned(), store, device, person, actor })
     }
 
-    /// From now on our changes are by another actor: the present one was, or may be, somebody else's too.
-    pub(crate) fn renew_incarnation(&mut self, world: &World) -> Result<(), Failure> {
-        let path = self.store.path().to_owned();
-        let fresh = fresh_incarnation(&mut self.store, &mark(&path)?, world)?;
-        self.actor = actor_of(&self.device.id(), fresh);
-        Ok(())
+    /// Another incarnation of this store, for when the present one was, or may be, somebody else's too.
+    pub(crate) fn next_incarnation(&self, world: &World) -> Result<Incarnation, Failure> {
+        let number: [u8; 4] = world.random_bytes();
+        let actor = actor_of(&self.device.id(), number);
+        Ok(Incarnation { number, mark: mark(self.store.path())?, actor })
     }
 
     /// What the transport proves this device with.
@@ -79,10 +93,14 @@ fn mark(path: &Path) -> Result<String, Failure> {
 fn fresh_incarnation(store: &mut Store, mark: &str, world: &World) -> Result<[u8; 4], Failure> {
     let fresh: [u8; 4] = world.random_bytes();
     let tx = store.transaction()?;
-    tx.put_setting("incarnation", &u32::from_be_bytes(fresh).to_string())?;
-    tx.put_setting("incarnation mark", mark)?;
+    put_incarnation(&tx, fresh, mark)?;
     tx.commit()?;
     Ok(fresh)
+}
+
+fn put_incarnation(tx: &Tx<'_>, number: [u8; 4], mark: &str) -> Result<(), StoreError> {
+    tx.put_setting("incarnation", &u32::from_be_bytes(number).to_string())?;
+    tx.put_setting("incarnation mark", mark)
 }
 
 /// A secret key's seed, drawn once.

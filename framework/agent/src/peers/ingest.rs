@@ -10,19 +10,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use segue_access::{Members, Quota, SignedStatement, Standing, Usage, is_actor_of, verify_change};
-use segue_document::{ChangeHeader, RawChange};
+use segue_document::ChangeHeader;
 use segue_model::{ChangeHash, DeviceId, DocumentId, OperationId};
-use segue_store::{LinkRow, LogEntry, Tx};
+use segue_store::{LinkRow, LogEntry, StoreError, Tx};
 use segue_sync::{Batch, Fault, Ingested, Refused, SignedChange, statement_id};
 
 use super::circle::{self, Circle};
 use super::settle::{self, Place, Settled};
 use crate::agent::Agent;
 use crate::failure::Failure;
-use crate::shards;
 
-/// Bytes of changes that lie aside in one document although their authors may not write.
-const STRANGERS_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of changes that may lie aside in one document because they came and do not count: they wait, or
+/// their authors may not write. What counted once and does no longer is always kept.
+const ASIDE_BYTES_MAX: u64 = 16 << 20;
+/// So many culprits may be devices that nobody let in: whoever makes up keys must not fill the record.
+const STRANGERS_NOTED_MAX: usize = 64;
 
 /// What came of a batch, beside what its session is told.
 #[derive(Debug, Default)]
@@ -30,6 +32,9 @@ pub(crate) struct News {
     /// The document has other values now.
     pub(crate) document: bool,
 }
+
+/// What is stored in the same transaction.
+type Also<'a> = &'a dyn Fn(&Tx<'_>) -> Result<(), StoreError>;
 
 /// Judges and stores a batch.
 pub(crate) fn ingest(
@@ -41,32 +46,22 @@ pub(crate) fn ingest(
     let mut judge = Judge::new(agent, document, number)?;
     let fresh = judge.statements(agent, batch.statements)?;
     let circle = judge.widened(&fresh);
-    let mut came = judge.changes(agent, &circle.members, batch.changes)?;
-    let mut touched: BTreeSet<u8> = came.keys().copied().collect();
-    if has_moved(agent, &document, &judge.circle.members, &circle.members)? {
-        touched.extend(agent.home.store.shards_with_log(&document)?.into_keys());
-        touched.extend(agent.home.store.shards_with_aside(&document)?.into_keys());
-    }
-    let mut settled = Vec::new();
-    for shard in touched {
-        let place = Place {
-            reader: &agent.home.store,
-            document: &document,
-            shard,
-            actor: agent.home.actor,
-            members: &circle.members,
-        };
-        settled.push((shard, settle::settle(&place, came.remove(&shard).unwrap_or_default())?));
-    }
-    judge.store(agent, &circle, &fresh, &settled)?;
-    if judge.is_cloned {
-        agent.home.renew_incarnation(&agent.world)?;
-    }
-    for (shard, settled) in &settled {
-        author_again(agent, document, *shard, settled)?;
-    }
-    let news = News { document: settled.iter().any(|(_, settled)| settled.advances()) };
+    let came = judge.changes(agent, batch.changes)?;
+    let news = judge.follow(agent, &circle, &fresh, came, &|_| Ok(()))?;
     Ok((judge.done, news))
+}
+
+/// Stores statements of this device with all that follows from them, and `also`, in one transaction.
+pub(crate) fn say(
+    agent: &mut Agent,
+    document: DocumentId,
+    statements: &[SignedStatement],
+    also: Also<'_>,
+) -> Result<(), Failure> {
+    let mut judge = Judge::new(agent, document, 0)?;
+    let circle = judge.widened(statements);
+    judge.follow(agent, &circle, statements, BTreeMap::new(), also)?;
+    Ok(())
 }
 
 /// Whether the changes of anybody who wrote something count otherwise than before.
@@ -88,7 +83,6 @@ struct Judge {
     done: Ingested,
     /// What is added to each author's account by this batch.
     added: BTreeMap<DeviceId, Usage>,
-    strangers_bytes: Option<u64>,
     /// Somebody writes as this device who is not this store: it was copied or restored.
     is_cloned: bool,
 }
@@ -102,7 +96,6 @@ impl Judge {
             circle: agent.circles.of(&agent.home.store, &document)?,
             done: Ingested { number, ..Ingested::default() },
             added: BTreeMap::new(),
-            strangers_bytes: None,
             is_cloned: false,
         })
     }
@@ -191,7 +184,6 @@ impl Judge {
     fn changes(
         &mut self,
         agent: &Agent,
-        members: &Members,
         came: Vec<SignedChange>,
     ) -> Result<BTreeMap<u8, Vec<LogEntry>>, Failure> {
         let mut shards: BTreeMap<u8, Vec<LogEntry>> = BTreeMap::new();
@@ -203,7 +195,7 @@ impl Judge {
                 entry.insert(hashes.into_iter().collect());
             }
             let is_aside = |hash: &ChangeHash| aside[&shard].contains(hash);
-            if let Some(entry) = self.change(agent, members, change, &is_aside)? {
+            if let Some(entry) = self.change(agent, change, &is_aside)? {
                 let others = shards.entry(shard).or_default();
                 if others.iter().all(|other| other.hash != entry.hash) {
                     others.push(entry);
@@ -216,7 +208,6 @@ impl Judge {
     fn change(
         &mut self,
         agent: &Agent,
-        members: &Members,
         change: SignedChange,
         is_aside: &dyn Fn(&ChangeHash) -> bool,
     ) -> Result<Option<LogEntry>, Failure> {
@@ -254,31 +245,63 @@ impl Judge {
             self.refuse(Some(at), author, Fault::Author, &over);
             return Ok(None);
         }
-        if members.standing(&author) == Standing::Stranger {
-            let used = match self.strangers_bytes {
-                Some(used) => used,
-                None => store.aside_bytes(&self.document)?,
-            };
-            self.strangers_bytes = Some(used + bytes);
-            let why = "a change by a device that may not write this document";
-            self.refuse(Some(at), author, Fault::Author, &why);
-            if used + bytes > STRANGERS_BYTES_MAX {
-                return Ok(None);
-            }
-        }
         let (document, hash, operation) = (self.document, header.hash, header.operation);
         Ok(Some(LogEntry { document, shard, hash, author, signature, operation, raw }))
     }
 
-    /// One transaction with all that is good, and with what is to be noted.
+    /// Works out what follows for every shard, and stores it.
+    fn follow(
+        &mut self,
+        agent: &mut Agent,
+        circle: &Circle,
+        fresh: &[SignedStatement],
+        mut came: BTreeMap<u8, Vec<LogEntry>>,
+        also: Also<'_>,
+    ) -> Result<News, Failure> {
+        let store = &agent.home.store;
+        let mut touched: BTreeSet<u8> = came.keys().copied().collect();
+        if has_moved(agent, &self.document, &self.circle.members, &circle.members)? {
+            touched.extend(store.shards_with_log(&self.document)?.into_keys());
+            touched.extend(store.shards_with_aside(&self.document)?.into_keys());
+        }
+        let mut room = ASIDE_BYTES_MAX.saturating_sub(store.aside_bytes(&self.document)?);
+        let mut settled = Vec::new();
+        for shard in touched {
+            let place = Place {
+                reader: store,
+                document: &self.document,
+                shard,
+                me: agent.home.device.id(),
+                actor: agent.home.actor,
+                members: &circle.members,
+                room,
+            };
+            let one = settle::settle(&place, came.remove(&shard).unwrap_or_default())?;
+            room = room.saturating_sub(one.aside_bytes());
+            settled.push((shard, one));
+        }
+        self.store(agent, circle, fresh, &mut settled, also)?;
+        Ok(News { document: settled.iter().any(|(_, settled)| settled.advances()) })
+    }
+
+    /// One transaction with all that is good, with what this device writes anew because of it, and with what
+    /// is to be noted.
     fn store(
         &mut self,
         agent: &mut Agent,
         circle: &Circle,
         fresh: &[SignedStatement],
-        settled: &[(u8, Settled)],
+        settled: &mut [(u8, Settled)],
+        also: Also<'_>,
     ) -> Result<(), Failure> {
-        for (shard, settled) in settled {
+        let operation = OperationId(agent.world.random_bytes());
+        let is_another = self.is_cloned || settled.iter().any(|(_, settled)| settled.has_own());
+        let incarnation =
+            is_another.then(|| agent.home.next_incarnation(&agent.world)).transpose()?;
+        for (shard, settled) in settled.iter_mut() {
+            if let Some(incarnation) = &incarnation {
+                settled.author_again(incarnation.actor, operation, self.now)?;
+            }
             self.report(*shard, settled, &circle.members);
         }
         let links: Vec<LinkRow> = agent.home.store.links()?;
@@ -288,21 +311,44 @@ impl Judge {
         for statement in fresh {
             self.done.brought_news |= circle::keep(&tx, &self.document, statement)?;
         }
-        for (_, settled) in settled {
-            settled.persist(&tx, &self.document, &links)?;
+        for (_, settled) in settled.iter() {
+            let by = (&agent.home.device, operation);
+            settled.persist(&tx, &self.document, &links, by)?;
         }
-        self.note_culprits(&tx, settled, agent.home.device.id())?;
-        Ok(tx.commit()?)
+        self.note_culprits(&tx, circle, settled, agent.home.device.id())?;
+        if let Some(incarnation) = &incarnation {
+            incarnation.put(&tx)?;
+        }
+        also(&tx)?;
+        tx.commit()?;
+        if let Some(incarnation) = incarnation {
+            agent.home.actor = incarnation.actor;
+        }
+        Ok(())
     }
 
     fn note_culprits(
         &self,
         tx: &Tx<'_>,
+        circle: &Circle,
         settled: &[(u8, Settled)],
         me: DeviceId,
     ) -> Result<(), Failure> {
         let authors = self.done.refused.iter().filter(|refused| refused.fault == Fault::Author);
+        let mut strangers = None;
         for refused in authors {
+            let is_stranger = circle.members.role(&refused.author).is_none()
+                && circle.members.standing(&refused.author) == Standing::Stranger;
+            if is_stranger {
+                let noted = match &mut strangers {
+                    Some(noted) => noted,
+                    None => strangers.insert(noted_strangers(tx, circle)?),
+                };
+                if noted.len() >= STRANGERS_NOTED_MAX && !noted.contains(&refused.author) {
+                    continue;
+                }
+                noted.insert(refused.author);
+            }
             tx.note_culprit(&refused.author, &refused.why, self.now)?;
         }
         let two = settled.iter().flat_map(|(_, settled)| &settled.equivocators);
@@ -320,10 +366,18 @@ impl Judge {
         self.done.waiting.extend(settled.waiting.iter().map(|hash| (shard, *hash)));
         for entry in &settled.aside {
             let waits = settled.waiting.contains(&entry.hash);
-            if matches!(members.standing(&entry.author), Standing::Cut(_)) && !waits {
-                let why = "a change that came after its author's rights had ended";
-                self.refuse(Some((shard, entry.hash)), entry.author, Fault::Author, &why);
-            }
+            let why = match members.standing(&entry.author) {
+                Standing::Stranger => "a change by a device that may not write this document",
+                Standing::Cut(_) if !waits => {
+                    "a change that came after its author's rights had ended"
+                }
+                _ => continue,
+            };
+            self.refuse(Some((shard, entry.hash)), entry.author, Fault::Author, &why);
+        }
+        for (hash, author) in &settled.left {
+            let why = "too much that does not count waits here already";
+            self.refuse(Some((shard, *hash)), *author, Fault::Unknown, &why);
         }
         for (hash, author, refusal) in &settled.refused {
             self.refuse(Some((shard, *hash)), *author, Fault::Author, refusal);
@@ -331,36 +385,12 @@ impl Judge {
     }
 }
 
-/// Writes this device's own changes anew that are set aside because another has their number, or
-/// because they were made upon such a one.
-fn author_again(
-    agent: &mut Agent,
-    document: DocumentId,
-    shard: u8,
-    settled: &Settled,
-) -> Result<(), Failure> {
-    let me = agent.home.device.id();
-    let lost: Vec<&LogEntry> = settled
-        .quarantined
-        .iter()
-        .filter(|entry| entry.author == me && settled.lost.contains(&entry.hash))
-        .collect();
-    let Some(first) = lost.first() else { return Ok(()) };
-    agent.home.renew_incarnation(&agent.world)?;
-    let changes: Vec<RawChange> =
-        lost.iter().map(|entry| RawChange { hash: entry.hash, bytes: entry.raw.clone() }).collect();
-    let at = settled.seen_by(&first.hash);
-    let mut loaded = shards::load(&agent.home.store, &document, shard, agent.home.actor)?;
-    let operation = OperationId(agent.world.random_bytes());
-    let time = (agent.world.now)();
-    let Some(made) = loaded.shard.author_again(&at, operation, time, &changes)? else {
-        return Ok(());
+/// The culprits that nobody let in.
+fn noted_strangers(tx: &Tx<'_>, circle: &Circle) -> Result<BTreeSet<DeviceId>, Failure> {
+    let is_stranger = |device: &DeviceId| {
+        circle.members.role(device).is_none()
+            && circle.members.standing(device) == Standing::Stranger
     };
-    let heads = loaded.shard.heads();
-    let tx = agent.home.store.transaction()?;
-    for change in made.changes {
-        tx.append(&shards::signed(&agent.home.device, document, shard, Some(operation), change))?;
-    }
-    tx.put_heads(&document, shard, &heads)?;
-    Ok(tx.commit()?)
+    let devices = tx.culprits()?.into_iter().map(|row| row.device);
+    Ok(devices.filter(is_stranger).collect())
 }

@@ -8,7 +8,8 @@ use segue_model::{DeviceId, DocumentId};
 use segue_store::{DocumentRow, InvitationRow, PeerRow, Reader};
 use segue_sync::join::{Asked, Refused};
 
-use super::circle::{self, Circle};
+use super::circle::Circle;
+use super::ingest;
 use crate::agent::Agent;
 use crate::command::{AdmitReport, InviteReport, RoleName};
 use crate::failure::Failure;
@@ -208,12 +209,12 @@ pub(crate) fn grant(
         introduced: false,
         seen_at: None,
     };
-    let tx = agent.home.store.transaction()?;
-    tx.put_invitation(&row(&invitation, known.approved))?;
-    circle::keep(&tx, &document, &asked.vouch)?;
-    circle::keep(&tx, &document, &signed)?;
-    tx.put_peer(&peer)?;
-    tx.commit()?;
+    let row = row(&invitation, known.approved);
+    // Whoever comes back may have changes here that count again.
+    ingest::say(agent, document, &[asked.vouch.clone(), signed], &|tx| {
+        tx.put_invitation(&row)?;
+        tx.put_peer(&peer)
+    })?;
     Ok(Circle::load(&agent.home.store, &document)?.statements)
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod ingest;
 pub(crate) mod invite;
 pub(crate) mod join;
 pub(crate) mod list;
+pub(crate) mod past;
 pub(crate) mod replica;
 pub(crate) mod revoke;
 pub(crate) mod settle;

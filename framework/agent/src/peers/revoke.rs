@@ -10,9 +10,8 @@ use segue_access::{
 };
 use segue_model::{DeviceId, DocumentId};
 use segue_store::Reader;
-use segue_sync::Batch;
 
-use super::ingest::ingest;
+use super::ingest::say;
 use super::settle::node;
 use crate::agent::Agent;
 use crate::command::RevokeReport;
@@ -78,7 +77,7 @@ pub(crate) fn revoke(agent: &mut Agent, text: &str) -> Result<RevokeReport, Fail
             let said = Statement::Revoke { document: row.id, grant, keeps, cut: cut.clone() };
             statements.push(signed(agent, is_owner, &said)?);
         }
-        ingest(agent, row.id, 0, Batch { statements, changes: Vec::new() })?;
+        say(agent, row.id, &statements, &|_| Ok(()))?;
         done += 1;
     }
     match (done, denied) {
