@@ -1,13 +1,17 @@
 //! Checks everything, and proves every cache equal to what the log makes.
 
-use segue_access::{Role, Standing, verify_change};
-use segue_model::DocumentId;
-use segue_store::DocumentRow;
+use std::collections::BTreeSet;
+
+use segue_access::{Node, Role, SignedStatement, admission, verify_change};
+use segue_model::{ChangeHash, DocumentId};
+use segue_store::{DocumentRow, LogEntry, StatementRow};
 
 use crate::agent::Agent;
 use crate::command::{Check, DoctorReport};
 use crate::failure::Failure;
 use crate::libraries;
+use crate::peers::circle::Circle;
+use crate::peers::settle;
 use crate::progress::Progress;
 use crate::shards;
 use crate::views;
@@ -46,10 +50,21 @@ fn check<E: std::fmt::Display>(name: &str, result: Result<String, E>) -> Check {
     Check { name: name.to_owned(), passed, detail }
 }
 
-/// The root statement makes the document's id, and this device may read.
+/// The root statement makes the document's id, every statement is signed, and this device has a role.
 fn members(agent: &Agent, row: &DocumentRow) -> Result<String, Failure> {
-    let members = crate::members::members(&agent.home.store, &row.id)?;
-    let role = members.role(&agent.home.device.id());
+    let circle = Circle::load(&agent.home.store, &row.id)?;
+    let (members, me) = (&circle.members, agent.home.device.id());
+    let stored = agent.home.store.statements(&row.id)?;
+    let is_its_own = |(row, signed): &(StatementRow, &SignedStatement)| {
+        row.hash == signed.hash() && signed.verify().is_ok()
+    };
+    if members.owner().is_none()
+        || !stored.into_iter().zip(&circle.statements).all(|s| is_its_own(&s))
+    {
+        let sentence = "a statement about who may what is not signed, or the document has no root";
+        return Err(Failure::refused(sentence, "restore the store from a backup"));
+    }
+    let role = members.role(&me);
     if role < Some(Role::Read) {
         return Err(Failure::refused("this device has no right to read", "join again"));
     }
@@ -58,23 +73,56 @@ fn members(agent: &Agent, row: &DocumentRow) -> Result<String, Failure> {
     Ok(if role < Some(Role::Write) { format!("{devices}; this one only reads") } else { devices })
 }
 
-/// Every change is signed by somebody who may write, or could before they were revoked.
+/// Every change, in the log and aside, is signed by its author; and the log holds exactly what the rules
+/// let count, each change after those that it was made upon.
 fn log(agent: &Agent, document: &DocumentId, progress: &dyn Progress) -> Result<String, Failure> {
-    let members = crate::members::members(&agent.home.store, document)?;
-    let mut count = 0u64;
-    for shard in agent.home.store.shards_with_log(document)?.into_keys() {
-        for entry in agent.home.store.log(document, shard)? {
-            let signed =
-                verify_change(&entry.author, document, shard, &entry.hash, &entry.signature);
-            if signed.is_err() || members.standing(&entry.author) == Standing::Stranger {
-                let sentence = format!("a change in shard {shard} is not signed by a writer");
-                return Err(Failure::refused(sentence, "restore the store from a backup"));
-            }
-            count += 1;
-            progress.advance(count);
+    let store = &agent.home.store;
+    let members = Circle::load(store, document)?.members;
+    let (mut count, mut aside_count) = (0, 0);
+    let mut shards = store.shards_with_log(document)?;
+    shards.extend(store.shards_with_aside(document)?);
+    for shard in shards.into_keys() {
+        let (log, aside) = (store.log(document, shard)?, store.aside(document, shard)?);
+        let nodes = log.iter().chain(&aside).map(|entry| signed(document, shard, entry));
+        let nodes = nodes.collect::<Result<Vec<Node>, Failure>>()?;
+        in_order(shard, &nodes[..log.len()])?;
+        let admitted = admission(&members, shard, &shards::genesis()?, &nodes).admitted;
+        let held: BTreeSet<ChangeHash> = log.iter().map(|entry| entry.hash).collect();
+        if admitted != held {
+            let sentence =
+                format!("the log of part {shard} is not what its members may have written");
+            return Err(Failure::refused(sentence, "segue sync brings it in order, with any peer"));
         }
+        count += log.len() as u64;
+        aside_count += aside.len() as u64;
+        progress.advance(count);
     }
-    Ok(format!("{count} changes, all signed"))
+    let aside = match aside_count {
+        0 => String::new(),
+        some => format!("; {some} more lie aside and do not count"),
+    };
+    Ok(format!("{count} changes, all signed{aside}"))
+}
+
+fn signed(document: &DocumentId, shard: u8, entry: &LogEntry) -> Result<Node, Failure> {
+    let signed = verify_change(&entry.author, document, shard, &entry.hash, &entry.signature);
+    let node = settle::node(entry).filter(|node| node.hash == entry.hash && signed.is_ok());
+    node.ok_or_else(|| {
+        let sentence = format!("a change in part {shard} is not its author's");
+        Failure::refused(sentence, "restore the store from a backup")
+    })
+}
+
+fn in_order(shard: u8, log: &[Node]) -> Result<(), Failure> {
+    let mut before = BTreeSet::from([shards::genesis()?]);
+    for node in log {
+        if !node.deps.iter().all(|dep| before.contains(dep)) {
+            let sentence = format!("a change in part {shard} comes before what it was made upon");
+            return Err(Failure::refused(sentence, "restore the store from a backup"));
+        }
+        before.insert(node.hash);
+    }
+    Ok(())
 }
 
 /// Every cached shard and every row of the projection is what the log alone makes; what is not is
