@@ -29,6 +29,8 @@ pub(crate) struct StoredReplica {
     /// Whose ticket brought us here.
     introducers: BTreeSet<DeviceId>,
     shapes: RefCell<BTreeMap<u8, Shape>>,
+    /// How much lies aside of each shard.
+    aside: BTreeMap<u8, u64>,
     /// The state of a shard in which nothing was written.
     genesis: Option<Heads>,
 }
@@ -61,6 +63,7 @@ impl StoredReplica {
             heads: BTreeMap::new(),
             introducers: BTreeSet::new(),
             shapes: RefCell::new(BTreeMap::new()),
+            aside: BTreeMap::new(),
             genesis: Shard::genesis_heads().ok(),
         };
         replica.refresh()?;
@@ -69,9 +72,10 @@ impl StoredReplica {
 
     /// Looks what changed in the store; returns whether anything did.
     pub(crate) fn refresh(&mut self) -> Result<bool, StoreError> {
-        let (mut heads, circle, peers) = self.reader.at_one_instant(|reader| {
+        let (mut heads, circle, peers, aside) = self.reader.at_one_instant(|reader| {
             let circle = self.circles.of(reader, &self.document)?;
-            Ok::<_, StoreError>((reader.heads(&self.document)?, circle, reader.peers()?))
+            let aside = reader.shards_with_aside(&self.document)?;
+            Ok::<_, StoreError>((reader.heads(&self.document)?, circle, reader.peers()?, aside))
         })??;
         // Whatever was written in a shard may have gone aside: then it is as if nothing ever was.
         heads.retain(|_, heads| Some(&*heads) != self.genesis.as_ref());
@@ -81,9 +85,11 @@ impl StoredReplica {
         let introducers = introduced.map(|peer| peer.device).collect();
         let is_news = heads != self.heads || ids != self.ids || introducers != self.introducers;
         let mut shapes = self.shapes.borrow_mut();
-        shapes.retain(|shard, _| heads.get(shard) == self.heads.get(shard));
+        shapes.retain(|shard, _| {
+            heads.get(shard) == self.heads.get(shard) && aside.get(shard) == self.aside.get(shard)
+        });
         drop(shapes);
-        (self.heads, self.ids, self.circle) = (heads, ids, circle);
+        (self.heads, self.ids, self.circle, self.aside) = (heads, ids, circle, aside);
         self.introducers = introducers;
         Ok(is_news)
     }

@@ -4,7 +4,7 @@ use segue_access::actor_of;
 use segue_document::ChangeHeader;
 use segue_model::Heads;
 use segue_model::music::{PLAY_COUNT, RATING};
-use segue_sync::Fault;
+use segue_sync::{Fault, Replica, short};
 
 use super::company::Company;
 use super::forge::{Chunk, Hand, changes};
@@ -209,9 +209,13 @@ fn what_lacks_its_past_waits_and_counts_when_that_comes() {
     let chain: Vec<_> = (0..5).map(|n| hand.rate(item, 70 + n, None)).collect();
     let signed: Vec<_> =
         chain.iter().map(|change| company.devices[2].sign(item[0], change)).collect();
+    let mut seen = super::liar::replica(&company.devices[0]);
     for last in [4, 2, 3] {
+        assert!(!seen.holds(item[0], &short(&chain[last].hash)));
         let done = company.hand(0, changes([signed[last].clone()]));
         assert!(done.waiting.contains(&(item[0], chain[last].hash)), "{done:?}");
+        seen.refresh().unwrap();
+        assert!(seen.holds(item[0], &short(&chain[last].hash)), "nobody has to send it again");
         company.devices[0].is_sound();
     }
     assert!(!company.devices[0].has(item[0], &chain[4].hash));
