@@ -156,8 +156,11 @@ impl Judge {
         let (matter, rest): (Vec<_>, Vec<_>) =
             fresh.into_iter().partition(|statement| members.members.is_relevant(statement));
         for statement in rest {
-            let why = "a statement of somebody who has no say here";
-            self.refuse(None, DeviceId(statement.signer), Fault::Author, &why);
+            let author = DeviceId(statement.signer);
+            // Of somebody who is not known the grant may come in the next batch.
+            let is_known = members.members.role(&author).is_some();
+            let fault = if is_known { Fault::Author } else { Fault::Unknown };
+            self.refuse(None, author, fault, &"a statement of somebody who has no say here");
         }
         let mut kept = Vec::new();
         for statement in matter {
