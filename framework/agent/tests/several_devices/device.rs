@@ -65,6 +65,12 @@ impl Device {
         self.agent = Some(Agent::open_in(&self.home(), world).unwrap());
     }
 
+    /// The bytes of the store, with what is not yet moved into it.
+    pub(crate) fn stored(&self) -> Vec<Option<Vec<u8>>> {
+        let files = ["segue.db", "segue.db-wal"];
+        files.map(|name| fs::read(self.home().join(name)).ok()).into()
+    }
+
     fn home(&self) -> PathBuf {
         self.folder.join("segue")
     }

@@ -92,6 +92,9 @@ fn a_conflict_names_both_devices() {
     assert!(trace.fields[0].operation.is_none() && trace.fields[0].at.is_some());
 }
 
+/// Passes over six libraries, in all.
+const IDLE_CYCLES: usize = 10_000;
+
 #[test]
 fn three_devices_with_two_libraries_each_come_to_rest() {
     const KINDS: [Kind; 2] = [Kind::Exact, Kind::NoRepeat];
@@ -140,9 +143,18 @@ fn three_devices_with_two_libraries_each_come_to_rest() {
         }
         exchange(&mut [first, second, third]);
     }
-    let plays: Vec<_> = [first, second, third]
+    let plays: Vec<_> = [&*first, &*second, &*third]
         .iter()
         .flat_map(|device| KINDS.map(|kind| device.value(kind, 5, &music::PLAY_COUNT).unwrap()))
         .collect();
     assert!(plays.iter().all(|count| *count == plays[0]), "{plays:?}");
+    // And so it stays: nothing is written in ten thousand idle cycles.
+    for device in [first, second, third] {
+        let (files, text) = (device.stored(), device.export());
+        for _ in 0..IDLE_CYCLES / 3 {
+            assert_eq!(device.sync().operation, None);
+        }
+        assert!(device.stored() == files, "what is stored is what it was, to the byte");
+        assert_eq!(device.export(), text);
+    }
 }
