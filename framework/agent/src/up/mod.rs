@@ -3,7 +3,7 @@
 //! One loop takes one `Event` after the other; what follows is decided in `schedule`, a pure state
 //! machine, and done elsewhere: work that takes time on one thread (`worker`), clients each in a task
 //! of their own (`socket`), folders by the system (`watch`),
-//! other devices on a thread with a network of its own ([`net`](crate::net)).
+//! other devices on a thread with a network of its own (`net`).
 //! Nothing that a client, a library or a peer does can hold up the loop.
 //!
 //! Invariant: one agent for each folder, by a lock that ends with the process. It may be killed at
