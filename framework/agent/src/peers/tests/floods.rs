@@ -184,17 +184,23 @@ fn f37_what_is_no_change_of_this_document_is_its_senders_fault() {
             stolen
         }),
     ];
-    for (name, attack) in attacks {
-        let done = company.hand(0, changes([attack]));
+    for (name, attack) in &attacks {
+        let done = company.hand(0, changes([attack.clone()]));
         let is_senders = matches!(done.refused[..], [ref one] if one.fault == Fault::Sender);
         assert!(is_senders && done.held.is_empty(), "{name}: {done:?}");
     }
     let closing = company.lie((2, 0), shard, std::slice::from_ref(&cut), Vec::new());
     assert!(matches!(closing, Some(Closing::Forged(_))), "{closing:?}");
     assert!(company.devices[0].blames(&hostile));
-    company.devices[1].rates(0, 40);
+    let sound = company.devices[2].sign(shard, &good);
+    let all = attacks.into_iter().map(|(_, attack)| attack).chain([sound]);
+    let batch = changes(all.collect::<Vec<_>>());
+    let done = company.hand(0, batch);
+    assert_eq!((done.held, done.refused.len()), (vec![(shard, good.hash)], 6));
+    company.devices[0].pass();
+    company.devices[1].rates(1, 40);
     company.meets();
-    assert_eq!(company.devices[0].rating(0), Some(40));
+    assert_eq!((company.devices[1].rating(0), company.devices[0].rating(1)), (Some(70), Some(40)));
 }
 
 #[test]

@@ -127,9 +127,9 @@ impl Chunk {
         Self { deps: heads.hashes().to_vec(), actor: actor.to_vec(), seq: 1, start_op, columns }
     }
 
-    /// With so many operations, of which automerge would make each.
+    /// With two thousand million operations, of which automerge would make each; no number overflows.
     pub(super) fn bomb(mut self) -> Self {
-        let many = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];
+        let many = [0x80, 0x80, 0x80, 0x80, 0x08];
         self.columns.insert(0x15, [&many[..], &[1, b'k']].concat());
         self.columns.insert(0x42, [&many[..], &[1]].concat());
         self.columns.insert(0x56, [&many[..], &[0]].concat());

@@ -128,6 +128,24 @@ fn f15_whoever_equivocates_costs_nobody_else_an_edit() {
 }
 
 #[test]
+fn f15_of_two_changes_with_one_number_the_same_stays_in_whatever_order_they_come() {
+    let (mut company, item) = company(9);
+    let two = Hand::of(&company.devices[2], item[0]).two(item, [88, 99]);
+    for (to, order) in [(0, [0, 1]), (1, [1, 0])] {
+        for which in order {
+            let signed = company.devices[2].sign(item[0], &two[which]);
+            company.hand(to, changes([signed]));
+            company.devices[to].is_sound();
+        }
+        assert!(company.devices[to].has(item[0], &two[0].hash));
+        assert!(!company.devices[to].has(item[0], &two[1].hash));
+        assert!(company.devices[to].blames(&company.devices[2].id()));
+    }
+    company.devices.truncate(2);
+    company.meets();
+}
+
+#[test]
 fn f36_a_damaged_twin_of_an_honest_looking_change_drives_nothing_out() {
     let (mut company, item) = company(5);
     let mut hand = Hand::of(&company.devices[2], item[0]);

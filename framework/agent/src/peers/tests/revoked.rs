@@ -66,9 +66,11 @@ fn f40_what_an_app_was_shown_and_no_longer_counts_is_taken_back_out() {
     company.hand(0, Batch { statements: said, changes: Vec::new() });
     company.devices.truncate(2);
     company.devices[1].rate(1, 55);
+    company.devices[1].set(0, &PLAY_COUNT, 6);
     company.meets();
     for device in &mut company.devices {
         assert_eq!(device.rating(0), Some(20), "what was shown is taken back");
+        assert_eq!(device.value(0, &PLAY_COUNT), Some(6), "and nothing else of the song");
         assert_eq!((device.rating(1), device.rating(2)), (Some(55), Some(70)));
         assert_eq!(device.catalog().items.len(), 3);
     }
