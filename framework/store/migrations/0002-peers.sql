@@ -55,7 +55,6 @@ END;
 CREATE TABLE peer (
     device BLOB PRIMARY KEY,
     addresses TEXT NOT NULL,
-    introduced INTEGER NOT NULL,
     seen_at INTEGER
 ) STRICT, WITHOUT ROWID;
 

@@ -12,8 +12,6 @@ pub struct PeerRow {
     pub device: DeviceId,
     /// Where it was last known to be, as the transport writes it.
     pub addresses: Vec<String>,
-    /// Its ticket brought this device in: it is trusted to be a member until the statements say so.
-    pub introduced: bool,
     /// When it was last connected, in Unix seconds.
     pub seen_at: Option<i64>,
 }
@@ -66,8 +64,7 @@ fn read_peer(row: &rusqlite::Row<'_>) -> Result<PeerRow, StoreError> {
     Ok(PeerRow {
         device: DeviceId(row.array(0)?),
         addresses: row.text(1)?.lines().map(str::to_owned).collect(),
-        introduced: row.flag(2)?,
-        seen_at: row.optional_int(3)?,
+        seen_at: row.optional_int(2)?,
     })
 }
 
@@ -88,13 +85,13 @@ fn read_invitation(row: &rusqlite::Row<'_>) -> Result<InvitationRow, StoreError>
 impl Reader {
     /// Devices whose place was told, sorted.
     pub fn peers(&self) -> Result<Vec<PeerRow>, StoreError> {
-        let sql = "SELECT device, addresses, introduced, seen_at FROM peer ORDER BY device";
+        let sql = "SELECT device, addresses, seen_at FROM peer ORDER BY device";
         self.all(sql, (), read_peer)
     }
 
     /// One of them.
     pub fn peer(&self, device: &DeviceId) -> Result<Option<PeerRow>, StoreError> {
-        let sql = "SELECT device, addresses, introduced, seen_at FROM peer WHERE device = ?1";
+        let sql = "SELECT device, addresses, seen_at FROM peer WHERE device = ?1";
         self.first(sql, [&device.0], read_peer)
     }
 
@@ -127,12 +124,11 @@ impl Reader {
 impl Tx<'_> {
     /// Adds a device, or replaces what is known of it.
     pub fn put_peer(&self, row: &PeerRow) -> Result<(), StoreError> {
-        let sql = "INSERT INTO peer (device, addresses, introduced, seen_at)
-            VALUES (?1, ?2, ?3, ?4) ON CONFLICT (device) DO UPDATE SET
-            addresses = excluded.addresses, introduced = excluded.introduced,
-            seen_at = excluded.seen_at";
+        let sql = "INSERT INTO peer (device, addresses, seen_at)
+            VALUES (?1, ?2, ?3) ON CONFLICT (device) DO UPDATE SET
+            addresses = excluded.addresses, seen_at = excluded.seen_at";
         let lines = row.addresses.join("\n");
-        self.execute(sql, (&row.device.0, lines, row.introduced, row.seen_at)).map(drop)
+        self.execute(sql, (&row.device.0, lines, row.seen_at)).map(drop)
     }
 
     /// Adds a ticket, or says how far it got.

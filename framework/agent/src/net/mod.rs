@@ -344,7 +344,7 @@ impl Work {
             if !self.sessions.documents().contains_key(&row.id) {
                 let reader = Reader::open(&self.setup.store)?;
                 let now = Arc::clone(&self.setup.now);
-                let replica = StoredReplica::open(reader, row.id, me, now)?;
+                let replica = StoredReplica::open(reader, row.id, now)?;
                 self.sessions.documents().insert(row.id, replica);
             }
         }
@@ -362,7 +362,6 @@ impl Work {
             }
         }
         let peers = self.reader.peers()?;
-        wanted.extend(peers.iter().filter(|peer| peer.introduced).map(|p| (p.device, Vec::new())));
         wanted.retain(|device, _| self.sessions.may_read_any(device));
         for peer in peers {
             if let Some(addresses) = wanted.get_mut(&peer.device) {

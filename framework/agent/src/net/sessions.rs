@@ -124,6 +124,12 @@ impl Sessions {
         self.reopen.retain(|(other, _), _| other != peer);
     }
 
+    /// Whether a device may get a document from us.
+    fn shares(&self, peer: &DeviceId, document: &DocumentId) -> bool {
+        use segue_sync::Replica;
+        self.documents.get(document).is_some_and(|replica| replica.may_read(peer))
+    }
+
     /// Opens a lane for each document that a peer shares with us and that has none.
     fn open_missing(&mut self, peer: DeviceId, wire: &mut dyn Transport) {
         use segue_sync::Replica;
@@ -254,7 +260,7 @@ impl Sessions {
             .map(|(key, _)| *key)
             .collect();
         for key in due {
-            if self.up.contains_key(&key.0) {
+            if self.up.contains_key(&key.0) && self.shares(&key.0, &key.1) {
                 self.asked.entry(key.0).or_default().push_back(key.1);
                 wire.dial(&key.0);
             }

@@ -203,12 +203,7 @@ pub(crate) fn grant(
     };
     let signed =
         agent.home.device.sign(&said).map_err(|error| Failure::refused(error.to_string(), ""))?;
-    let peer = PeerRow {
-        device: *device,
-        addresses: asked.addresses.clone(),
-        introduced: false,
-        seen_at: None,
-    };
+    let peer = PeerRow { device: *device, addresses: asked.addresses.clone(), seen_at: None };
     let row = row(&invitation, known.approved);
     // Whoever comes back may have changes here that count again.
     ingest::say(agent, document, &[asked.vouch.clone(), signed], &|tx| {

@@ -73,7 +73,7 @@ pub(crate) fn begin(
         root_statement: welcomed.root.bytes.clone(),
         created_at: (agent.world.now)(),
     };
-    let peer = PeerRow { device: ticket.inviter, addresses, introduced: true, seen_at: None };
+    let peer = PeerRow { device: ticket.inviter, addresses, seen_at: None };
     let tx = agent.home.store.transaction()?;
     tx.put_document(&row)?;
     for statement in std::iter::once(&welcomed.root).chain(&welcomed.statements) {

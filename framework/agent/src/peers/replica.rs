@@ -19,15 +19,12 @@ use super::circle::{Circle, Circles};
 pub(crate) struct StoredReplica {
     reader: Reader,
     document: DocumentId,
-    me: DeviceId,
     /// Unix seconds: whether a role has ended.
     now: Arc<dyn Fn() -> i64 + Send + Sync>,
     circles: Circles,
     circle: Arc<Circle>,
     ids: BTreeSet<StatementId>,
     heads: BTreeMap<u8, Heads>,
-    /// Whose ticket brought us here.
-    introducers: BTreeSet<DeviceId>,
     shapes: RefCell<BTreeMap<u8, Shape>>,
     /// How much lies aside of each shard.
     aside: BTreeMap<u8, u64>,
@@ -47,7 +44,6 @@ impl StoredReplica {
     pub(crate) fn open(
         reader: Reader,
         document: DocumentId,
-        me: DeviceId,
         now: Arc<dyn Fn() -> i64 + Send + Sync>,
     ) -> Result<Self, StoreError> {
         let mut circles = Circles::default();
@@ -55,13 +51,11 @@ impl StoredReplica {
         let mut replica = Self {
             reader,
             document,
-            me,
             now,
             circles,
             circle,
             ids: BTreeSet::new(),
             heads: BTreeMap::new(),
-            introducers: BTreeSet::new(),
             shapes: RefCell::new(BTreeMap::new()),
             aside: BTreeMap::new(),
             genesis: Shard::genesis_heads().ok(),
@@ -72,25 +66,22 @@ impl StoredReplica {
 
     /// Looks what changed in the store; returns whether anything did.
     pub(crate) fn refresh(&mut self) -> Result<bool, StoreError> {
-        let (mut heads, circle, peers, aside) = self.reader.at_one_instant(|reader| {
+        let (mut heads, circle, aside) = self.reader.at_one_instant(|reader| {
             let circle = self.circles.of(reader, &self.document)?;
             let aside = reader.shards_with_aside(&self.document)?;
-            Ok::<_, StoreError>((reader.heads(&self.document)?, circle, reader.peers()?, aside))
+            Ok::<_, StoreError>((reader.heads(&self.document)?, circle, aside))
         })??;
         // Whatever was written in a shard may have gone aside: then it is as if nothing ever was.
         heads.retain(|_, heads| Some(&*heads) != self.genesis.as_ref());
         let relevant = circle.members.relevant().copied().collect::<BTreeSet<_>>();
         let ids = relevant.iter().filter_map(|hash| hash.first_chunk().copied()).collect();
-        let introduced = peers.into_iter().filter(|peer| peer.introduced);
-        let introducers = introduced.map(|peer| peer.device).collect();
-        let is_news = heads != self.heads || ids != self.ids || introducers != self.introducers;
+        let is_news = heads != self.heads || ids != self.ids;
         let mut shapes = self.shapes.borrow_mut();
         shapes.retain(|shard, _| {
             heads.get(shard) == self.heads.get(shard) && aside.get(shard) == self.aside.get(shard)
         });
         drop(shapes);
         (self.heads, self.ids, self.circle, self.aside) = (heads, ids, circle, aside);
-        self.introducers = introducers;
         Ok(is_news)
     }
 
@@ -129,9 +120,7 @@ impl Shape {
 
 impl Replica for StoredReplica {
     fn may_read(&self, device: &DeviceId) -> bool {
-        let may = |device| self.circle.members.role_at(device, (self.now)()) >= Some(Role::Read);
-        // Until our own role has arrived, whoever invited us is believed to be a member.
-        may(device) || (self.introducers.contains(device) && !may(&self.me))
+        self.circle.members.role_at(device, (self.now)()) >= Some(Role::Read)
     }
 
     fn statements(&self) -> &BTreeSet<StatementId> {

@@ -202,12 +202,7 @@ impl Worker {
         match note {
             Note::Culprit(device, why) => tx.note_culprit(device, why, now)?,
             Note::Seen(device) => {
-                let unknown = PeerRow {
-                    device: *device,
-                    addresses: Vec::new(),
-                    introduced: false,
-                    seen_at: None,
-                };
+                let unknown = PeerRow { device: *device, addresses: Vec::new(), seen_at: None };
                 let row = peer.unwrap_or(unknown);
                 tx.put_peer(&PeerRow { seen_at: Some(now), ..row })?;
             }

@@ -56,8 +56,8 @@ fn statements_count_for_their_signer() {
 fn peers_and_invitations_come_back() {
     let mut opened = opened();
     let addresses = vec!["127.0.0.1:4433".to_owned(), "[::1]:4433".to_owned()];
-    let peer = PeerRow { device: DEVICE, addresses, introduced: true, seen_at: None };
-    let seen = PeerRow { introduced: false, seen_at: Some(7), ..peer.clone() };
+    let peer = PeerRow { device: DEVICE, addresses, seen_at: None };
+    let seen = PeerRow { seen_at: Some(7), ..peer.clone() };
     let ticket = InvitationRow {
         secret: [5; 32],
         document: DOCUMENT,

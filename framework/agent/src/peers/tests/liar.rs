@@ -83,7 +83,7 @@ impl Replica for Liar {
 
 pub(super) fn replica(device: &Device) -> StoredReplica {
     let (reader, now) = (device.agent.home.store.reader().unwrap(), &device.agent.world.now);
-    StoredReplica::open(reader, device.document(), device.id(), Arc::clone(now)).unwrap()
+    StoredReplica::open(reader, device.document(), Arc::clone(now)).unwrap()
 }
 
 impl Company {

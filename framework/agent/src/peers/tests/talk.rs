@@ -118,7 +118,7 @@ impl Talker {
         for row in device.store().documents().unwrap() {
             let reader = device.agent.home.store.reader().unwrap();
             let now = Arc::clone(&device.agent.world.now);
-            let replica = StoredReplica::open(reader, row.id, id, now).unwrap();
+            let replica = StoredReplica::open(reader, row.id, now).unwrap();
             sessions.documents().insert(row.id, replica);
         }
         let in_step = BTreeSet::new();
