@@ -5,7 +5,7 @@
 //!
 //! Invariant: a peer that stops anywhere costs the memory that [`Settings`] allow, for the time that they allow.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use iroh::endpoint::{ConnectionError, VarInt};
@@ -34,6 +34,18 @@ struct Inner {
     /// Held while a large frame is gathered: one at a time.
     large: Arc<Semaphore>,
     pass: Pass,
+}
+
+/// A connection that may be gone.
+#[derive(Debug)]
+pub(crate) struct Line(Weak<Inner>);
+
+impl Line {
+    /// Bytes of UDP that were sent and received so far.
+    pub(crate) fn udp(&self) -> Option<(u64, u64)> {
+        let stats = self.0.upgrade()?.quic.stats();
+        Some((stats.udp_tx.bytes, stats.udp_rx.bytes))
+    }
 }
 
 /// A place behind the gate, given back when dropped.
@@ -115,6 +127,10 @@ impl Connection {
     /// How many packets came so far. While the peer lives it grows at least with each keep-alive.
     pub fn packets(&self) -> u64 {
         self.0.quic.stats().udp_rx.datagrams
+    }
+
+    pub(crate) fn line(&self) -> Line {
+        Line(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn number(&self) -> u64 {

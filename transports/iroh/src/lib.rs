@@ -18,6 +18,7 @@ mod error;
 mod gate;
 mod keeper;
 mod lane;
+mod meter;
 mod neighbours;
 mod network;
 mod node;
@@ -31,6 +32,7 @@ pub use error::{BindError, Code, DialError, Ended, Fault, FaultKind, LaneError, 
 pub use gate::{Channel, Verdict};
 pub use keeper::{Keeper, Report};
 pub use lane::{FrameReceiver, FrameSender, Lane};
+pub use meter::{Meter, Traffic};
 pub use network::{Internet, Network};
 pub use node::{Admission, Node};
 pub use settings::{ChannelLimits, Settings};

@@ -17,9 +17,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use crate::assembly::HEADER_BYTES;
 use crate::connection::Connection;
 use crate::error::{Fault, LaneError};
 use crate::lane::{FrameReceiver, FrameSender, Lane};
+use crate::meter::Meter;
 
 /// Frames that came and that nobody has taken yet, over all lanes.
 const ARRIVALS_MAX: usize = 16;
@@ -50,6 +52,7 @@ pub struct Wire {
     news: mpsc::Receiver<News>,
     tell: mpsc::Sender<News>,
     faults: Vec<Fault>,
+    meter: Meter,
 }
 
 /// Our side of a lane.
@@ -64,6 +67,13 @@ struct Outgoing {
 
 impl Default for Wire {
     fn default() -> Self {
+        Self::new(Meter::default())
+    }
+}
+
+impl Wire {
+    /// A wire of which this meter counts what it carries.
+    pub fn new(meter: Meter) -> Self {
         let (tell, news) = mpsc::channel(ARRIVALS_MAX);
         Self {
             connections: BTreeMap::new(),
@@ -72,15 +82,15 @@ impl Default for Wire {
             news,
             tell,
             faults: Vec::new(),
+            meter,
         }
     }
-}
 
-impl Wire {
     /// Uses a connection from now on, instead of an earlier one with the same peer.
     pub fn add(&mut self, connection: &Connection) {
         let accepting = tokio::spawn(accept(connection.clone(), self.tell.clone()));
         let new = (connection.clone(), accepting.abort_handle());
+        self.meter.add(connection);
         if let Some((_, old)) = self.connections.insert(connection.peer(), new) {
             old.abort();
         }
@@ -89,6 +99,8 @@ impl Wire {
     /// Says that the connection with a peer is gone. Its lanes end by themselves.
     pub fn remove(&mut self, peer: &DeviceId) {
         if let Some((_, accepting)) = self.connections.remove(peer) {
+            // The last look while it is still there.
+            self.meter.read();
             accepting.abort();
         }
     }
@@ -114,6 +126,7 @@ impl Wire {
         match news {
             News::Opened(lane, side) => Some(self.opened(lane, side)),
             News::Frame(number, bytes) => {
+                self.meter.received(bytes.len() + HEADER_BYTES);
                 let is_wanted = self.lanes.get(&number).is_some_and(|lane| lane.frames.is_some());
                 let connection = segue_sync::Connection(number);
                 is_wanted.then_some(Arrival::Frame { connection, bytes })
@@ -161,6 +174,7 @@ impl Transport for Wire {
     fn send(&mut self, connection: segue_sync::Connection, frame: Vec<u8>) {
         let Some(lane) = self.lanes.get_mut(&connection.0) else { return };
         let Some(frames) = &lane.frames else { return };
+        self.meter.sent(frame.len() + HEADER_BYTES);
         let queued = lane.bytes.fetch_add(frame.len(), Ordering::Relaxed) + frame.len();
         if queued > QUEUED_BYTES_MAX || frames.try_send(frame).is_err() {
             lane.stands = None;
