@@ -53,5 +53,5 @@ pub use command_line::command_line;
 pub use document_library::Segue;
 pub use failure::Failure;
 pub use net::choice::Reach;
-pub use progress::{Progress, Quiet};
+pub use progress::{Moment, Progress, Quiet};
 pub use world::World;

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::journal::Note;
 use crate::pass::{Draft, ListPlan, Member, MemberDraft, Sight};
-use crate::progress::Progress;
+use crate::progress::{Moment, Progress};
 use crate::reading::Difference;
 
 /// What is being executed, for the log.
@@ -58,12 +58,15 @@ pub(crate) fn execute(
         None => counts.then(|| home.store.next_operation()).transpose()?,
     };
     commit(home, operation, number, draft, members)?;
+    if !draft.changed.is_empty() {
+        progress.reached(Moment::Committed);
+    }
     let mut libraries = Vec::new();
     for (member, draft) in members.iter_mut().zip(&draft.members) {
         let mut found = match number {
             Some(number) if writes(member, draft) => {
                 progress.step(&format!("Writing {}", member.label), None);
-                lower(home, number, member, draft)?
+                lower(home, number, member, draft, progress)?
             }
             _ => untouched(member, draft),
         };
@@ -304,6 +307,7 @@ fn lower(
     number: i64,
     member: &mut Member,
     plan: &MemberDraft,
+    progress: &dyn Progress,
 ) -> Result<Found, Failure> {
     let name = format!("{number}/{}", member.row.id);
     let folder = home.backup_folder(&name);
@@ -335,6 +339,7 @@ fn lower(
             return Ok(unwritten(member, plan, &error));
         }
     };
+    progress.reached(Moment::Written);
     let refused = written.refused.len();
     let before = before_first.as_ref().unwrap_or(&before.0);
     settle(home, number, member, plan, &written, before, &name)?;

@@ -8,6 +8,19 @@ pub trait Progress: Sync {
     fn advance(&self, done: u64);
     /// Something that a person has to read while it goes on.
     fn say(&self, _sentence: &str) {}
+    /// A pass has come so far.
+    fn reached(&self, _moment: Moment) {}
+}
+
+/// How far a pass has come, for those who measure it or go on from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Moment {
+    /// All libraries were read that may have changed.
+    Read,
+    /// What their apps changed is in the document, durably.
+    Committed,
+    /// A library's own files hold what it was to get.
+    Written,
 }
 
 /// Reports nothing.

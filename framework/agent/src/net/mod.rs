@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use segue_access::{SignedStatement, Ticket};
 use segue_iroh::{
-    Address, Channel, Code, Connection, Keeper, Network, Node, Pace, Reason, Report, Settings,
-    Verdict, Wire,
+    Address, Channel, Code, Connection, Keeper, Meter, Network, Node, Pace, Reason, Report,
+    Settings, Traffic, Verdict, Wire,
 };
 use segue_model::{DeviceId, DocumentId};
 use segue_store::Reader;
@@ -100,6 +100,7 @@ pub(crate) struct Net {
     live: Arc<Mutex<Live>>,
     waiting: Waiting,
     reach: Reach,
+    meter: Meter,
 }
 
 /// What the thread begins with.
@@ -122,12 +123,15 @@ impl Net {
         let (commands, received) = mpsc::unbounded_channel();
         let live = Arc::new(Mutex::new(Live::default()));
         let (shared, waiting) = (Arc::clone(&live), Waiting::default());
-        let net = Self { commands, live: shared, waiting, reach: setup.reach };
+        let meter = Meter::default();
+        let net =
+            Self { commands, live: shared, waiting, reach: setup.reach, meter: meter.clone() };
         let reader = Reader::open(&setup.store)?;
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
-                runtime.block_on(Work::new(setup, network, reader, live, tell).run(received));
+                runtime
+                    .block_on(Work::new(setup, network, reader, live, (tell, meter)).run(received));
                 runtime.shutdown_background();
             }
         });
@@ -196,6 +200,11 @@ impl Net {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What connections carried so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.meter.read()
+    }
+
     /// Closes all connections, within bounded time.
     pub(crate) fn stop(&self) {
         let (done, is_done) = std::sync::mpsc::channel();
@@ -236,7 +245,7 @@ impl Work {
         network: Network,
         reader: Reader,
         live: Arc<Mutex<Live>>,
-        tell: Tell,
+        (tell, meter): (Tell, Meter),
     ) -> Self {
         let (knocks, knocked) = mpsc::channel(KNOCKS_MAX);
         Self {
@@ -249,7 +258,7 @@ impl Work {
             keeper: None,
             node: None,
             wanted: BTreeMap::new(),
-            wire: Wire::default(),
+            wire: Wire::new(meter),
             began: Instant::now(),
             knocks,
             knocked,

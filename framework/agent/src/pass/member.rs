@@ -10,7 +10,7 @@ use segue_translator::{Capabilities, Library, Revision};
 
 use crate::failure::Failure;
 use crate::members::gave_nothing;
-use crate::progress::Progress;
+use crate::progress::{Moment, Progress};
 use crate::reading::Difference;
 
 /// A library, its link, and what was read of it.
@@ -53,7 +53,7 @@ impl Member {
         progress.step(&format!("Reading {}", labels.join(", ")), None);
         let mut opened = opened.into_iter();
         let Some((row, label, library)) = opened.next() else { return Vec::new() };
-        std::thread::scope(|scope| {
+        let members = std::thread::scope(|scope| {
             let others: Vec<_> = opened
                 .map(|(row, label, library)| {
                     let reader = store.reader();
@@ -65,7 +65,9 @@ impl Member {
                 other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
             std::iter::once(first).chain(others.into_iter().map(join)).collect()
-        })
+        });
+        progress.reached(Moment::Read);
+        members
     }
 
     /// Looks at a linked library, and reads it if it may have changed.

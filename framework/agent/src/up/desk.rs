@@ -9,6 +9,7 @@ use segue_model::{DeviceId, LinkId};
 use tokio::time::sleep_until;
 
 use super::event::{Effect, Event, Job};
+use super::moments::{Moments, Step};
 use super::record::Record;
 use super::schedule::{Passes, Schedule};
 use super::service::Service;
@@ -17,7 +18,7 @@ use super::watch::Watch;
 use super::wire::{Answer, LivePeer, LiveReport, Tell};
 use super::{Stops, Told, metrics};
 use crate::command::{LibrarySpec, MetricsText, ServiceLogRow, ServiceRow};
-use crate::net::Net;
+use crate::net::{Net, NetEvent};
 
 /// A job that was begun may go on for so long when the agent shall end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,6 +32,7 @@ type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 pub(super) struct Desk<'a> {
     schedule: Schedule,
     net: Option<Net>,
+    moments: Moments,
     record: Record,
     watch: Watch,
     jobs: mpsc::Sender<Job>,
@@ -52,6 +54,7 @@ impl<'a> Desk<'a> {
         watch: Watch,
         net: Option<Net>,
         when: Passes,
+        moments: Moments,
         now: Now,
         out: &'a mut dyn FnMut(Told<'_>),
     ) -> Self {
@@ -59,6 +62,7 @@ impl<'a> Desk<'a> {
         Self {
             schedule: Schedule::new(when),
             net,
+            moments,
             record: Record::default(),
             watch,
             jobs,
@@ -100,6 +104,8 @@ impl<'a> Desk<'a> {
                     net.network_changed();
                 }
             }
+            Event::Touched(_) => self.moments.note(Step::Heard),
+            Event::Net(NetEvent::Arrived { .. }) => self.moments.note(Step::Arrived),
             Event::Asked(order) => {
                 let name = order.request.writing().unwrap_or_default();
                 self.tell(None, format!("got the command {name}"));
@@ -156,11 +162,14 @@ impl<'a> Desk<'a> {
             About::Services => Answer::Services(self.schedule.services().map(row).collect()),
             About::Peers => Answer::Peers(self.peers()),
             About::Log(library) => Answer::Log(self.log(library.as_ref())),
-            About::Metrics => {
-                let live = self.net.as_ref().map(Net::live).unwrap_or_default();
-                let text = metrics::text(&self.schedule, &live, self.since, self.last_pass);
-                Answer::Metrics(MetricsText(text))
-            }
+            About::Metrics => Answer::Metrics(MetricsText(metrics::text(&metrics::Now {
+                schedule: &self.schedule,
+                started: self.since,
+                last_pass: self.last_pass,
+                moments: self.moments.all(),
+                live: self.net.as_ref().map(Net::live).unwrap_or_default(),
+                traffic: self.net.as_ref().map(Net::traffic).unwrap_or_default(),
+            }))),
         }
     }
 
@@ -219,8 +228,15 @@ mod tests {
         let (events, _happened) = tokio::sync::mpsc::channel(1);
         let mut out = |_: Told<'_>| {};
         let now: Now = Arc::new(move || read.load(Ordering::Relaxed));
-        let mut desk =
-            Desk::new(mpsc::channel().0, Watch::begin(events), None, Passes::Always, now, &mut out);
+        let mut desk = Desk::new(
+            mpsc::channel().0,
+            Watch::begin(events),
+            None,
+            Passes::Always,
+            Moments::default(),
+            now,
+            &mut out,
+        );
         let mut woke_after = |seconds| {
             clock.fetch_add(seconds, Ordering::Relaxed);
             matches!(desk.woke(), Event::Woke)

@@ -2,10 +2,14 @@
 //!
 //! Invariant: names and labels only grow, and no label is a path, a title or another user's word.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use segue_iroh::Traffic;
 use segue_model::DeviceId;
 
+use super::moments::Step;
 use super::schedule::Schedule;
 use super::service::{Service, State};
 use crate::net::live::Live;
@@ -18,14 +22,22 @@ struct Family {
     help: &'static str,
 }
 
-/// The numbers now. `started` and `last_pass` are Unix seconds.
-pub(super) fn text(
-    schedule: &Schedule,
-    live: &Live,
-    started: i64,
-    last_pass: Option<i64>,
-) -> String {
+/// What the numbers are made of.
+pub(super) struct Now<'a> {
+    pub(super) schedule: &'a Schedule,
+    /// Unix seconds.
+    pub(super) started: i64,
+    /// The same.
+    pub(super) last_pass: Option<i64>,
+    pub(super) live: Live,
+    pub(super) moments: BTreeMap<Step, Duration>,
+    pub(super) traffic: Traffic,
+}
+
+/// The numbers now.
+pub(super) fn text(now: &Now<'_>) -> String {
     let mut out = String::new();
+    let (schedule, live) = (now.schedule, &now.live);
     let (passes, failed) = schedule.passes();
     let family = |name, kind, unit, help| Family { name, kind, unit, help };
     let whole = |outcome: &str, number: u64| (format!("outcome=\"{outcome}\""), number as i64);
@@ -50,11 +62,27 @@ pub(super) fn text(
         .write(&mut out, &[(String::new(), orders)]);
     let moment = |name, help| family(name, "gauge", Some("seconds"), help);
     moment("segue_start_time_seconds", "When the agent was started.")
-        .write(&mut out, &[(String::new(), started)]);
-    let last: Vec<_> = last_pass.map(|at| (String::new(), at)).into_iter().collect();
+        .write(&mut out, &[(String::new(), now.started)]);
+    let last: Vec<_> = now.last_pass.map(|at| (String::new(), at)).into_iter().collect();
     moment("segue_last_pass_time_seconds", "When the last pass ended.").write(&mut out, &last);
+    let label = |step: &Step| format!("step=\"{}\"", step.word());
+    let steps: Vec<_> = now.moments.iter().map(|(s, at)| (label(s), at.as_secs_f64())).collect();
+    moment("segue_last_step_time_seconds", "When a step on a value's way was done last.")
+        .write(&mut out, &steps);
+    family("segue_network_bytes", "counter", Some("bytes"), "Bytes to and from other devices.")
+        .write(&mut out, &bytes(&now.traffic));
     out.push_str("# EOF\n");
     out
+}
+
+fn bytes(traffic: &Traffic) -> [(String, u64); 4] {
+    let label = |layer: &str, way: &str| format!("layer=\"{layer}\",direction=\"{way}\"");
+    [
+        (label("frames", "sent"), traffic.frames_sent),
+        (label("frames", "received"), traffic.frames_received),
+        (label("udp", "sent"), traffic.udp_sent),
+        (label("udp", "received"), traffic.udp_received),
+    ]
 }
 
 fn by_state(schedule: &Schedule) -> Vec<(String, i64)> {
@@ -91,8 +119,32 @@ fn library(service: &Service) -> String {
     format!("app=\"{app}\",link=\"{}\"", service.link.id)
 }
 
+/// What stands in a sample.
+trait Number {
+    fn text(&self) -> String;
+}
+
+impl Number for i64 {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Number for u64 {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Number for f64 {
+    /// To the microsecond.
+    fn text(&self) -> String {
+        format!("{self:.6}")
+    }
+}
+
 impl Family {
-    fn write(&self, out: &mut String, samples: &[(String, i64)]) {
+    fn write(&self, out: &mut String, samples: &[(String, impl Number)]) {
         let Self { name, kind, help, .. } = self;
         // Writing to a text cannot fail.
         let _ = writeln!(out, "# TYPE {name} {kind}");
@@ -103,7 +155,7 @@ impl Family {
         let end = if *kind == "counter" { "_total" } else { "" };
         for (labels, value) in samples {
             let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
-            let _ = writeln!(out, "{name}{end}{labels} {value}");
+            let _ = writeln!(out, "{name}{end}{labels} {}", value.text());
         }
     }
 }

@@ -16,6 +16,7 @@ mod desk;
 mod event;
 mod listen;
 mod metrics;
+mod moments;
 mod record;
 mod schedule;
 mod service;
@@ -40,6 +41,7 @@ use crate::world::Outside;
 use crate::{Agent, Failure};
 use desk::Desk;
 use event::Event;
+use moments::Moments;
 use watch::Watch;
 
 pub use client::run;
@@ -145,14 +147,15 @@ async fn run_loop(
     let links = worker::links(&agent)?;
     let net = begin_net(&mut agent, reach, mail.clone())?;
     let (jobs, work) = mpsc::channel();
-    let worker = worker::Worker::new(agent, events.clone(), mail);
+    let moments = Moments::default();
+    let worker = worker::Worker::new(agent, events.clone(), mail, moments.clone());
     std::thread::spawn(move || worker.work(&work));
     let watch = Watch::begin(events.clone());
     let clients = socket::places();
     tokio::spawn(socket::serve(listener, row.clone(), events, Arc::clone(&clients)));
     tell(Told::Serving(&row));
     systemd::notify("READY=1");
-    let mut desk = Desk::new(jobs, watch, Some(net.clone()), passes, now, tell);
+    let mut desk = Desk::new(jobs, watch, Some(net.clone()), passes, moments, now, tell);
     desk.tell(None, format!("looks after {} libraries", links.len()));
     desk.take(Event::Linked(links));
     while !desk.is_over {

@@ -15,6 +15,7 @@ use segue_translator::ErrorKind;
 
 use super::event::{Begin, End, Event, Glance, Job, Link, Look, Note, Outcome};
 use super::listen::Listening;
+use super::moments::{Moments, Step, Unwatched};
 use super::socket::Order;
 use super::wire::Tell;
 use crate::agent::Agent;
@@ -23,7 +24,7 @@ use crate::failure::Failure;
 use crate::net::knock::Knock;
 use crate::peers::ingest::ingest;
 use crate::peers::{invite, join};
-use crate::progress::{Progress, Quiet};
+use crate::progress::Progress;
 use crate::{libraries, look, services};
 
 const PANICKED: &str = "Segue has an error; see above";
@@ -39,13 +40,14 @@ pub(super) struct Worker {
     agent: Agent,
     events: Events,
     mail: Mail,
+    moments: Moments,
     listening: Listening,
 }
 
 impl Worker {
-    pub(super) fn new(agent: Agent, events: Events, mail: Mail) -> Self {
+    pub(super) fn new(agent: Agent, events: Events, mail: Mail, moments: Moments) -> Self {
         let listening = Listening::new(events.clone());
-        Self { agent, events, mail, listening }
+        Self { agent, events, mail, moments, listening }
     }
 
     /// Works until there is nobody left to work for.
@@ -172,6 +174,7 @@ impl Worker {
             .and_then(|_lock| ingest(&mut self.agent, document, number, batch));
         match (done, &self.agent.net) {
             (Ok((done, news)), Some(net)) => {
+                self.moments.note(Step::Stored);
                 net.ingested(connection, done);
                 Ok(news.document)
             }
@@ -263,7 +266,9 @@ impl Worker {
         let (app, path) = (first.app.clone(), Some(first.path.clone()));
         let libraries = vec![LibrarySpec { app, path, root: None }];
         let request = Request::Sync { libraries, dry_run: false, yes: false };
-        match self.agent.run(request, &Quiet)? {
+        self.moments.note(Step::Begun);
+        let progress = Unwatched { moments: &self.moments, net: self.agent.net.clone() };
+        match self.agent.run(request, &progress)? {
             Response::Pass(report) => Ok(outcomes(&report, &active, document)),
             _ => Ok(Vec::new()),
         }
@@ -453,7 +458,9 @@ mod tests {
         let (jobs, work) = mpsc::channel();
         let agent = agent(&folder);
         let (mail, _arrived) = tokio::sync::mpsc::unbounded_channel();
-        let worker = std::thread::spawn(move || Worker::new(agent, events, mail).work(&work));
+        let worker = std::thread::spawn(move || {
+            Worker::new(agent, events, mail, Moments::default()).work(&work)
+        });
         let mut done = |job| {
             jobs.send(job).unwrap();
             loop {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::desk::{Desk, Running};
 
-/// Samples by name with labels; what is not OpenMetrics text is refused.
+/// Samples in millionths, by name with labels; what is not OpenMetrics text is refused.
 fn parse(text: &str) -> Result<BTreeMap<String, i64>, String> {
     let body = text.strip_suffix("# EOF\n").ok_or("it does not end with # EOF")?;
     let (mut samples, mut family, mut seen) = (BTreeMap::new(), (String::new(), ""), Vec::new());
@@ -34,7 +34,8 @@ fn parse(text: &str) -> Result<BTreeMap<String, i64>, String> {
         if bare != format!("{}{}", family.0, family.1) || !whole {
             return Err(wrong());
         }
-        let number = value.parse().map_err(|_| wrong())?;
+        let number: f64 = value.parse().map_err(|_| wrong())?;
+        let number = (number * 1e6).round() as i64;
         if samples.insert(name.to_owned(), number).is_some() {
             return Err(format!("{name} stands twice"));
         }
@@ -70,11 +71,15 @@ fn passes_edits_and_states_are_counted() {
         numbers
             .iter()
             .filter(|(key, _)| key.starts_with(&start))
-            .map(|(_, value)| value)
+            .map(|(_, value)| value / 1_000_000)
             .sum::<i64>()
     };
-    assert_eq!(numbers["segue_passes_total{outcome=\"done\"}"], 1);
+    assert_eq!(numbers["segue_passes_total{outcome=\"done\"}"], 1_000_000);
     assert_eq!((of("edits_lifted", "rhythmbox"), of("edits_written", "strawberry")), (2, 2));
     assert_eq!(of("edits_written", "rhythmbox"), 0);
+    let step = |word: &str| numbers[&format!("segue_last_step_time_seconds{{step=\"{word}\"}}")];
+    let way = ["heard", "begun", "read", "committed", "written"].map(step);
+    assert!(way.is_sorted(), "{way:?}");
+    assert_eq!(numbers["segue_network_bytes_total{layer=\"udp\",direction=\"sent\"}"], 0);
     assert!(numbers["segue_last_pass_time_seconds"] >= numbers["segue_start_time_seconds"]);
 }
