@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use segue_iroh::{ChannelLimits, Connection, FaultKind, Node, Settings, Verdict, Wire};
+use segue_iroh::{ChannelLimits, Connection, FaultKind, Meter, Node, Settings, Verdict, Wire};
 use segue_sync::{Arrival, Side, Transport};
 
 use crate::nodes::{admits, node, node_with, pair, within};
@@ -51,6 +51,33 @@ async fn frames_go_both_ways_and_closing_lets_through_what_was_sent() {
     assert_eq!((wires[0].next(), wires[1].next()), (None, None));
     let again = opened(&mut wires, &nodes[1]).await;
     assert!(again[0] != here && again[1] != there, "a number is used once");
+}
+
+#[tokio::test]
+async fn a_meter_counts_what_travels_and_keeps_no_connection_alive() {
+    let (mut wires, nodes, connections) = wires(Settings::default()).await;
+    let meters = [Meter::default(), Meter::default()];
+    for (index, connection) in connections.iter().enumerate() {
+        wires[index] = Wire::new(meters[index].clone());
+        wires[index].add(connection);
+    }
+    let [_, there] = opened(&mut wires, &nodes[1]).await;
+    wires[1].send(there, vec![1; 300_000]);
+    within(wires[0].arrival()).await;
+    let [here, there] = meters.each_ref().map(Meter::read);
+    assert_eq!((here.frames_sent, here.frames_received), (9, 300_004));
+    assert_eq!((there.frames_sent, there.frames_received), (300_004, 9));
+    assert!(here.udp_received > 300_004 && there.udp_sent >= here.udp_received);
+    for (wire, connection) in wires.iter_mut().zip(&connections) {
+        wire.remove(&connection.peer());
+    }
+    drop((wires, connections));
+    for node in &nodes {
+        node.close(&segue_iroh::Reason::new(segue_iroh::Code::Leaving, "")).await;
+    }
+    let after = meters[1].read();
+    assert_eq!(after.frames_sent, there.frames_sent);
+    assert!(after.udp_sent >= there.udp_sent, "no count ever falls");
 }
 
 #[tokio::test]
