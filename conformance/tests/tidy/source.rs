@@ -142,7 +142,8 @@ const AGENT: &str = "framework/agent/Cargo.toml";
 
 /// A foreign crate and the folders that may name it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("automerge", &["framework/document/"]),
+    // The benchmark of peers puts automerge's own sync beside ours.
+    ("automerge", &["framework/document/", "examples/bench/"]),
     // The examples and the agent's tests make and change databases as apps do, and one damages a store.
     (
         "rusqlite",
