@@ -14,10 +14,13 @@
 //! Invariant: the shard holds what it held, and the changes that were taken.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::legacy::{Key, ObjectId, Op, OpId, OpType};
-use automerge::{ActorId, Automerge, Change, ChangeHash as Hash, ObjId, ObjType, ROOT, ReadDoc};
+use automerge::{
+    ActorId, Automerge, Change, ChangeHash as Hash, LoadOptions, ObjId, ObjType, ROOT, ReadDoc,
+};
 use segue_model::{ChangeHash, Heads, OperationId};
 
 use crate::commit::Committed;
@@ -63,6 +66,8 @@ pub struct Intake {
     pub rivals: Vec<ChangeHash>,
     /// These can never count.
     pub refused: Vec<(ChangeHash, Refusal)>,
+    /// The shard with what was taken, for [`Shard::open`]: that had to be made anyway, to try it.
+    pub saved: Option<Vec<u8>>,
 }
 
 impl Shard {
@@ -89,8 +94,8 @@ impl Shard {
                     return true;
                 }
                 match history.judge(header, bytes, index, &self.buckets) {
-                    Ok(change) => {
-                        history.add(header, &change);
+                    Ok((change, maps)) => {
+                        history.add(header, &change, maps);
                         sound.push(change);
                     }
                     Err(Verdict::Rival) => intake.rivals.push(header.hash),
@@ -113,8 +118,9 @@ impl Shard {
         if sound.is_empty() {
             return;
         }
-        if let Some(taken) = self.with(&sound) {
+        if let Some((taken, saved)) = self.with(&sound) {
             *self = taken;
+            intake.saved = Some(saved);
             intake.taken.extend(sound.iter().map(|change| ChangeHash(change.hash().0)));
             return;
         }
@@ -124,8 +130,9 @@ impl Shard {
             match is_ready.then(|| self.with(std::slice::from_ref(&change))) {
                 None => intake.waiting.push(hash),
                 Some(None) => intake.refused.push((hash, Refusal::Damaging)),
-                Some(Some(taken)) => {
+                Some(Some((taken, saved))) => {
                     *self = taken;
+                    intake.saved = Some(saved);
                     intake.taken.push(hash);
                 }
             }
@@ -136,23 +143,36 @@ impl Shard {
         self.doc.get_change_by_hash(hash).is_some()
     }
 
-    /// A copy with these changes, if it can be saved and loaded again.
-    fn with(&self, changes: &[Change]) -> Option<Self> {
-        let attempt = || -> Option<Self> {
+    /// A copy with these changes, if it can be saved and loaded again; and as what it is saved.
+    fn with(&self, changes: &[Change]) -> Option<(Self, Vec<u8>)> {
+        let attempt = || -> Option<(Self, Vec<u8>)> {
             let mut copy = self.clone();
             copy.doc.apply_changes(changes.iter().cloned()).ok()?;
             if changes.iter().any(|change| !copy.has(&change.hash())) {
                 return None;
             }
             copy.find_maps().ok()?;
-            let mut again = self.clone();
-            again.doc = Automerge::load(&copy.doc.save()).ok()?;
-            again.find_maps().ok()?;
-            let is_equal =
-                again.heads() == copy.heads() && again.records().ok()? == copy.records().ok()?;
-            is_equal.then_some(copy)
+            // Packing it would take a third of all this.
+            let saved = copy.doc.save_nocompress();
+            let again = Self::load(&saved, LoadOptions::new(), self.actor()).ok()?;
+            let is_equal = again.heads() == copy.heads() && again.reads_as(&copy);
+            is_equal.then_some((copy, saved))
         };
         catch_unwind(AssertUnwindSafe(attempt)).ok().flatten()
+    }
+
+    fn maps(&self) -> impl Iterator<Item = &ObjId> {
+        self.buckets.iter().chain(&self.batches)
+    }
+
+    /// Whether every key of both has the same values, the concurrent ones included.
+    fn reads_as(&self, other: &Self) -> bool {
+        self.buckets.len() == other.buckets.len()
+            && self.batches.len() == other.batches.len()
+            && self
+                .maps()
+                .zip(other.maps())
+                .all(|(own, theirs)| is_equal((&self.doc, own), (&other.doc, theirs)))
     }
 
     /// Makes changes of ours again that were set aside because another has their actor and number:
@@ -181,6 +201,37 @@ impl Shard {
         }
         self.put_keys(Some(at), operation, time, puts)
     }
+}
+
+/// Whether two maps have the same keys with the same values.
+fn is_equal((own, map): (&Automerge, &ObjId), (other, twin): (&Automerge, &ObjId)) -> bool {
+    let (mut items, mut others) = (own.map_range(map, ..), other.map_range(twin, ..));
+    loop {
+        let (one, two) = match (items.next(), others.next()) {
+            (Some(one), Some(two)) => (one, two),
+            (None, None) => return true,
+            _ => return false,
+        };
+        let (key, conflict) = (&one.key, one.conflict);
+        // What is not a number is not even equal to itself; its text is.
+        let is_same = || one.value == two.value || text(&one.value) == text(&two.value);
+        if *key != two.key || conflict != two.conflict || !is_same() {
+            return false;
+        }
+        if conflict && values(own, map, key) != values(other, twin, key) {
+            return false;
+        }
+    }
+}
+
+fn text(value: &impl Debug) -> String {
+    format!("{value:?}")
+}
+
+/// All values of a key that has several, as text.
+fn values(doc: &Automerge, map: &ObjId, key: &str) -> Vec<String> {
+    let values = doc.get_all(map, key).unwrap_or_default();
+    values.iter().map(|(value, _)| text(value)).collect()
 }
 
 enum Verdict {
@@ -217,7 +268,14 @@ impl History {
             history.record(meta.hash, &meta.deps, actor, meta.seq, meta.max_op);
         }
         for item in doc.map_range(ROOT, ..) {
-            for (_, id) in doc.get_all(ROOT, item.key.as_ref()).unwrap_or_default() {
+            // Looking each key up takes longer than the walk.
+            let ids = if item.conflict {
+                let all = doc.get_all(ROOT, item.key.as_ref()).unwrap_or_default();
+                all.into_iter().map(|(_, id)| id).collect()
+            } else {
+                vec![item.id()]
+            };
+            for id in ids {
                 if let ObjId::Id(number, actor, _) = id {
                     history.actors.entry(actor).or_default().maps.insert(number);
                 }
@@ -230,11 +288,8 @@ impl History {
         self.changes.contains_key(&Hash(hash.0))
     }
 
-    fn add(&mut self, header: &ChangeHeader, change: &Change) {
+    fn add(&mut self, header: &ChangeHeader, change: &Change, maps: BTreeSet<u64>) {
         let actor = change.actor_id().clone();
-        let made = change.decode().operations;
-        let maps = made.iter().enumerate().filter(|(_, op)| matches!(op.action, OpType::Make(_)));
-        let maps: Vec<u64> = maps.map(|(index, _)| header.start_op + index as u64).collect();
         self.actors.entry(actor.clone()).or_default().maps.extend(maps);
         self.record(change.hash(), change.deps(), actor, header.seq, header.last_op());
     }
@@ -263,7 +318,7 @@ impl History {
         bytes: &[u8],
         index: u8,
         buckets: &[ObjId],
-    ) -> Result<Change, Verdict> {
+    ) -> Result<(Change, BTreeSet<u64>), Verdict> {
         if self.knows(&header.hash) {
             return Err(Verdict::Known);
         }
@@ -293,7 +348,7 @@ impl History {
         let clock = self.clock(&deps);
         let past = Past { history: self, clock, index, buckets, header, actor: &actor };
         match past.sound(&operations) {
-            Ok(()) => Ok(change),
+            Ok(maps) => Ok((change, maps)),
             Err(foreign) => refused(Refusal::Foreign(foreign)),
         }
     }
@@ -310,7 +365,8 @@ struct Past<'h> {
 }
 
 impl Past<'_> {
-    fn sound(&self, operations: &[Op]) -> Result<(), &'static str> {
+    /// The maps that the operations make, if they are such as ours.
+    fn sound(&self, operations: &[Op]) -> Result<BTreeSet<u64>, &'static str> {
         let mut made = BTreeSet::new();
         for (number, op) in (self.header.start_op..).zip(operations) {
             let Key::Map(key) = &op.key else { return Err("it writes into a list") };
@@ -340,7 +396,7 @@ impl Past<'_> {
                 return Err("it replaces what its author cannot have seen");
             }
         }
-        Ok(())
+        Ok(made)
     }
 
     fn is_own(&self, id: &OpId, before: u64) -> bool {

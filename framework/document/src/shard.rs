@@ -6,6 +6,7 @@
 //! be built at once. A key is written where it stands, else into its bucket; reading takes the union.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use automerge::{
     ActorId, Automerge, Change, ChangeHash as Hash, LoadOptions, ObjId, ObjType, PatchAction, Prop,
@@ -51,13 +52,29 @@ pub struct Shard {
 impl Shard {
     /// An empty shard whose commits are made by `actor`.
     pub fn create(actor: [u8; 16]) -> Result<Self, DocumentError> {
-        Self::open(GENESIS, actor)
+        static EMPTY: OnceLock<Shard> = OnceLock::new();
+        let empty = if let Some(empty) = EMPTY.get() {
+            empty
+        } else {
+            let made = Self::open(GENESIS, actor)?;
+            EMPTY.get_or_init(|| made)
+        };
+        let Self { doc, buckets, batches, .. } = empty.clone();
+        Ok(Self { doc: doc.with_actor(ActorId::from(actor)), buckets, batches, actor })
     }
 
     /// A shard from what [`Shard::save`] returned.
     pub fn open(saved: &[u8], actor: [u8; 16]) -> Result<Self, DocumentError> {
         // The cache is our own file, its heads are compared by the caller, and the log is the truth.
         let options = LoadOptions::new().verification_mode(VerificationMode::DontCheck);
+        Self::load(saved, options, actor)
+    }
+
+    pub(crate) fn load(
+        saved: &[u8],
+        options: LoadOptions<'_>,
+        actor: [u8; 16],
+    ) -> Result<Self, DocumentError> {
         let doc = Automerge::load_with_options(saved, options)?.with_actor(ActorId::from(actor));
         let mut shard = Self { doc, buckets: Vec::new(), batches: Vec::new(), actor };
         shard.find_maps()?;

@@ -96,6 +96,31 @@ fn a_commit_at_an_older_state_is_numbered_by_what_it_saw() {
 }
 
 #[test]
+fn what_was_taken_is_returned_as_it_is_saved() {
+    let mut from = shard(1);
+    let changes: Vec<RawChange> = (1..=5).map(|n| commit(&mut from, None, n, n.into())).collect();
+    let mut to = shard(2);
+    assert_eq!(to.take_in(7, &[]).saved, None);
+    for changes in [&changes[..2], &changes[2..]] {
+        let intake = to.take_in(7, changes);
+        let again = Shard::open(&intake.saved.unwrap(), [3; 16]).unwrap();
+        assert_eq!(state(&again), state(&to));
+    }
+    assert_eq!(to.take_in(7, &changes).saved, None, "nothing was taken");
+}
+
+#[test]
+fn a_value_that_is_no_number_reads_the_same_when_loaded() {
+    let mut to = shard(2);
+    let forged = forged(&to, |transaction| {
+        let bucket = bucket(transaction, "07");
+        transaction.put(bucket, "strange", f64::NAN).unwrap();
+    });
+    let intake = to.take_in(7, &[forged]);
+    assert_eq!((intake.taken.len(), refusals(&intake)), (1, vec![]));
+}
+
+#[test]
 fn a_large_commit_is_several_changes_that_others_take() {
     let mut from = shard(1);
     let long = |n: u8| Write::Register {
