@@ -92,6 +92,19 @@ impl Reader {
         self.first(&sql, (&document.0, shard, &hash.0), |row| read_entry(document, row))
     }
 
+    /// Whether the log of a shard has a change.
+    pub fn log_has(
+        &self,
+        document: &DocumentId,
+        shard: u8,
+        hash: &ChangeHash,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM log
+            WHERE document_no = (SELECT no FROM document WHERE id = ?1)
+            AND shard = ?2 AND hash = ?3";
+        Ok(self.first(sql, (&document.0, shard, &hash.0), |row| row.int(0))?.is_some())
+    }
+
     /// The hashes of a shard's log beyond its first `skipped` entries, with the bytes of each change.
     pub fn log_shape(
         &self,
