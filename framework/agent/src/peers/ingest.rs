@@ -16,7 +16,8 @@ use segue_store::{LinkRow, LogEntry, StoreError, Tx};
 use segue_sync::{Batch, Fault, Ingested, Refused, SignedChange, statement_id};
 
 use super::circle::{self, Circle};
-use super::settle::{self, Place, Settled};
+use super::hands;
+use super::settle::{Place, Settled};
 use crate::agent::Agent;
 use crate::failure::Failure;
 
@@ -224,8 +225,7 @@ impl Judge {
         };
         let at = (shard, header.hash);
         let store = &agent.home.store;
-        if is_aside(&header.hash) || store.log_entry(&self.document, shard, &header.hash)?.is_some()
-        {
+        if is_aside(&header.hash) || store.log_has(&self.document, shard, &header.hash)? {
             self.done.held.push(at);
             return Ok(None);
         }
@@ -267,22 +267,18 @@ impl Judge {
             touched.extend(store.shards_with_log(&self.document)?.into_keys());
             touched.extend(store.shards_with_aside(&self.document)?.into_keys());
         }
-        let mut room = ASIDE_BYTES_MAX.saturating_sub(store.aside_bytes(&self.document)?);
-        let mut settled = Vec::new();
-        for shard in touched {
-            let place = Place {
-                reader: store,
-                document: &self.document,
-                shard,
-                me: agent.home.device.id(),
-                actor: agent.home.actor,
-                members: &circle.members,
-                room,
-            };
-            let one = settle::settle(&place, came.remove(&shard).unwrap_or_default())?;
-            room = room.saturating_sub(one.aside_bytes());
-            settled.push((shard, one));
-        }
+        let came =
+            touched.into_iter().map(|shard| (shard, came.remove(&shard).unwrap_or_default()));
+        let place = Place {
+            reader: store,
+            document: &self.document,
+            shard: 0,
+            me: agent.home.device.id(),
+            actor: agent.home.actor,
+            members: &circle.members,
+            room: ASIDE_BYTES_MAX.saturating_sub(store.aside_bytes(&self.document)?),
+        };
+        let mut settled = hands::settle_all(store, &place, came.collect())?;
         self.store(agent, circle, fresh, &mut settled, also)?;
         Ok(News { document: settled.iter().any(|(_, settled)| settled.advances()) })
     }

@@ -1,6 +1,6 @@
 //! Other devices: what comes from them, what goes to them, and who they are.
 //!
-//! `circle` says who may what, `replica` is what sessions read, `ingest` judges what came and `settle`
+//! `circle` says who may what, `replica` is what sessions read, `ingest` judges what came (`hands` several shards at once) and `settle`
 //! decides which changes of a shard count; `invite`, `join` and `revoke` say who is a member. All of these work on
 //! the store alone; what talks to the network is in [`net`](crate::net).
 //!
@@ -8,6 +8,7 @@
 //! builds on; everything else lies aside. Nothing that was taken in is ever thrown away.
 
 pub(crate) mod circle;
+mod hands;
 pub(crate) mod ingest;
 pub(crate) mod invite;
 pub(crate) mod join;

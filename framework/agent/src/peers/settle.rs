@@ -79,7 +79,7 @@ pub(crate) fn settle(place: &Place<'_>, came: Vec<LogEntry>) -> Result<Settled, 
         if intake.rivals.is_empty() && intake.waiting.is_empty() {
             let mut settled = Settled { shard: place.shard, ..Settled::default() };
             settled.take(came, &intake);
-            settled.cache(&loaded);
+            settled.cache(&loaded, intake.saved);
             return Ok(settled);
         }
     }
@@ -125,7 +125,7 @@ impl<'p> Trial<'p> {
             let intake = loaded.shard.take_in(self.place.shard, &candidates);
             if intake.refused.is_empty() {
                 let past = Past::of(&nodes, self.genesis, &admitted.admitted);
-                return Ok(self.settled(&admitted, past, loaded, &intake));
+                return Ok(self.settled(&admitted, past, loaded, intake));
             }
             let refused: BTreeMap<ChangeHash, Refusal> = intake.refused.into_iter().collect();
             if round >= ROUNDS_MAX {
@@ -166,16 +166,10 @@ impl<'p> Trial<'p> {
         }
         let mut shard = Shard::create(actor)?;
         shard.apply(&left)?;
-        Ok(Loading { shard, log_len: left.len() as u64, cached_len: 0 })
+        Ok(Loading { shard, log_len: left.len() as u64, cached_len: 0, lag_bytes: 0 })
     }
 
-    fn settled(
-        self,
-        admitted: &Admission,
-        past: Past,
-        loaded: Loading,
-        intake: &Intake,
-    ) -> Settled {
+    fn settled(self, admitted: &Admission, past: Past, loaded: Loading, intake: Intake) -> Settled {
         let counts = |entry: &LogEntry| admitted.admitted.contains(&entry.hash);
         let lost: Vec<ChangeHash> =
             self.log.iter().filter(|entry| !counts(entry)).map(|entry| entry.hash).collect();
@@ -206,10 +200,10 @@ impl<'p> Trial<'p> {
             .filter(|entry| !self.refused.contains_key(&entry.hash))
             .partition(|entry| !self.left_out.contains(&entry.author));
         settled.left.extend(unheard.iter().map(|entry| (entry.hash, entry.author)));
-        let rest = settled.take(self.aside.into_iter().chain(heard).collect(), intake);
+        let rest = settled.take(self.aside.into_iter().chain(heard).collect(), &intake);
         let news = rest.into_iter().filter(|entry| !waited.contains(&entry.hash));
         settled.lay_aside(news.collect(), self.place, &admitted.quarantined);
-        settled.cache(&loaded);
+        settled.cache(&loaded, intake.saved);
         if !settled.own.is_empty() {
             settled.held = Some(loaded.shard);
         }
@@ -305,14 +299,19 @@ impl Settled {
         }
     }
 
-    fn cache(&mut self, loaded: &Loading) {
+    /// Takes over the shard as it is now, and as what it was `saved` when that was tried.
+    fn cache(&mut self, loaded: &Loading, saved: Option<Vec<u8>>) {
         if !self.advances() {
             return;
         }
         let log_len = loaded.log_len + self.counts.len() as u64;
-        self.heads = Some(loaded.shard.heads());
-        if !self.lost.is_empty() || log_len - loaded.cached_len >= shards::CACHE_LAG_MAX {
-            self.saved = Some((loaded.shard.heads(), loaded.shard.save(), log_len));
+        let heads = loaded.shard.heads();
+        self.heads = Some(heads.clone());
+        let more: u64 = self.counts.iter().map(|entry| entry.raw.len() as u64).sum();
+        let is_large = saved.is_some() && loaded.lag_bytes + more >= shards::CACHE_LAG_BYTES;
+        let is_long = log_len - loaded.cached_len >= shards::CACHE_LAG_MAX;
+        if is_large || is_long || !self.lost.is_empty() {
+            self.saved = Some((heads, saved.unwrap_or_else(|| loaded.shard.save()), log_len));
         }
     }
 
