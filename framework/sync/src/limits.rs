@@ -16,7 +16,7 @@ pub const INFLATED_BYTES_MAX: usize = CHANGE_BYTES_MAX + (64 << 10);
 pub const FRAME_BYTES_MAX: usize = INFLATED_BYTES_MAX + (1 << 10);
 
 /// A batch is closed once it holds so much; only a single larger change makes it larger.
-pub(crate) const BATCH_BYTES_AIM: usize = 256 << 10;
+pub(crate) const BATCH_BYTES_AIM: usize = 1 << 20;
 
 /// Statements in one batch.
 pub(crate) const STATEMENTS_MAX: usize = 1024;

@@ -129,7 +129,7 @@ fn a_cut_connection_resumes_where_it_was() {
 #[test]
 fn never_more_than_four_batches_are_unanswered() {
     let (mut first, _) = stores();
-    first.import(6000);
+    first.import(24_000);
     let mut second = Store::new(1, &[]);
     second.trusts_all = true;
     let (first_id, second_id) = (first.key().id(), second.key().id());
