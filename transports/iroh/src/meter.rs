@@ -79,16 +79,15 @@ impl Meter {
 impl Lines {
     fn look(&mut self) {
         let Self { open, sent, received } = self;
-        open.retain_mut(|metered| match metered.line.udp() {
-            Some((out, back)) => {
+        open.retain_mut(|metered| {
+            let udp = metered.line.udp();
+            if let Some((out, back)) = udp {
                 (metered.sent, metered.received) = (out, back);
-                true
-            }
-            None => {
+            } else {
                 *sent += metered.sent;
                 *received += metered.received;
-                false
             }
+            udp.is_some()
         });
     }
 }

@@ -459,7 +459,7 @@ mod tests {
         let agent = agent(&folder);
         let (mail, _arrived) = tokio::sync::mpsc::unbounded_channel();
         let worker = std::thread::spawn(move || {
-            Worker::new(agent, events, mail, Moments::default()).work(&work)
+            Worker::new(agent, events, mail, Moments::default()).work(&work);
         });
         let mut done = |job| {
             jobs.send(job).unwrap();
