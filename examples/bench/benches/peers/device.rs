@@ -190,16 +190,22 @@ impl Device {
     pub(crate) fn usage(&self) -> Outcome<(Duration, u64)> {
         let running = self.agent.as_ref().ok_or("no agent")?;
         let folder = PathBuf::from("/proc").join(running.child.id().to_string());
-        // Nanoseconds on the processor, of each thread: finer than the ticks of `stat`.
+        // Nanoseconds on the processor, of each thread that is there: finer than the ticks of `stat`, in which
+        // those count that have ended.
         let mut spent = 0;
         for thread in fs::read_dir(folder.join("task"))? {
             let text = fs::read_to_string(thread?.path().join("schedstat"))?;
             spent += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }
+        let stat = fs::read_to_string(folder.join("stat"))?;
+        let (_, fields) = stat.rsplit_once(')').ok_or("no process statistics")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        let ticks: u64 = ticks.collect::<Result<Vec<_>, _>>()?.iter().sum();
         let status = fs::read_to_string(folder.join("status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kibibytes: u64 = line.ok_or("no VmRSS")?.trim().trim_end_matches(" kB").parse()?;
-        Ok((Duration::from_nanos(spent), kibibytes << 10))
+        let spent = Duration::from_nanos(spent).max(Duration::from_millis(ticks * 10));
+        Ok((spent, kibibytes << 10))
     }
 }
 

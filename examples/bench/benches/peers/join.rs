@@ -1,5 +1,6 @@
 //! A new device gets everything; then the first rating after that, and two that only meet.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,12 +25,12 @@ pub(crate) fn rows(program: &Path, songs: u32) -> Outcome<Vec<Row>> {
     first.link("rhythmbox")?;
     first.up()?;
     second.up()?;
-    let (before, _) = second.usage()?;
+    let (before, own) = (second.usage()?.0, first.usage()?.0);
     let begun = first.lets_in(&second)?;
     let answered = begun.elapsed();
     let took = second.until("is in step with")?.duration_since(begun);
     let metrics = second.metrics()?;
-    let (worked, memory) = second.usage()?;
+    let ((worked, memory), (gave, _)) = (second.usage()?, first.usage()?);
     let mut log = Log::of(&first)?;
     let (mut twins, joined) = Twins::joined(&log)?;
     let what = |what: &str| format!("{songs} songs, {what}");
@@ -37,8 +38,12 @@ pub(crate) fn rows(program: &Path, songs: u32) -> Outcome<Vec<Row>> {
     let mut rows = vec![
         Row::new(what("joined cold"), time(took)).aim(time(JOIN_AIM)),
         Row::new(what("joined cold, the command answered"), time(answered)),
-        Row::new(what("joined cold, processor of the new device"), time(worked - before)),
-        Row::new(what("joined cold, its memory then"), bytes(memory)),
+        Row::new(
+            what("joined cold, processor of the new device"),
+            time(worked.saturating_sub(before)),
+        ),
+        Row::new(what("joined cold, processor of the inviter"), time(gave.saturating_sub(own))),
+        Row::new(what("joined cold, memory of the new device then"), bytes(memory)),
         Row::new(what("joined cold, bytes"), bytes(metrics.frames()))
             .aim(bytes(JOIN_BYTES_AIM))
             .beside("automerge sync", bytes(joined)),
@@ -98,6 +103,7 @@ pub(crate) fn plays(program: &Path) -> Outcome<Vec<Row>> {
     second.up()?;
     let begun = second.until("is connected with")?;
     let took = second.until("is in step with")?.duration_since(begun);
+    let worked = first.usage()?.0 + second.usage()?.0;
     let until_written = second.until("strawberry got")?.duration_since(begun);
     let (here, there) = (first.rest(QUIET)?, second.rest(QUIET)?);
     if here.frames() != there.frames() {
@@ -105,6 +111,7 @@ pub(crate) fn plays(program: &Path) -> Outcome<Vec<Row>> {
     }
     Ok(vec![
         Row::new("10,000 plays meet", Amount::Time(took)).aim(Amount::Time(Duration::from_secs(1))),
+        Row::new("10,000 plays meet, processor of both since they started", Amount::Time(worked)),
         Row::new("10,000 plays meet, and are in Strawberry", Amount::Time(until_written)),
         Row::new("10,000 plays meet, bytes", Amount::Bytes(there.frames()))
             .aim(Amount::Bytes(150_000))
@@ -122,12 +129,12 @@ fn play_in_rhythmbox(device: &Device, times: u64) -> Outcome<()> {
         let trimmed = line.trim_start();
         if let Some(rest) = trimmed.strip_prefix("<play-count>") {
             let before: u64 = rest.split('<').next().unwrap_or_default().parse()?;
-            out += &format!("    <play-count>{}</play-count>\n", before + times);
+            writeln!(out, "    <play-count>{}</play-count>", before + times)?;
             (count, has_count) = (count + 1, true);
             continue;
         }
         if trimmed.starts_with("<bitrate>") && !has_count {
-            out += &format!("    <play-count>{times}</play-count>\n");
+            writeln!(out, "    <play-count>{times}</play-count>")?;
             count += 1;
         }
         has_count &= trimmed != "</entry>";
@@ -156,6 +163,7 @@ pub(crate) fn idle(program: &Path) -> Outcome<Vec<Row>> {
     let (memory_aim, aim) = (Amount::Bytes(60 << 20), Amount::Time(Duration::from_millis(30)));
     Ok(vec![
         Row::new("idle with a peer, memory", Amount::Bytes(memory)).aim(memory_aim),
-        Row::new("idle with a peer, processor in 30 s", Amount::Time(after - before)).aim(aim),
+        Row::new("idle with a peer, processor in 30 s", Amount::Time(after.saturating_sub(before)))
+            .aim(aim),
     ])
 }

@@ -166,8 +166,11 @@ fn until_written(device: &Device, since: f64, title: &str, stars: u8) -> Outcome
     }
 }
 
-/// Spans of the way, by name: from one step of the first or second device to another.
-const SPANS: [(&str, (usize, &str), (usize, &str)); 8] = [
+/// A step of the first or second device.
+type At = (usize, &'static str);
+
+/// Spans of the way, by name: from one step to another.
+const SPANS: [(&str, At, At); 8] = [
     ("saved to pass begun (watcher, 60 ms of quiet)", (0, "saved"), (0, "begun")),
     ("pass begun to library read", (0, "begun"), (0, "read")),
     ("agent to agent: read to written", (0, "read"), (1, "written")),
