@@ -78,7 +78,9 @@ fn passes_edits_and_states_are_counted() {
     assert_eq!((of("edits_lifted", "rhythmbox"), of("edits_written", "strawberry")), (2, 2));
     assert_eq!(of("edits_written", "rhythmbox"), 0);
     let step = |word: &str| numbers[&format!("segue_last_step_time_seconds{{step=\"{word}\"}}")];
-    let way = ["heard", "begun", "read", "committed", "written"].map(step);
+    // What the agent writes is heard, too; so that moment may be later than all.
+    let way = ["begun", "read", "committed", "written"].map(step);
+    assert!(step("heard") > 0);
     assert!(way.is_sorted(), "{way:?}");
     assert_eq!(numbers["segue_network_bytes_total{layer=\"udp\",direction=\"sent\"}"], 0);
     assert!(numbers["segue_last_pass_time_seconds"] >= numbers["segue_start_time_seconds"]);
