@@ -16,7 +16,7 @@ const HANDS_MAX: usize = 4;
 const SHARDS_EACH: usize = 3;
 
 /// Shards, with what came of each.
-type Came = Vec<(u8, Vec<LogEntry>)>;
+pub(super) type Came = Vec<(u8, Vec<LogEntry>)>;
 
 /// Settles the shards, in their order. `place` is that of each but for its number.
 pub(super) fn settle_all(
@@ -35,7 +35,7 @@ pub(super) fn settle_all(
     if aside <= place.room { Ok(settled) } else { one_by_one(place, came) }
 }
 
-fn one_by_one(place: &Place<'_>, came: Came) -> Result<Vec<(u8, Settled)>, Failure> {
+pub(super) fn one_by_one(place: &Place<'_>, came: Came) -> Result<Vec<(u8, Settled)>, Failure> {
     let mut room = place.room;
     let one = |(shard, came)| {
         let settled = settle(&Place { shard, room, ..*place }, came)?;
@@ -46,7 +46,7 @@ fn one_by_one(place: &Place<'_>, came: Came) -> Result<Vec<(u8, Settled)>, Failu
 }
 
 /// Deals the shards out, and settles those of each hand on a thread with a connection of its own.
-fn at_once(
+pub(super) fn at_once(
     store: &Store,
     place: &Place<'_>,
     came: Came,

@@ -9,6 +9,7 @@ mod device;
 mod doctored;
 mod floods;
 mod forge;
+mod hands;
 mod hostile;
 mod killed;
 mod liar;
