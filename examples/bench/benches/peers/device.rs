@@ -187,7 +187,7 @@ impl Device {
     }
 
     /// What the agent's process has used of the processor, and its memory now.
-    pub(crate) fn usage(&self) -> Outcome<(Duration, u64)> {
+    pub(crate) fn usage(&self) -> Outcome<(Spent, u64)> {
         let running = self.agent.as_ref().ok_or("no agent")?;
         let folder = PathBuf::from("/proc").join(running.child.id().to_string());
         // Nanoseconds on the processor, of each thread that is there: finer than the ticks of `stat`, in which
@@ -204,8 +204,24 @@ impl Device {
         let status = fs::read_to_string(folder.join("status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kibibytes: u64 = line.ok_or("no VmRSS")?.trim().trim_end_matches(" kB").parse()?;
-        let spent = Duration::from_nanos(spent).max(Duration::from_millis(ticks * 10));
-        Ok((spent, kibibytes << 10))
+        let (threads, ticks) = (Duration::from_nanos(spent), Duration::from_millis(ticks * 10));
+        Ok((Spent { threads, ticks }, kibibytes << 10))
+    }
+}
+
+/// Processor time by two clocks: that of the threads is fine and forgets those that ended, that of the process is
+/// coarse and forgets none. Only differences of one clock mean something.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spent {
+    threads: Duration,
+    ticks: Duration,
+}
+
+impl Spent {
+    /// What was spent since an earlier reading.
+    pub(crate) fn since(self, before: Self) -> Duration {
+        let threads = self.threads.saturating_sub(before.threads);
+        threads.max(self.ticks.saturating_sub(before.ticks))
     }
 }
 

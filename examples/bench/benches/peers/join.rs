@@ -7,7 +7,7 @@ use std::time::Duration;
 use segue_library_generator::{rhythmbox_folder, strawberry_database};
 
 use crate::Outcome;
-use crate::device::Device;
+use crate::device::{Device, Spent};
 use crate::rating::{Rater, lay};
 use crate::table::{Amount, Row};
 use crate::twins::{Log, Twins};
@@ -38,11 +38,8 @@ pub(crate) fn rows(program: &Path, songs: u32) -> Outcome<Vec<Row>> {
     let mut rows = vec![
         Row::new(what("joined cold"), time(took)).aim(time(JOIN_AIM)),
         Row::new(what("joined cold, the command answered"), time(answered)),
-        Row::new(
-            what("joined cold, processor of the new device"),
-            time(worked.saturating_sub(before)),
-        ),
-        Row::new(what("joined cold, processor of the inviter"), time(gave.saturating_sub(own))),
+        Row::new(what("joined cold, processor of the new device"), time(worked.since(before))),
+        Row::new(what("joined cold, processor of the inviter"), time(gave.since(own))),
         Row::new(what("joined cold, memory of the new device then"), bytes(memory)),
         Row::new(what("joined cold, bytes"), bytes(metrics.frames()))
             .aim(bytes(JOIN_BYTES_AIM))
@@ -103,7 +100,8 @@ pub(crate) fn plays(program: &Path) -> Outcome<Vec<Row>> {
     second.up()?;
     let begun = second.until("is connected with")?;
     let took = second.until("is in step with")?.duration_since(begun);
-    let worked = first.usage()?.0 + second.usage()?.0;
+    let start = Spent::default();
+    let worked = first.usage()?.0.since(start) + second.usage()?.0.since(start);
     let until_written = second.until("strawberry got")?.duration_since(begun);
     let (here, there) = (first.rest(QUIET)?, second.rest(QUIET)?);
     if here.frames() != there.frames() {
@@ -163,7 +161,6 @@ pub(crate) fn idle(program: &Path) -> Outcome<Vec<Row>> {
     let (memory_aim, aim) = (Amount::Bytes(60 << 20), Amount::Time(Duration::from_millis(30)));
     Ok(vec![
         Row::new("idle with a peer, memory", Amount::Bytes(memory)).aim(memory_aim),
-        Row::new("idle with a peer, processor in 30 s", Amount::Time(after.saturating_sub(before)))
-            .aim(aim),
+        Row::new("idle with a peer, processor in 30 s", Amount::Time(after.since(before))).aim(aim),
     ])
 }
