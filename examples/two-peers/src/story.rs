@@ -205,19 +205,3 @@ fn rating(laptop: &Device) -> Told<f64> {
 fn strawberry(folder: &Path) -> Told<Connection> {
     Ok(Connection::open(folder.join("strawberry.db"))?)
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn all_that_the_example_claims_is_true() {
-        // Processes of this very program would be tests again.
-        let built = std::env::current_exe().unwrap();
-        let folder = built.parent().and_then(std::path::Path::parent).unwrap();
-        let program = folder.join(env!("CARGO_PKG_NAME"));
-        assert!(program.exists(), "cargo builds the program before its tests: {program:?}");
-        let output = std::process::Command::new(program).output().unwrap();
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(told.matches('✓').count(), 7, "{told}");
-    }
-}
