@@ -124,6 +124,10 @@ impl Connection {
         Ended::from_foreign(self.0.quic.closed().await)
     }
 
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.quic.close_reason().is_none()
+    }
+
     /// How many packets came so far. While the peer lives it grows at least with each keep-alive.
     pub fn packets(&self) -> u64 {
         self.0.quic.stats().udp_rx.datagrams

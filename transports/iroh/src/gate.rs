@@ -1,7 +1,11 @@
 //! Who may hold a connection, how many, and which of two with one peer stays.
 //!
-//! Pure: time comes in. Invariant: there is at most one connection for each device and channel, and
-//! both ends of two simultaneous dials keep the same one: that which the lower id dialled.
+//! Two devices that dial each other at once get two connections, and each may hear of them in another
+//! order. So one of them decides: the lower id keeps that which it saw first and closes the other; the
+//! higher id keeps both until it hears which.
+//!
+//! Pure: time comes in. Invariant: for each device and channel there is at most one connection from each
+//! side, and only the higher id ever has both.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -50,7 +54,7 @@ pub enum Verdict {
 #[derive(Debug)]
 struct Entry {
     number: u64,
-    side: Side,
+    since_ms: u64,
     is_stranger: bool,
 }
 
@@ -58,8 +62,28 @@ struct Entry {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Entered {
     pub(crate) number: u64,
-    /// The connection that this one replaces.
-    pub(crate) replaces: Option<u64>,
+    /// The connections that this one replaces.
+    pub(crate) replaces: Vec<u64>,
+}
+
+/// The connections with a device on a channel, by who dialled.
+#[derive(Debug, Default)]
+struct Open {
+    dialled: Option<Entry>,
+    answered: Option<Entry>,
+}
+
+impl Open {
+    fn of(&mut self, side: Side) -> (&mut Option<Entry>, &mut Option<Entry>) {
+        match side {
+            Side::Dialer => (&mut self.dialled, &mut self.answered),
+            Side::Answerer => (&mut self.answered, &mut self.dialled),
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.dialled.iter().chain(&self.answered)
+    }
 }
 
 #[derive(Debug)]
@@ -68,13 +92,17 @@ pub(crate) struct Gate {
     connections_max: usize,
     strangers_max: usize,
     strangers_per_minute_max: usize,
-    open: BTreeMap<(DeviceId, Channel), Entry>,
+    /// Two dials that began before either was heard of both end within this time.
+    at_once_ms_max: u64,
+    open: BTreeMap<(DeviceId, Channel), Open>,
     /// When strangers came in during the last minute.
     strangers_ms: VecDeque<u64>,
     next: u64,
 }
 
 const MINUTE_MS: u64 = 60_000;
+/// The other end may have begun its dial so much later than it seems here.
+const SLACK_MS: u64 = 1_000;
 
 impl Gate {
     pub(crate) fn new(me: DeviceId, settings: &Settings) -> Self {
@@ -83,6 +111,7 @@ impl Gate {
             connections_max: settings.connections_max,
             strangers_max: settings.strangers_max,
             strangers_per_minute_max: settings.strangers_per_minute_max,
+            at_once_ms_max: settings.dial_ms_max + SLACK_MS,
             open: BTreeMap::new(),
             strangers_ms: VecDeque::new(),
             next: 0,
@@ -103,35 +132,49 @@ impl Gate {
             return Err(Reason::new(Code::NotAdmitted, "this device is not admitted here"));
         }
         let key = (peer, channel);
-        let replaces = match self.open.get(&key) {
-            Some(old) if !self.replaces(&peer, side, old.side) => {
-                return Err(Reason::new(Code::Duplicate, "another connection stays"));
-            }
-            old => old.map(|old| old.number),
-        };
-        if replaces.is_none() && self.open.len() >= self.connections_max {
+        let replaces = self.replaced(&key, side, now_ms)?;
+        let count: usize = self.open.values().map(|open| open.entries().count()).sum();
+        if replaces.is_empty() && count >= self.connections_max {
             return Err(Reason::new(Code::Busy, "too many connections"));
         }
         if is_stranger {
             self.count_stranger(&key, now_ms)?;
         }
+        for number in &replaces {
+            self.leave(*number);
+        }
         let number = self.next;
         self.next += 1;
-        self.open.insert(key, Entry { number, side, is_stranger });
+        let (place, _) = self.open.entry(key).or_default().of(side);
+        *place = Some(Entry { number, since_ms: now_ms, is_stranger });
         Ok(Entered { number, replaces })
     }
 
-    /// A new dial of the same side replaces the old one: its end may have forgotten it.
-    fn replaces(&self, peer: &DeviceId, new: Side, old: Side) -> bool {
-        let lower = if self.me < *peer { Side::Dialer } else { Side::Answerer };
-        new == old || new == lower
+    /// What a new connection replaces: the old one of the same side, because its end has forgotten it; and one of
+    /// the other side that is too old for two dials at once, because its end would not dial if it knew of it.
+    fn replaced(
+        &mut self,
+        key: &(DeviceId, Channel),
+        side: Side,
+        now_ms: u64,
+    ) -> Result<Vec<u64>, Reason> {
+        let at_once_ms_max = self.at_once_ms_max;
+        let Some(open) = self.open.get_mut(key) else { return Ok(Vec::new()) };
+        let (same, other) = open.of(side);
+        let is_young = |old: &&Entry| old.since_ms.saturating_add(at_once_ms_max) > now_ms;
+        if self.me < key.0 && other.as_ref().is_some_and(|old| is_young(&old)) {
+            return Err(Reason::new(Code::Duplicate, "another connection stays"));
+        }
+        let old = other.iter().filter(|old| !is_young(old));
+        Ok(same.iter().chain(old).map(|old| old.number).collect())
     }
 
     fn count_stranger(&mut self, key: &(DeviceId, Channel), now_ms: u64) -> Result<(), Reason> {
         while self.strangers_ms.front().is_some_and(|at_ms| at_ms + MINUTE_MS <= now_ms) {
             self.strangers_ms.pop_front();
         }
-        let others = self.open.iter().filter(|(other, entry)| entry.is_stranger && *other != key);
+        let others = self.open.iter().filter(|(other, _)| *other != key);
+        let others = others.filter(|(_, open)| open.entries().any(|entry| entry.is_stranger));
         let is_full = others.count() >= self.strangers_max
             || self.strangers_ms.len() >= self.strangers_per_minute_max;
         if is_full {
@@ -143,7 +186,12 @@ impl Gate {
 
     /// Says that a connection is gone.
     pub(crate) fn leave(&mut self, number: u64) {
-        self.open.retain(|_, entry| entry.number != number);
+        self.open.retain(|_, open| {
+            for place in [&mut open.dialled, &mut open.answered] {
+                place.take_if(|entry| entry.number == number);
+            }
+            open.entries().next().is_some()
+        });
     }
 }
 
@@ -171,19 +219,43 @@ mod tests {
         entered.map(|entered| entered.number).map_err(|reason| reason.code)
     }
 
+    fn member(gate: &mut Gate, peer: DeviceId, side: Side, now_ms: u64) -> Result<Entered, Code> {
+        let entered = gate.enter(peer, Channel::Sync, side, Verdict::Member, now_ms);
+        entered.map_err(|reason| reason.code)
+    }
+
+    const SIDES: [Side; 2] = [Side::Dialer, Side::Answerer];
+
+    fn entered(number: u64, replaces: &[u64]) -> Result<Entered, Code> {
+        Ok(Entered { number, replaces: replaces.to_vec() })
+    }
+
     #[test]
-    fn of_two_simultaneous_dials_both_ends_keep_that_of_the_lower_id_in_any_order() {
-        for (peer, kept) in [(LOWER, Side::Answerer), (HIGHER, Side::Dialer)] {
-            let dropped = if kept == Side::Dialer { Side::Answerer } else { Side::Dialer };
+    fn of_two_simultaneous_dials_the_lower_id_keeps_the_first_and_the_higher_waits_for_its_word() {
+        for [first, second] in [SIDES, [SIDES[1], SIDES[0]]] {
             let mut gate = gate();
-            let mut enter = |side| {
-                gate.enter(peer, Channel::Sync, side, Verdict::Member, 0).map_err(|r| r.code)
-            };
-            assert_eq!(enter(dropped), Ok(Entered { number: 0, replaces: None }));
-            assert_eq!(enter(kept), Ok(Entered { number: 1, replaces: Some(0) }));
-            assert_eq!(enter(dropped), Err(Code::Duplicate));
-            assert_eq!(enter(kept), Ok(Entered { number: 2, replaces: Some(1) }));
+            assert_eq!(member(&mut gate, HIGHER, first, 0), entered(0, &[]));
+            assert_eq!(member(&mut gate, HIGHER, second, 10_999), Err(Code::Duplicate));
+            assert_eq!(member(&mut gate, LOWER, first, 0), entered(1, &[]));
+            assert_eq!(member(&mut gate, LOWER, second, 10_999), entered(2, &[]));
         }
+    }
+
+    #[test]
+    fn who_dials_though_a_connection_stands_has_forgotten_it() {
+        for peer in [LOWER, HIGHER] {
+            for [first, second] in [SIDES, [SIDES[1], SIDES[0]]] {
+                let mut gate = gate();
+                member(&mut gate, peer, first, 0).unwrap();
+                assert_eq!(member(&mut gate, peer, first, 1), entered(1, &[0]), "the same side");
+                assert_eq!(member(&mut gate, peer, second, 11_001), entered(2, &[1]), "much later");
+            }
+        }
+        let mut gate = gate();
+        member(&mut gate, LOWER, Side::Dialer, 0).unwrap();
+        member(&mut gate, LOWER, Side::Answerer, 1).unwrap();
+        assert_eq!(member(&mut gate, LOWER, Side::Dialer, 20_000), entered(2, &[0, 1]), "of two");
+        assert_eq!(gate.open.values().map(|open| open.entries().count()).sum::<usize>(), 1);
     }
 
     #[test]

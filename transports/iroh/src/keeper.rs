@@ -49,6 +49,8 @@ pub struct Keeper {
     dialer: Dialer,
     addresses: BTreeMap<DeviceId, Vec<Address>>,
     up: BTreeMap<DeviceId, Connection>,
+    /// Of two dials at once, the connection that came second: it is up as soon as the peer closes the first.
+    beside: BTreeMap<DeviceId, Connection>,
     dials: JoinSet<(DeviceId, Result<Connection, DialError>)>,
     ends: JoinSet<(DeviceId, u64, Ended)>,
     began: Instant,
@@ -63,6 +65,7 @@ impl Keeper {
             dialer: Dialer::new(seed, pace),
             addresses: BTreeMap::new(),
             up: BTreeMap::new(),
+            beside: BTreeMap::new(),
             dials: JoinSet::new(),
             ends: JoinSet::new(),
             began: Instant::now(),
@@ -79,7 +82,7 @@ impl Keeper {
     pub fn forget(&mut self, peer: &DeviceId, reason: &Reason) {
         self.addresses.remove(peer);
         self.dialer.forget(peer);
-        if let Some(connection) = self.up.remove(peer) {
+        for connection in [self.up.remove(peer), self.beside.remove(peer)].into_iter().flatten() {
             connection.close(reason);
         }
     }
@@ -110,10 +113,8 @@ impl Keeper {
                     }
                 }
                 Some(Ok((peer, number, ended))) = self.ends.join_next() => {
-                    if self.is_current(&peer, number) {
-                        self.up.remove(&peer);
-                        self.dialer.down(&peer, self.now_ms());
-                        return Some(Report::Down { peer, ended });
+                    if let Some(report) = self.ended(peer, number, ended) {
+                        return Some(report);
                     }
                 }
                 () = wait => {}
@@ -179,22 +180,45 @@ impl Keeper {
     }
 
     fn entered(&mut self, connection: Connection) -> Option<Report> {
-        if connection.channel() == Channel::Sync {
-            let (peer, number) = (connection.peer(), connection.number());
-            if self.up.get(&peer).is_some_and(|newer| newer.number() > number) {
-                // It was replaced before we heard of it.
-                return None;
-            }
-            self.dialer.up(&peer, self.now_ms());
-            self.up.insert(peer, connection.clone());
-            let watched = connection.clone();
-            self.ends.spawn(async move { (peer, number, watched.ended().await) });
+        if connection.channel() != Channel::Sync {
+            return Some(Report::Up(connection));
         }
-        Some(Report::Up(connection))
+        let (peer, number) = (connection.peer(), connection.number());
+        let watched = connection.clone();
+        self.ends.spawn(async move { (peer, number, watched.ended().await) });
+        match self.up.get(&peer) {
+            // It was replaced before we heard of it.
+            Some(_) if !connection.is_open() => None,
+            Some(first) if first.is_open() => {
+                self.beside.insert(peer, connection);
+                None
+            }
+            _ => Some(self.goes_up(connection)),
+        }
     }
 
-    fn is_current(&self, peer: &DeviceId, number: u64) -> bool {
-        self.up.get(peer).is_some_and(|connection| connection.number() == number)
+    fn goes_up(&mut self, connection: Connection) -> Report {
+        let peer = connection.peer();
+        self.dialer.up(&peer, self.now_ms());
+        self.up.insert(peer, connection.clone());
+        Report::Up(connection)
+    }
+
+    fn ended(&mut self, peer: DeviceId, number: u64, ended: Ended) -> Option<Report> {
+        let is_it = |connection: &Connection| connection.number() == number;
+        if self.beside.get(&peer).is_some_and(is_it) {
+            self.beside.remove(&peer);
+        }
+        if !self.up.get(&peer).is_some_and(is_it) {
+            return None;
+        }
+        self.up.remove(&peer);
+        let second = self.beside.remove(&peer).filter(Connection::is_open);
+        if let Some(second) = second {
+            return Some(self.goes_up(second));
+        }
+        self.dialer.down(&peer, self.now_ms());
+        Some(Report::Down { peer, ended })
     }
 
     fn now_ms(&self) -> u64 {

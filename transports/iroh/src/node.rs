@@ -289,7 +289,7 @@ async fn see_out(quic: WeakConnectionHandle, stay: Duration) {
 }
 
 impl Door {
-    /// Lets a connection through the gate, and closes it or the one that it replaces.
+    /// Lets a connection through the gate, and closes it or those that it replaces.
     fn enter(
         &self,
         quic: iroh::endpoint::Connection,
@@ -307,8 +307,8 @@ impl Door {
         })?;
         let mut open = self.lock_open();
         open.retain(|(_, quic)| quic.upgrade().is_some());
-        let old = open.iter().find(|(number, _)| Some(*number) == entered.replaces);
-        if let Some(old) = old.and_then(|(_, quic)| quic.upgrade()) {
+        let old = open.iter().filter(|(number, _)| entered.replaces.contains(number));
+        for old in old.filter_map(|(_, quic)| quic.upgrade()) {
             let reason = Reason::new(Code::Duplicate, "another connection stays");
             old.close(reason.number(), reason.bytes());
         }

@@ -7,6 +7,7 @@ use crate::nodes::{admits, dial, node, node_with, within};
 use segue_iroh::{
     Code, Connection, DialError, Ended, Keeper, Node, Pace, Reason, Report, Settings, Verdict,
 };
+use segue_sync::Side;
 
 const PACE: Pace = Pace {
     first_ms: 20,
@@ -79,16 +80,12 @@ async fn two_that_want_each_other_end_with_one_connection() {
         let lower_is_one = one.id() < two.id();
         let (lower, higher) =
             if lower_is_one { (&mut here, &mut there) } else { (&mut there, &mut here) };
-        // Frames pass on the connection that stays, and no other comes.
+        // The first that the lower id hears of is the one that stays.
         let talk = async {
-            loop {
-                let connection = up(lower).await;
-                let Ok(mut lane) = connection.open().await else { continue };
-                if lane.send(b"?").await.is_ok() && lane.receive().await.is_ok_and(|f| f.is_some())
-                {
-                    return connection;
-                }
-            }
+            let connection = up(lower).await;
+            let mut lane = connection.open().await.unwrap();
+            lane.send(b"?").await.unwrap();
+            assert_eq!(lane.receive().await.unwrap().as_deref(), Some(b"?".as_slice()));
         };
         let answer = async {
             let mut answers = tokio::task::JoinSet::new();
@@ -104,7 +101,7 @@ async fn two_that_want_each_other_end_with_one_connection() {
             }
         };
         tokio::select! {
-            connection = within(talk) => assert_eq!(connection.side(), segue_sync::Side::Dialer),
+            _ = within(talk) => {}
             () = answer => {}
         }
     }
@@ -143,50 +140,81 @@ async fn ordered() -> (Arc<Node>, Arc<Node>) {
     if one.id() < two.id() { (one, two) } else { (two, one) }
 }
 
+/// A lower and a higher node; the lower one lets nobody in before the sender is dropped.
+async fn behind_a_door() -> (std::sync::mpsc::Sender<()>, Arc<Node>, Arc<Node>) {
+    let (opens, is_open) = std::sync::mpsc::channel::<()>();
+    let is_open = std::sync::Mutex::new(is_open);
+    let admission = admits(move |_, _| {
+        let _ = is_open.lock().unwrap().recv();
+        Verdict::Member
+    });
+    let (lower, higher) = ordered().await;
+    let byte = if lower.id() == node(1).await.id() { 1 } else { 2 };
+    let lower = Arc::new(node_with(byte, Settings::default(), admission).await);
+    (opens, lower, higher)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn the_second_of_two_dials_at_once_is_up_when_the_peer_closes_the_first() {
+    let (door, lower, higher) = behind_a_door().await;
+    let mut keeper = keeper(&higher, 1);
+    keeper.want(lower.id(), lower.addresses());
+    let own = up(&mut keeper).await;
+    assert_eq!(own.side(), Side::Dialer);
+    // The lower id has not seen it yet when its own call gets through, so that one stays.
+    let theirs = dial(&lower, &higher).await.unwrap();
+    let not_yet = tokio::time::timeout(Duration::from_millis(200), keeper.next()).await;
+    assert!(not_yet.is_err(), "the first stays up until the other end says so: {not_yet:?}");
+    drop(door);
+    let Some(Report::Up(second)) = within(keeper.next()).await else { panic!("it was not kept") };
+    assert_eq!(second.side(), Side::Answerer);
+    within(own.ended()).await;
+    let mut lane = theirs.open().await.unwrap();
+    lane.send(b"one").await.unwrap();
+    let mut lane = within(second.accept()).await.unwrap();
+    assert_eq!(within(lane.receive()).await.unwrap().unwrap(), b"one");
+    theirs.close(&Reason::new(Code::Leaving, "bye"));
+    let report = within(keeper.next()).await.unwrap();
+    assert!(matches!(report, Report::Down { .. }), "{report:?}");
+}
+
 #[tokio::test]
-async fn a_dial_that_was_replaced_before_it_was_heard_of_replaces_nothing() {
-    // Which of the two is heard of first is left to chance; a few rounds see both.
-    for seed in 0..8 {
-        let (lower, higher) = ordered().await;
-        let mut keeper = keeper(&higher, seed);
-        keeper.want(lower.id(), lower.addresses());
-        // Asked once: it begins to dial, and does not hear how that ends.
-        tokio::select! {
-            biased;
-            report = keeper.next() => panic!("{report:?}"),
-            () = std::future::ready(()) => {}
-        }
-        let replaced = within(lower.accept()).await.unwrap();
-        let theirs = dial(&lower, &higher).await.unwrap();
-        within(replaced.ended()).await;
-        let reason = Reason::new(Code::Leaving, "the one that stayed");
-        theirs.close(&reason);
-        let heard = async {
-            loop {
-                if let Some(Report::Down { ended, .. }) = keeper.next().await
-                    && ended == Ended::ByPeer(reason.clone())
-                {
-                    break;
-                }
-            }
-        };
-        within(heard).await;
-    }
+async fn a_connection_that_stands_outlives_a_later_dial_of_the_lower_id() {
+    let (lower, higher) = ordered().await;
+    let mut keeper = keeper(&higher, 1);
+    keeper.want(lower.id(), lower.addresses());
+    let own = up(&mut keeper).await;
+    let there = within(lower.accept()).await.unwrap();
+    let refused = dial(&lower, &higher).await;
+    assert_eq!(refused.err(), Some(DialError::Duplicate(higher.id())));
+    let mut lane = own.open().await.unwrap();
+    lane.send(b"one").await.unwrap();
+    let mut lane = within(there.accept()).await.unwrap();
+    assert_eq!(within(lane.receive()).await.unwrap().unwrap(), b"one");
+    let nothing = tokio::time::timeout(Duration::from_millis(200), keeper.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
 }
 
 #[tokio::test]
 async fn a_peer_whose_call_came_first_and_got_lost_is_dialled_again() {
     let (lower, higher) = ordered().await;
-    let theirs = dial(&lower, &higher).await.unwrap();
-    // Nobody tells the keeper of this one.
-    let lost = within(higher.accept()).await.unwrap();
-    let mut keeper = keeper(&higher, 1);
-    keeper.want(lower.id(), lower.addresses());
-    let asked = tokio::time::timeout(Duration::from_millis(200), keeper.next()).await;
-    assert!(asked.is_err(), "{asked:?}");
-    theirs.close(&Reason::new(Code::Done, ""));
-    drop(lost);
-    assert_eq!(up(&mut keeper).await.peer(), lower.id());
+    for (here, there) in [(&lower, &higher), (&higher, &lower)] {
+        let theirs = dial(there, here).await.unwrap();
+        // Nobody tells the keeper of this one.
+        let lost = within(here.accept()).await.unwrap();
+        let mut keeper = keeper(here, 1);
+        keeper.want(there.id(), there.addresses());
+        let in_vain = async { while keeper.next().await.is_some() {} };
+        assert!(tokio::time::timeout(Duration::from_millis(200), in_vain).await.is_err());
+        theirs.close(&Reason::new(Code::Done, ""));
+        drop((theirs, lost));
+        let kept = tokio::select! {
+            kept = within(there.accept()) => kept.unwrap(),
+            () = async { while keeper.next().await.is_some() {} } => panic!("it gave up"),
+        };
+        assert_eq!(kept.peer(), here.id());
+        kept.close(&Reason::new(Code::Done, ""));
+    }
 }
 
 #[tokio::test]

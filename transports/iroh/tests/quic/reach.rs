@@ -132,18 +132,24 @@ async fn of_two_simultaneous_dials_one_connection_stays() {
     for _ in 0..10 {
         let (one, two) = (node(1).await, node(2).await);
         let (lower, higher) = if one.id() < two.id() { (&one, &two) } else { (&two, &one) };
-        let (mine, theirs) = tokio::join!(dial(lower, higher), dial(higher, lower));
-        let kept = mine.unwrap();
-        assert_eq!(kept.side(), Side::Dialer);
-        // The higher one's own dial was refused, or is closed as soon as the other comes.
-        if let Ok(theirs) = theirs {
-            within(theirs.ended()).await;
-        }
+        let (theirs, mine) = tokio::join!(dial(lower, higher), dial(higher, lower));
+        // The lower id keeps its own, unless the call of the other one came in before.
+        let kept = match theirs {
+            Ok(kept) => kept,
+            Err(error) => {
+                assert_eq!(error, DialError::Duplicate(higher.id()));
+                within(lower.accept()).await.unwrap()
+            }
+        };
+        let mine = mine.unwrap();
+        let (stays, goes) = match kept.side() {
+            Side::Dialer => (within(higher.accept()).await.unwrap(), mine),
+            Side::Answerer => (mine, within(higher.accept()).await.unwrap()),
+        };
+        within(goes.ended()).await;
         let mut lane = kept.open().await.unwrap();
         lane.send(b"one").await.unwrap();
-        let answered = within(higher.accept()).await.unwrap();
-        assert_eq!(answered.side(), Side::Answerer);
-        let mut lane = within(answered.accept()).await.unwrap();
+        let mut lane = within(stays.accept()).await.unwrap();
         assert_eq!(within(lane.receive()).await.unwrap().unwrap(), b"one");
     }
 }
