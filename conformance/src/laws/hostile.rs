@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use segue_translator::model::{Catalog, ChangeSet, Collection, Item};
+use segue_translator::model::{CarriedLimit, Catalog, ChangeSet, Collection, Item, NativeId};
 use segue_translator::{Collector, Container, Error, ErrorKind, Library, Reading, Sink, Want};
 
 use super::write::some_change;
@@ -50,6 +50,11 @@ impl Sink for Bounded {
     fn item(&mut self, item: Item) -> Result<(), Error> {
         self.take()?;
         self.inner.item(item)
+    }
+
+    fn limit(&mut self, item: &NativeId, limit: CarriedLimit) -> Result<(), Error> {
+        self.take()?;
+        self.inner.limit(item, limit)
     }
 
     fn collection(&mut self, collection: Collection) -> Result<(), Error> {

@@ -146,6 +146,15 @@ impl Sink for Reluctant {
         Ok(())
     }
 
+    fn limit(
+        &mut self,
+        _: &NativeId,
+        _: segue_translator::model::CarriedLimit,
+    ) -> Result<(), Error> {
+        self.items += 1;
+        Ok(())
+    }
+
     fn collection(&mut self, _: segue_translator::model::Collection) -> Result<(), Error> {
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! A large library costs time and memory in proportion.
 
-use segue_translator::model::{Collection, Item};
+use segue_translator::model::{CarriedLimit, Collection, Item, NativeId};
 use segue_translator::{Container, Error, Sink, Want};
 
 use crate::laid::Laid;
@@ -28,6 +28,10 @@ impl Sink for Count {
     fn item(&mut self, item: Item) -> Result<(), Error> {
         self.items += 1;
         self.last = Some(item);
+        Ok(())
+    }
+
+    fn limit(&mut self, _: &NativeId, _: CarriedLimit) -> Result<(), Error> {
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use segue_model::{BaseItem, Collection, Item, Schema, music};
+use segue_model::{BaseItem, CarriedLimit, Collection, Item, NativeId, Schema, music};
 use segue_store::{BaseCursor, Reader, StoreError, pack};
 use segue_translator::{Container, Error, ErrorKind, Library, Reading, Sink, Want};
 
@@ -24,6 +24,8 @@ pub(crate) struct Difference {
     pub(crate) vanished: Vec<BaseItem>,
     /// All collections.
     pub(crate) collections: Vec<Collection>,
+    /// The limits that items carry.
+    pub(crate) limits: Vec<(NativeId, CarriedLimit)>,
     /// How many items the library lists.
     pub(crate) items: u64,
     /// How many items the base has.
@@ -75,7 +77,7 @@ struct Merge<'s> {
     base: Option<BaseCursor<'s>>,
     schema: &'static Schema,
     out: Difference,
-    last: Option<segue_model::NativeId>,
+    last: Option<NativeId>,
     failed: Option<StoreError>,
 }
 
@@ -145,6 +147,11 @@ impl Sink for Merge<'_> {
             self.failed = Some(error);
             stop(error_text)
         })
+    }
+
+    fn limit(&mut self, item: &NativeId, limit: CarriedLimit) -> Result<(), Error> {
+        self.out.limits.push((item.clone(), limit));
+        Ok(())
     }
 
     fn collection(&mut self, collection: Collection) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{CollectionKind, Fields, Location, NativeId};
+use crate::{CarriedLimit, CollectionKind, Fields, Location, NativeId};
 
 /// Whether the app can reach an item's content right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -71,6 +71,8 @@ pub struct Catalog {
     pub items: Vec<Item>,
     /// Collections by id.
     pub collections: Vec<Collection>,
+    /// What limits the items carry.
+    pub limits: BTreeMap<NativeId, Vec<CarriedLimit>>,
 }
 
 impl Catalog {

@@ -9,6 +9,7 @@ mod base;
 mod catalog;
 mod edit;
 mod id;
+mod limit;
 pub mod music;
 mod schema;
 mod value;
@@ -20,5 +21,6 @@ pub use id::{
     ChangeHash, CollectionId, DeviceId, DocumentId, EntryId, IdError, ItemId, LinkId, Location,
     NativeId, OperationId, PersonId,
 };
+pub use limit::{Amount, CarriedLimit, Proof, Terms, Use};
 pub use schema::{CollectionKind, Field, Rule, Schema, Shape};
 pub use value::{Fields, Real, Value};

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use segue_model::{ChangeSet, Collection, Item, NativeId};
+use segue_model::{CarriedLimit, ChangeSet, Collection, Item, NativeId};
 
 use crate::file::{self, Replacement};
 use crate::file_app::{App, FILE_BYTES_MAX, Files, Format, main_file};
@@ -219,6 +219,10 @@ impl Sink for Items<'_> {
 
     fn item(&mut self, item: Item) -> Result<(), Error> {
         if self.want == Want::Items { self.inner.item(item) } else { Ok(()) }
+    }
+
+    fn limit(&mut self, item: &NativeId, limit: CarriedLimit) -> Result<(), Error> {
+        if self.want == Want::Items { self.inner.limit(item, limit) } else { Ok(()) }
     }
 
     fn collection(&mut self, collection: Collection) -> Result<(), Error> {

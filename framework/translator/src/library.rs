@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use segue_model::{ChangeSet, Collection, Item, Location, NativeId};
+use segue_model::{CarriedLimit, ChangeSet, Collection, Item, Location, NativeId};
 
 use crate::{Capabilities, Error, Host, Place};
 
@@ -41,6 +41,12 @@ pub trait Sink {
     /// # Errors
     /// Whatever the receiver cannot go on with; the translator stops and passes it on.
     fn item(&mut self, item: Item) -> Result<(), Error>;
+    /// Takes a limit that the item which was sent last carries. A receiver that keeps no limits
+    /// must not use the content of the items either.
+    ///
+    /// # Errors
+    /// As [`Sink::item`].
+    fn limit(&mut self, item: &NativeId, limit: CarriedLimit) -> Result<(), Error>;
     /// Takes a collection; all come after all items, sorted by native id, each once.
     ///
     /// # Errors
@@ -205,6 +211,11 @@ impl Sink for Collector {
 
     fn item(&mut self, item: Item) -> Result<(), Error> {
         self.catalog.items.push(item);
+        Ok(())
+    }
+
+    fn limit(&mut self, item: &NativeId, limit: CarriedLimit) -> Result<(), Error> {
+        self.catalog.limits.entry(item.clone()).or_default().push(limit);
         Ok(())
     }
 

@@ -280,7 +280,11 @@ mod tests {
             entries: Vec::new(),
             rule: None,
         };
-        Catalog { items: Vec::new(), collections: lists.iter().map(list).collect() }
+        Catalog {
+            items: Vec::new(),
+            collections: lists.iter().map(list).collect(),
+            ..Catalog::default()
+        }
     }
 
     fn outcome(

@@ -3,7 +3,7 @@
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 
-use segue_model::{Collection, Item, Value};
+use segue_model::{CarriedLimit, Collection, Item, NativeId, Value};
 use segue_strawberry::Strawberry;
 use segue_translator::{Container, Error, Idle, Sink, Translator, Want};
 
@@ -28,6 +28,10 @@ impl Sink for Items {
 
     fn item(&mut self, item: Item) -> Result<(), Error> {
         self.0.push(item);
+        Ok(())
+    }
+
+    fn limit(&mut self, _: &NativeId, _: CarriedLimit) -> Result<(), Error> {
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use segue_translator::model::{ChangeSet, Collection, Item};
+use segue_translator::model::{CarriedLimit, ChangeSet, Collection, Item, NativeId};
 use segue_translator::{
     Capabilities, Container, Error, ErrorKind, Host, Library, Place, Reading, Revision, Sink,
     Translator, Want, Written,
@@ -177,6 +177,10 @@ impl Sink for Tap<'_> {
     fn item(&mut self, item: Item) -> Result<(), Error> {
         self.open.at(Step::Item)?;
         self.sink.item(item)
+    }
+
+    fn limit(&mut self, item: &NativeId, limit: CarriedLimit) -> Result<(), Error> {
+        self.sink.limit(item, limit)
     }
 
     fn collection(&mut self, collection: Collection) -> Result<(), Error> {

@@ -157,6 +157,13 @@ fn a_known_container_is_not_sent_again() {
         fn item(&mut self, _: segue_translator::model::Item) -> Result<(), Error> {
             panic!("it was not wanted")
         }
+        fn limit(
+            &mut self,
+            _: &segue_translator::model::NativeId,
+            _: segue_translator::model::CarriedLimit,
+        ) -> Result<(), Error> {
+            panic!("it was not wanted")
+        }
         fn collection(
             &mut self,
             collection: segue_translator::model::Collection,
