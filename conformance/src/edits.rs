@@ -148,7 +148,7 @@ pub(crate) fn random(
             entries: entries(rng, catalog),
         });
     }
-    ChangeSet { fields, collections }
+    ChangeSet { fields, collections, ..ChangeSet::default() }
 }
 
 /// A new name and new entries for the first collection that may be written.

@@ -258,8 +258,8 @@ impl Broken {
         let fields = changes
             .fields
             .iter()
-            .map(|edit| ChangeSet { fields: vec![edit.clone()], collections: Vec::new() });
-        let lists = ChangeSet { fields: Vec::new(), collections: changes.collections.clone() };
+            .map(|edit| ChangeSet { fields: vec![edit.clone()], ..ChangeSet::default() });
+        let lists = ChangeSet { collections: changes.collections.clone(), ..ChangeSet::default() };
         for piece in fields.chain([lists]) {
             let next = self.inner.write(&written.revision, &piece)?;
             written.revision = next.revision;

@@ -133,7 +133,7 @@ fn measure(subject: &Subject, path: &Path, report: &Path) -> Result<(), Error> {
         let new = Some(edits::value(&mut rng, support.field));
         let fields = vec![edits::edit(item, support.field, new)];
         let written =
-            library.write(&reading.revision, &ChangeSet { fields, collections: Vec::new() })?;
+            library.write(&reading.revision, &ChangeSet { fields, ..ChangeSet::default() })?;
         if let Some(refusal) = written.refused.first() {
             return Err(Error::new(ErrorKind::Io, "measure", path, refusal.reason.clone()));
         }

@@ -124,7 +124,7 @@ fn change(subject: &Subject, path: &Path, target: Target) -> Result<(ChangeSet, 
     let edit = edit.ok_or_else(|| fail("there is nothing to change".into()))?;
     let saw = format!("{:?}", edit.old);
     let collections = made_in(target, ELSEWHERE, &catalog, capabilities);
-    let changes = ChangeSet { fields: vec![edit], collections };
+    let changes = ChangeSet { fields: vec![edit], collections, ..ChangeSet::default() };
     let written = library.write(&reading.revision, &changes)?;
     match written.refused.first() {
         Some(refusal) => Err(fail(format!("refused: {refusal:?}"))),

@@ -28,7 +28,7 @@ fn support(case: &Case<'_>) -> Verdict<&'static CollectionSupport> {
 /// Writes edits of collections; all else must stay as it was.
 fn apply(case: &Case<'_>, laid: &Laid, collections: Vec<CollectionEdit>) -> Verdict<Written> {
     let (before, _) = laid.read()?;
-    let changes = ChangeSet { fields: Vec::new(), collections };
+    let changes = ChangeSet { collections, ..ChangeSet::default() };
     let written = laid.write(&changes)?;
     ensure!(written.refused.is_empty(), "refused: {:?} of {changes:?}", written.refused);
     let (after, _) = laid.read()?;
@@ -171,7 +171,7 @@ fn is_refused(case: &Case<'_>, laid: &Laid, name: &str) -> Verdict {
         parent: None,
         entries: some_entries(laid, false)?,
     };
-    let written = laid.write(&ChangeSet { fields: Vec::new(), collections: vec![edit] })?;
+    let written = laid.write(&ChangeSet { collections: vec![edit], ..ChangeSet::default() })?;
     ensure!(written.refused.len() == 1, "{name:?} is not refused: {written:?}");
     ensure!(laid.bytes()? == before, "a refused name touched a file");
     Ok(())
@@ -216,7 +216,7 @@ fn parents(case: &Case<'_>) -> Verdict {
         entries: some_entries(&laid, false)?,
     };
     let before = laid.bytes()?;
-    let changes = ChangeSet { fields: Vec::new(), collections: vec![create] };
+    let changes = ChangeSet { collections: vec![create], ..ChangeSet::default() };
     let written = laid.write(&changes)?;
     if written.refused.len() == 1 {
         ensure!(laid.bytes()? == before, "a refused edit touched a file");

@@ -176,7 +176,7 @@ fn goes_on(case: &Case<'_>, laid: &Laid, at: &str) -> Verdict {
     let mut rng = fastrand::Rng::with_seed(case.subject.seed + 1);
     let all: Vec<_> = catalog.items.iter().collect();
     let fields = edits::random_fields(&mut rng, &all, capabilities);
-    let changes = ChangeSet { fields, collections: Vec::new() };
+    let changes = ChangeSet { fields, ..ChangeSet::default() };
     laid.write(&changes).map(drop).or_else(|stop| fail(format!("{at}, then: {stop:?}")))
 }
 

@@ -74,7 +74,7 @@ fn changed(case: &Case<'_>) -> Verdict {
     }
     let (before, _) = laid.read()?;
     let fields = wrong.iter().chain(&right).cloned().collect();
-    let written = laid.write(&ChangeSet { fields, collections: Vec::new() })?;
+    let written = laid.write(&ChangeSet { fields, ..ChangeSet::default() })?;
     let refused = written.refused.iter().filter(|refusal| refusal.id == wrong[0].item).count();
     ensure!(
         refused == wrong.len() && refused == written.refused.len(),
@@ -83,7 +83,7 @@ fn changed(case: &Case<'_>) -> Verdict {
         written.refused
     );
     let (after, _) = laid.read()?;
-    let made = ChangeSet { fields: right, collections: Vec::new() };
+    let made = ChangeSet { fields: right, ..ChangeSet::default() };
     let capabilities = case.capabilities()?;
     let expected = edits::expected(&before, &made, &written, capabilities);
     edits::difference(&expected, &after).map_or(Ok(()), fail)
@@ -102,7 +102,7 @@ fn changed_collections(case: &Case<'_>) -> Verdict {
         parent: None,
         entries: entries.clone(),
     };
-    let made = laid.write(&ChangeSet { fields: Vec::new(), collections: vec![create] })?;
+    let made = laid.write(&ChangeSet { collections: vec![create], ..ChangeSet::default() })?;
     let Some(id) = made.created.first() else { return fail("nothing was made") };
     let before = laid.bytes()?;
     let old = vec![entries[0].clone()];
@@ -111,7 +111,7 @@ fn changed_collections(case: &Case<'_>) -> Verdict {
         CollectionEdit::Reorder { id: id.clone(), old: old.clone(), new: Vec::new() },
         CollectionEdit::Remove { id: id.clone(), old },
     ];
-    let written = laid.write(&ChangeSet { fields: Vec::new(), collections: wrong })?;
+    let written = laid.write(&ChangeSet { collections: wrong, ..ChangeSet::default() })?;
     ensure!(written.refused.len() == 3, "3 expect something else: {:?}", written.refused);
     ensure!(laid.bytes()? == before, "a refused edit touched a file");
     Ok(())

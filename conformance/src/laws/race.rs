@@ -137,7 +137,7 @@ fn race<'a>(case: &'a Case<'_>, target: Target) -> Verdict<Race<'a>> {
     raced.new = Some(new);
     let raced = raced.clone();
     let collections = made_in(target, "Made here", &old, capabilities);
-    let ours = ChangeSet { fields, collections };
+    let ours = ChangeSet { fields, collections, ..ChangeSet::default() };
     let report = laid.beside("rival")?.join("report");
     Ok(Race { case, laid, old, ours, raced, theirs, target, report })
 }

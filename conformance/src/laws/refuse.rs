@@ -32,7 +32,7 @@ fn strangers(case: &Case<'_>) -> Verdict {
         edit.item = "no such item".into();
         edit.old = None;
     }
-    all_refused(&laid, &ChangeSet { fields, collections: Vec::new() })
+    all_refused(&laid, &ChangeSet { fields, ..ChangeSet::default() })
 }
 
 /// Ids that somebody who tidies names would take for `id`.
@@ -58,7 +58,7 @@ fn nearly_equal(case: &Case<'_>) -> Verdict {
     let Some(edit) = fields.first() else { return skip("declares: no field may be written") };
     for item in variants(&edit.item).into_iter().filter(|id| catalog.item(id).is_none()) {
         let fields = vec![FieldEdit { item, ..edit.clone() }];
-        all_refused(&laid, &ChangeSet { fields, collections: Vec::new() })?;
+        all_refused(&laid, &ChangeSet { fields, ..ChangeSet::default() })?;
     }
     Ok(())
 }
@@ -89,7 +89,7 @@ fn impossible(case: &Case<'_>) -> Verdict {
             tried += 1;
             let name = support.field.name;
             let edit = edits::edit(item, support.field, Some(value));
-            let changes = ChangeSet { fields: vec![edit], collections: Vec::new() };
+            let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
             let before = laid.bytes()?;
             // Refused alone or with the whole write: both are clear answers.
             if let Ok(written) = laid.try_write(&changes)? {
@@ -113,7 +113,7 @@ fn unknown_collections(case: &Case<'_>) -> Verdict {
         CollectionEdit::Reorder { id: id.clone(), old: Vec::new(), new: Vec::new() },
         CollectionEdit::Remove { id, old: Vec::new() },
     ];
-    all_refused(&laid, &ChangeSet { fields: Vec::new(), collections })
+    all_refused(&laid, &ChangeSet { collections, ..ChangeSet::default() })
 }
 
 fn unknown_entries(case: &Case<'_>) -> Verdict {
@@ -130,10 +130,10 @@ fn unknown_entries(case: &Case<'_>) -> Verdict {
         parent: None,
         entries: entries.clone(),
     };
-    all_refused(&laid, &ChangeSet { fields: Vec::new(), collections: vec![create] })?;
+    all_refused(&laid, &ChangeSet { collections: vec![create], ..ChangeSet::default() })?;
     let Some(one) = catalog.collections.iter().find(|one| one.kind == support.kind) else {
         return Ok(());
     };
     let collections = vec![edits::reorder(one, entries)];
-    all_refused(&laid, &ChangeSet { fields: Vec::new(), collections })
+    all_refused(&laid, &ChangeSet { collections, ..ChangeSet::default() })
 }

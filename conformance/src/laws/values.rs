@@ -25,7 +25,7 @@ fn put(laid: &Laid, support: &FieldSupport, new: Option<Value>) -> Verdict<Optio
         return fail("the fixture has no item of which all can be read");
     };
     let edit = edits::edit(item, support.field, new);
-    let changes = ChangeSet { fields: vec![edit], collections: Vec::new() };
+    let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
     let written = laid.write(&changes)?;
     if let Some(refusal) = written.refused.first() {
         let (name, new) = (support.field.name, &changes.fields[0].new);

@@ -142,6 +142,7 @@ fn unmodelled(case: &Case<'_>) -> Verdict {
         let changes = ChangeSet {
             fields: edits::random_fields(&mut rng, &all, capabilities),
             collections: edits::existing(&mut rng, &catalog, capabilities),
+            ..ChangeSet::default()
         };
         laid.write(&changes)?;
         let after = digest(&laid.path()).or_fail("cannot digest the library")?;
@@ -169,7 +170,7 @@ fn read_only(case: &Case<'_>) -> Verdict {
     let before = laid.bytes()?;
     // Refused one by one or all together: both are clear answers.
     if let Ok(written) =
-        laid.try_write(&ChangeSet { fields: fields.clone(), collections: vec![] })?
+        laid.try_write(&ChangeSet { fields: fields.clone(), ..ChangeSet::default() })?
     {
         ensure!(written.refused.len() == fields.len(), "{:?} of {fields:?}", written.refused);
     }

@@ -133,6 +133,7 @@ static HALVING: Capabilities = Capabilities {
     fields: &[FieldSupport::exact(&music::RATING)
         .held_as(|rating| rating.as_int().map(|number| Value::Int(number / 2)))],
     collections: &[],
+    hides: false,
     cannot_hold: &[],
 };
 
@@ -307,9 +308,9 @@ impl Broken {
     /// Makes the edits of fields, and then those of collections.
     fn write_in_two(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
         let ChangeSet { fields, collections } = changes.clone();
-        let first = ChangeSet { fields, collections: Vec::new() };
+        let first = ChangeSet { fields, ..ChangeSet::default() };
         let first = self.inner.write(expected, &first)?;
-        let second = ChangeSet { fields: Vec::new(), collections };
+        let second = ChangeSet { collections, ..ChangeSet::default() };
         let mut written = self.inner.write(&first.revision, &second)?;
         written.refused.extend(first.refused);
         Ok(written)

@@ -56,7 +56,8 @@ pub(crate) fn inverse(written: &ChangeSet, now: &Catalog) -> (ChangeSet, usize) 
         new: edit.old.clone(),
     }));
     back.collections.extend(written.collections.iter().rev().filter_map(|edit| list(edit, now)));
-    let left = written.len() - back.len();
+    // What is withheld is not for an undo to say: the policy hides and shows.
+    let left = written.len() - written.listing.len() - back.len();
     (back, left)
 }
 

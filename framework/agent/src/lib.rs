@@ -16,6 +16,7 @@ mod contested;
 mod doctor;
 mod document_library;
 mod failure;
+mod hiding;
 mod home;
 pub mod host;
 mod inverse;

@@ -6,12 +6,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use segue_model::{BaseCollection, BaseItem, Heads, Item, LinkId, NativeId, OperationId};
+use segue_model::{
+    BaseCollection, BaseItem, Heads, Item, LinkId, Listing, ListingEdit, NativeId, OperationId,
+};
 use segue_store::{Intent, LinkRow, OperationLink, OperationRow, Tx};
 use segue_translator::{ErrorKind, Library, Written};
 
 use crate::command::{Found, LibraryState};
 use crate::failure::Failure;
+use crate::hiding;
 use crate::home::Home;
 use crate::journal::Note;
 use crate::pass::{Draft, ListPlan, Member, MemberDraft, Sight};
@@ -118,6 +121,9 @@ fn commit(
         put_base(&tx, member, plan)?;
         put_heads(&tx, &draft.changed.heads(), member, plan)?;
         spend(&tx, member.row.id, plan, operation.confirmed)?;
+        if plan.edits.is_empty() {
+            hiding::put_mark(&tx, member.row.id, plan)?;
+        }
         if let Some(number) = number.filter(|_| !plan.edits.is_empty() && member.waits().is_none())
         {
             let shown = to_be_shown(&tx, &draft.changed.heads(), member, plan)?;
@@ -406,13 +412,16 @@ fn settle(
     let link = member.row.id;
     let difference = crate::reading::read(&*member.library, &home.store, Some(link))?;
     let refused: HashSet<&NativeId> = written.refused.iter().map(|refusal| &refusal.id).collect();
-    let mut unexpected = !difference.arrived.is_empty() || !difference.vanished.is_empty();
+    let listed: HashSet<&NativeId> = plan.edits.listing.iter().map(ListingEdit::item).collect();
+    let mut lost = difference.vanished.iter().filter(|base| base.listing == Listing::Listed);
+    let mut unexpected =
+        !difference.arrived.is_empty() || lost.any(|base| !listed.contains(&base.held.id));
     let edited = edited_fields(plan);
     let same = difference.reading.revision == written.revision;
     let left = if same { Left::Alone } else { Left::Touched };
     let heads = home.store.heads(&member.row.document)?;
     let tx = home.store.transaction()?;
-    for (base, now) in &difference.changed {
+    for (base, now) in difference.changed.iter().filter(|(_, now)| !listed.contains(&now.id)) {
         let fields = edited.get(&now.id).map_or(&[][..], Vec::as_slice);
         let left = if refused.contains(&now.id) { Left::Partly } else { left };
         let held = as_left(member, &base.held, now, fields, left);
@@ -421,7 +430,10 @@ fn settle(
         let kept = refused.contains(&now.id).then(|| plan.shown(member, shard).cloned()).flatten();
         let stays = refused.contains(&now.id) || plan.kept.contains_key(&now.id);
         let shown = kept.or_else(|| base.shown.clone().filter(|_| stays));
-        tx.put_base_item(link, &BaseItem { item: base.item, held, shown, gone: false })?;
+        tx.put_base_item(
+            link,
+            &BaseItem { item: base.item, held, shown, listing: Listing::Listed },
+        )?;
     }
     for native in &refused {
         // A refused item that reads as its base says is not in the difference.
@@ -438,6 +450,7 @@ fn settle(
         }
     }
     note_kept(&tx, link, plan, &difference)?;
+    unexpected |= !hiding::settle(&tx, member, plan, &refused, &difference)?;
     unexpected |= settle_lists(&tx, member, plan, written, &difference)?;
     if !plan.is_held_back() {
         for shard in &plan.projected {

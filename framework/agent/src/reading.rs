@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 
-use segue_model::{BaseItem, CarriedLimit, Collection, Item, NativeId, Schema, music};
-use segue_store::{BaseCursor, Reader, StoreError, pack};
+use segue_model::{
+    Availability, BaseItem, CarriedLimit, Collection, Item, Listing, NativeId, Schema, music,
+};
+use segue_store::{BaseCursor, RawBase, Reader, StoreError, pack};
 use segue_translator::{Container, Error, ErrorKind, Library, Reading, Sink, Want};
 
 use crate::failure::Failure;
@@ -96,7 +98,7 @@ impl Merge<'_> {
                 Some(base) => match base.peek()? {
                     None => None,
                     Some(raw) if raw.native == item.id.as_bytes() => {
-                        if !raw.gone && raw.packed == pack(&item) {
+                        if is_as_it_was(&raw, &item) {
                             base.next()?;
                             self.out.base += 1;
                             return Ok(());
@@ -123,6 +125,15 @@ impl Merge<'_> {
                 }
             }
         }
+    }
+}
+
+/// Whether an item is as its base says. Some apps list what is hidden as missing.
+fn is_as_it_was(raw: &RawBase<'_>, item: &Item) -> bool {
+    match raw.listing {
+        Listing::Listed => raw.packed == pack(item),
+        Listing::Hidden => item.availability == Availability::Missing,
+        Listing::Gone => false,
     }
 }
 

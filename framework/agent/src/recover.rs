@@ -15,6 +15,7 @@ use segue_translator::{Collector, Library};
 
 use crate::agent::Agent;
 use crate::failure::Failure;
+use crate::hiding;
 use crate::home::Home;
 use crate::journal::Note;
 use crate::libraries;
@@ -45,6 +46,7 @@ pub(crate) fn settle(
     let backup = Some(backup).filter(|name| home.backup_folder(name).exists());
     let tx = home.store.transaction()?;
     let lists = tx.base_collections(row.id, schema)?;
+    hiding::recover(&tx, row.id, schema, &changes, &catalog)?;
     if is_carried_out(&changes, &catalog, &lists) {
         let note = Note::parse(&intent.extra);
         settle_fields(&tx, &row, schema, &changes)?;
@@ -84,10 +86,12 @@ fn is_carried_out(changes: &ChangeSet, now: &Catalog, lists: &[BaseCollection]) 
     let is_made = |edit: &FieldEdit| {
         now.item(&edit.item).is_some_and(|item| item.fields.value(edit.field) == edit.new.as_ref())
     };
-    let is_half = !changes.fields.is_empty()
+    let listing: Vec<i64> = changes.listing.iter().map(|edit| hiding::says(edit, now)).collect();
+    let is_half = !(changes.fields.is_empty() && listing.is_empty())
         && changes.fields.iter().all(is_made)
+        && listing.iter().all(|says| *says > 0)
         && lists.iter().all(|says| *says < 0);
-    is_half || fields.sum::<i64>() + lists.iter().sum::<i64>() > 0
+    is_half || fields.chain(listing).sum::<i64>() + lists.iter().sum::<i64>() > 0
 }
 
 /// 1 if the edit was made, as far as its field tells, -1 if not, 0 if that says nothing.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use segue_document::{Record, resolve};
-use segue_model::{ChangeSet, CollectionEdit, Rule, Value};
+use segue_model::{ChangeSet, CollectionEdit, ListingEdit, Rule, Value};
 use segue_reconcile::identify::Rung;
 use segue_store::Reader;
 use serde_json::Value as Json;
@@ -22,11 +22,17 @@ pub(crate) fn counts(edits: &ChangeSet) -> Vec<(String, u64)> {
     for edit in &edits.fields {
         *counts.entry(edit.field.name).or_default() += 1;
     }
+    let count = |hides: bool| {
+        let is_it = |edit: &&ListingEdit| matches!(edit, ListingEdit::Hide { .. }) == hides;
+        edits.listing.iter().filter(is_it).count() as u64
+    };
     let lists = edits.collections.len() as u64;
     let mut counts: Vec<_> =
         counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-    if lists > 0 {
-        counts.push(("playlists".into(), lists));
+    for (name, count) in [("playlists", lists), ("hidden", count(true)), ("shown", count(false))] {
+        if count > 0 {
+            counts.push((name.into(), count));
+        }
     }
     counts
 }

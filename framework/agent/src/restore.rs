@@ -86,13 +86,16 @@ fn one(
     let library = libraries::open(agent, &known.app, &known.path)?;
     let revision = library.revision()?;
     let folder = agent.home.backup_folder(backup);
-    let untouched = link.after.as_ref() == Some(&revision.0) && folder.exists();
+    let written = crate::inverse::kept(&folder, library.capabilities().schema)?;
+    let written = written.unwrap_or_default();
+    // A backup in which something is listed that a limit withholds must not come back.
+    let hides = !written.listing.is_empty();
+    let untouched = link.after.as_ref() == Some(&revision.0) && folder.exists() && !hides;
     if !untouched && !keep {
         return Ok(None);
     }
     let (catalog, reading) = Collector::collect(&*library)?;
-    let written = crate::inverse::kept(&folder, library.capabilities().schema)?;
-    let (back, left) = crate::inverse::inverse(&written.unwrap_or_default(), &catalog);
+    let (back, left) = crate::inverse::inverse(&written, &catalog);
     let noted = match noted {
         Some(noted) => noted,
         None => back_up(agent, known.id, &*library, &revision, &back, number)?,
@@ -231,7 +234,12 @@ fn rebase(
     let lists = rebase_lists(agent, known, schema, &difference.collections)?;
     let tx = agent.home.store.transaction()?;
     for (base, now) in difference.changed {
-        let row = BaseItem { item: base.item, held: now, shown: base.shown, gone: false };
+        let row = BaseItem {
+            item: base.item,
+            held: now,
+            shown: base.shown,
+            listing: segue_model::Listing::Listed,
+        };
         tx.put_base_item(known.id, &row)?;
     }
     for base in tx.base_collections(known.id, schema)? {

@@ -19,6 +19,18 @@ impl Heads {
     }
 }
 
+/// Whether a library lists an item of its base. Neither way of not listing it is a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Listing {
+    /// It does.
+    #[default]
+    Listed,
+    /// It no longer does, and the content is missing. An arrival with the same content takes its place.
+    Gone,
+    /// We hid it there, because a limit withholds it.
+    Hidden,
+}
+
 /// What one library held of one item when it was last read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseItem {
@@ -29,9 +41,8 @@ pub struct BaseItem {
     /// The document state that the library had been shown, where that is older than the state
     /// which the link records for the shard, because something waits or was refused.
     pub shown: Option<Heads>,
-    /// The library no longer lists it and its content is missing: it is withheld, and an arrival
-    /// with the same content takes its place.
-    pub gone: bool,
+    /// Whether the library lists it, and if not, why.
+    pub listing: Listing,
 }
 
 /// What one library held of one collection when it was last read.

@@ -1,6 +1,6 @@
 //! Edits to a library, each carrying what it expects to find.
 
-use crate::{CollectionKind, Field, NativeId, Value};
+use crate::{CollectionKind, Field, Item, NativeId, Value};
 
 /// Sets one field of one item, if it still holds `old`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +56,37 @@ pub enum CollectionEdit {
     },
 }
 
+/// Takes an item out of what an app lists, or has it listed again. Its file is not touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListingEdit {
+    /// The app lists the item no longer, and shows it nowhere.
+    Hide {
+        /// The item.
+        item: NativeId,
+    },
+    /// The app lists an item again that was hidden there.
+    Show {
+        /// As it shall be listed. What the app kept of it beside these fields stays as it was.
+        item: Item,
+    },
+}
+
+impl ListingEdit {
+    /// The item that it is about.
+    pub fn item(&self) -> &NativeId {
+        match self {
+            Self::Hide { item } => item,
+            Self::Show { item } => &item.id,
+        }
+    }
+}
+
 /// All edits of one write. A write is atomic: the library afterwards holds all or none of them,
 /// except those it reports as refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangeSet {
+    /// Items that are hidden or shown again; before all else, so that collections can name these.
+    pub listing: Vec<ListingEdit>,
     /// Edits of fields.
     pub fields: Vec<FieldEdit>,
     /// Edits of collections, in the order in which they are made.
@@ -69,11 +96,11 @@ pub struct ChangeSet {
 impl ChangeSet {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.collections.is_empty()
+        self.listing.is_empty() && self.fields.is_empty() && self.collections.is_empty()
     }
 
     /// How many edits there are.
     pub fn len(&self) -> usize {
-        self.fields.len() + self.collections.len()
+        self.listing.len() + self.fields.len() + self.collections.len()
     }
 }

@@ -14,9 +14,9 @@ pub mod music;
 mod schema;
 mod value;
 
-pub use base::{BaseCollection, BaseItem, Heads};
+pub use base::{BaseCollection, BaseItem, Heads, Listing};
 pub use catalog::{Availability, Catalog, Collection, Item};
-pub use edit::{ChangeSet, CollectionEdit, FieldEdit};
+pub use edit::{ChangeSet, CollectionEdit, FieldEdit, ListingEdit};
 pub use id::{
     ChangeHash, CollectionId, DeviceId, DocumentId, EntryId, IdError, ItemId, LinkId, Location,
     NativeId, OperationId, PersonId,

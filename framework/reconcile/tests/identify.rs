@@ -10,6 +10,7 @@ static APP: Capabilities = Capabilities {
     schema: &music::MUSIC,
     fields: &[],
     collections: &[],
+    hides: false,
     cannot_hold: &[],
 };
 

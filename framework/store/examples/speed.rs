@@ -4,7 +4,8 @@ use std::error::Error;
 use std::time::Instant;
 
 use segue_model::{
-    BaseItem, ChangeHash, DeviceId, DocumentId, Heads, Item, ItemId, LinkId, Location, Value, music,
+    BaseItem, ChangeHash, DeviceId, DocumentId, Heads, Item, ItemId, LinkId, Listing, Location,
+    Value, music,
 };
 use segue_store::{DocumentRow, LinkRow, LogEntry, Store, StoreError, pack};
 
@@ -52,7 +53,12 @@ fn main() -> Result<(), Failure> {
     let mut store = Store::open(&folder.path().join("store.sqlite"))?;
     begin(&mut store)?;
     let mut items: Vec<BaseItem> = (0..count)
-        .map(|n| BaseItem { item: item_id(n), held: item(n), shown: None, gone: false })
+        .map(|n| BaseItem {
+            item: item_id(n),
+            held: item(n),
+            shown: None,
+            listing: Listing::Listed,
+        })
         .collect();
     items.sort_by(|a, b| a.held.id.cmp(&b.held.id));
     for what in ["write the base in one transaction", "write it again"] {

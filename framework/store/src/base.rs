@@ -4,9 +4,9 @@
 
 use std::ops::ControlFlow;
 
-use segue_model::{BaseItem, ItemId, LinkId, NativeId, Schema};
+use segue_model::{BaseItem, ItemId, LinkId, Listing, NativeId, Schema};
 
-use crate::base_cursor::RawBase;
+use crate::base_cursor::{RawBase, listing_to};
 use crate::packed::heads_to;
 use crate::sql::Columns;
 use crate::{Reader, StoreError, Tx, pack};
@@ -37,7 +37,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Shows which native item is which item, and whether it is gone, in the order of native ids.
+    /// Shows which native item is which item, and whether it is not listed, in the order of native ids.
     pub fn bindings(
         &self,
         link: LinkId,
@@ -46,9 +46,17 @@ impl Reader {
         let sql = "SELECT native, item, gone FROM base_item
             WHERE link_no = (SELECT no FROM link WHERE id = ?1) ORDER BY container, native";
         self.each(sql, [&link.0], |row| {
-            take(row.bytes(0)?, ItemId(row.array(1)?), row.flag(2)?);
+            take(row.bytes(0)?, ItemId(row.array(1)?), row.int(2)? != 0);
             Ok(())
         })
+    }
+
+    /// The items that the library lists no longer because we hid them.
+    pub fn hidden(&self, link: LinkId) -> Result<Vec<ItemId>, StoreError> {
+        let sql = "SELECT item FROM base_item
+            WHERE link_no = (SELECT no FROM link WHERE id = ?1) AND gone = ?2";
+        let hidden = listing_to(Listing::Hidden);
+        self.all(sql, (&link.0, hidden), |row| Ok(ItemId(row.array(0)?)))
     }
 
     /// How many items the base holds, gone ones too.
@@ -105,7 +113,7 @@ impl Tx<'_> {
             self.link_no(link)?,
             base.held.id.as_bytes(),
             &base.item.0,
-            base.gone,
+            listing_to(base.listing),
             base.shown.as_ref().map(heads_to),
             pack(&base.held),
         );

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use segue_model::{BaseItem, ItemId, LinkId, Schema};
+use segue_model::{BaseItem, ItemId, LinkId, Listing, Schema};
 
 use crate::packed::heads_from;
 use crate::sql::{Columns, Snapshot};
@@ -20,8 +20,8 @@ pub struct RawBase<'r> {
     pub native: &'r [u8],
     /// The item of the document.
     pub item: ItemId,
-    /// Whether it is withheld because its content is missing.
-    pub gone: bool,
+    /// Whether the library lists it.
+    pub listing: Listing,
     /// What the library held, as [`pack`](crate::pack) writes it.
     pub packed: &'r [u8],
     shown: Option<&'r [u8]>,
@@ -37,7 +37,7 @@ impl RawBase<'_> {
             item: self.item,
             held: unpack(self.native, self.packed, schema)?,
             shown: self.shown.map(heads_from).transpose()?,
-            gone: self.gone,
+            listing: self.listing,
         })
     }
 
@@ -46,11 +46,26 @@ impl RawBase<'_> {
         Ok(RawBase {
             native: row.bytes(0)?,
             item: ItemId(row.array(1)?),
-            gone: row.flag(2)?,
+            listing: listing_from(row.int(2)?)?,
             shown: row.optional_bytes(3)?,
             packed: row.bytes(4)?,
         })
     }
+}
+
+/// The number that stands for it in the column `gone`, which was a flag once.
+pub(crate) fn listing_to(listing: Listing) -> i64 {
+    match listing {
+        Listing::Listed => 0,
+        Listing::Gone => 1,
+        Listing::Hidden => 2,
+    }
+}
+
+fn listing_from(number: i64) -> Result<Listing, StoreError> {
+    let all = [Listing::Listed, Listing::Gone, Listing::Hidden];
+    let known = all.into_iter().find(|listing| listing_to(*listing) == number);
+    known.ok_or_else(|| StoreError::NewerRecord { what: "an item that is listed otherwise".into() })
 }
 
 /// Rows copied out of the database, so that steps between pages cost nothing.
@@ -63,7 +78,7 @@ struct Page {
 struct PageRow {
     native: Range<usize>,
     item: ItemId,
-    gone: bool,
+    listing: Listing,
     shown: Option<Range<usize>>,
     packed: Range<usize>,
 }
@@ -78,7 +93,7 @@ impl Page {
         let row = PageRow {
             native: keep(raw.native),
             item: raw.item,
-            gone: raw.gone,
+            listing: raw.listing,
             shown: raw.shown.map(&mut keep),
             packed: keep(raw.packed),
         };
@@ -90,7 +105,7 @@ impl Page {
         Some(RawBase {
             native: &self.bytes[row.native.clone()],
             item: row.item,
-            gone: row.gone,
+            listing: row.listing,
             shown: row.shown.clone().map(|shown| &self.bytes[shown]),
             packed: &self.bytes[row.packed.clone()],
         })

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use segue_model::{
     Availability, ChangeSet, Collection, CollectionEdit, CollectionKind, Field, FieldEdit, Fields,
-    Item, Location, NativeId, Schema,
+    Item, ListingEdit, Location, NativeId, Schema,
 };
 
 use crate::StoreError;
@@ -156,6 +156,16 @@ pub fn pack_changes(changes: &ChangeSet) -> Vec<u8> {
         writer.optional(edit.new.as_ref(), Writer::value);
     });
     writer.each(changes.collections.iter(), write_collection_edit);
+    if !changes.listing.is_empty() {
+        writer.each(changes.listing.iter(), |writer, edit| {
+            write_native(writer, edit.item());
+            let shown = match edit {
+                ListingEdit::Hide { .. } => None,
+                ListingEdit::Show { item } => Some(pack(item)),
+            };
+            writer.optional(shown.as_deref(), Writer::bytes);
+        });
+    }
     writer.0
 }
 
@@ -205,8 +215,26 @@ pub fn unpack_changes(packed: &[u8], schema: &'static Schema) -> Result<ChangeSe
         })
     })?;
     let collections = bytes.each(|bytes| read_collection_edit(bytes, schema))?;
+    // Written since there are limits; what was written before ends here.
+    let listing = if bytes.0.is_empty() {
+        Vec::new()
+    } else {
+        bytes.each(|b| read_listing_edit(b, schema))?
+    };
     bytes.end()?;
-    Ok(ChangeSet { fields, collections })
+    Ok(ChangeSet { listing, fields, collections })
+}
+
+fn read_listing_edit(
+    bytes: &mut Bytes<'_>,
+    schema: &'static Schema,
+) -> Result<ListingEdit, StoreError> {
+    let item = read_native(bytes)?;
+    let shown = bytes.optional(|bytes| bytes.bytes())?;
+    Ok(match shown {
+        None => ListingEdit::Hide { item },
+        Some(packed) => ListingEdit::Show { item: unpack(item.as_bytes(), packed, schema)? },
+    })
 }
 
 fn read_collection_edit(

@@ -87,6 +87,13 @@ fn collection_edits() -> impl Strategy<Value = CollectionEdit> {
     ]
 }
 
+fn listing_edits() -> impl Strategy<Value = ListingEdit> {
+    prop_oneof![
+        natives().prop_map(|item| ListingEdit::Hide { item }),
+        items().prop_map(|item| ListingEdit::Show { item }),
+    ]
+}
+
 prop_compose! {
     fn change_sets()(
         fields in vec(
@@ -94,9 +101,10 @@ prop_compose! {
             0..5,
         ),
         collections in vec(collection_edits(), 0..4),
+        listing in vec(listing_edits(), 0..3),
     ) -> ChangeSet {
         let edit = |(item, field, old, new)| FieldEdit { item, field, old, new };
-        ChangeSet { fields: fields.into_iter().map(edit).collect(), collections }
+        ChangeSet { listing, fields: fields.into_iter().map(edit).collect(), collections }
     }
 }
 
@@ -232,7 +240,7 @@ fn a_name_that_the_schema_lacks_is_newer_and_never_dropped() {
     assert!(matches!(error, StoreError::NewerRecord { .. }));
 
     let edit = FieldEdit { item: "n".into(), field: &MOOD, old: None, new: None };
-    let packed = pack_changes(&ChangeSet { fields: vec![edit], collections: vec![] });
+    let packed = pack_changes(&ChangeSet { fields: vec![edit], ..ChangeSet::default() });
     let error = unpack_changes(&packed, &music::MUSIC).unwrap_err();
     assert!(matches!(error, StoreError::NewerRecord { .. }));
 }

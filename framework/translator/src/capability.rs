@@ -213,6 +213,9 @@ pub struct Capabilities {
     pub fields: &'static [FieldSupport],
     /// The kinds of collections it holds.
     pub collections: &'static [CollectionSupport],
+    /// Whether it can hide an item and list it again: [`ListingEdit`](segue_model::ListingEdit). An
+    /// item that a limit withholds stays listed in an app that cannot.
+    pub hides: bool,
     /// What it cannot hold, in words for a person: "a song twice in one playlist".
     pub cannot_hold: &'static [&'static str],
 }
@@ -224,7 +227,7 @@ impl Capabilities {
         schema: &'static Schema,
         fields: &'static [FieldSupport],
     ) -> Self {
-        Self { app, schema, fields, collections: &[], cannot_hold: &[] }
+        Self { app, schema, fields, collections: &[], hides: false, cannot_hold: &[] }
     }
 
     /// How the app holds `field`, if it does.

@@ -93,7 +93,7 @@
 //! # let library = translator.open(&path, std::sync::Arc::new(Idle))?;
 //! # let edit = |item: &str, old| FieldEdit { item: item.into(), field: &RATING, old, new: Some(Value::Int(100)) };
 //! # let fields = vec![edit("/a", Some(Value::Int(60))), edit("/b", None)];
-//! # let written = library.write(&library.revision()?, &ChangeSet { fields, collections: vec![] })?;
+//! # let written = library.write(&library.revision()?, &ChangeSet { fields, ..ChangeSet::default() })?;
 //! # assert_eq!(written.refused.len(), 1);
 //! # assert_eq!(std::fs::read_to_string(&path)?, "many\t/b\n5\t/a\nend\n");
 //! # assert_eq!(Collector::collect(&*library)?.1.losses.len(), 1);

@@ -287,7 +287,7 @@ mod tests {
     fn rate(name: &str, old: i64, new: i64) -> ChangeSet {
         let (old, new) = (Some(Value::Int(old)), Some(Value::Int(new)));
         let fields = vec![FieldEdit { item: name.into(), field: &RATING, old, new }];
-        ChangeSet { fields, collections: Vec::new() }
+        ChangeSet { fields, ..ChangeSet::default() }
     }
 
     fn laid(b: Option<&str>) -> (tempfile::TempDir, Box<dyn Library>) {

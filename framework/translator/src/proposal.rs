@@ -298,7 +298,7 @@ mod tests {
             parent: None,
             entries: Vec::new(),
         };
-        let changes = ChangeSet { fields: Vec::new(), collections: vec![edit, create] };
+        let changes = ChangeSet { collections: vec![edit, create], ..ChangeSet::default() };
         let proposal = Proposal::new(app(names), lists(&[(id, "mine")]), &changes);
         assert!(proposal.refused.is_empty());
         proposal.check(new, &Written { created: vec![id.into()], ..Written::default() })
@@ -340,7 +340,7 @@ mod tests {
             entries: entries.clone(),
         };
         let collections = vec![reorder(&entries), create, reorder(&entries[..1])];
-        let changes = ChangeSet { fields: Vec::new(), collections };
+        let changes = ChangeSet { collections, ..ChangeSet::default() };
         let proposal = Proposal::new(app(Names::Any), old, &changes);
         let refused: Vec<String> =
             proposal.refused.iter().map(|refusal| refusal.id.to_string()).collect();

@@ -104,7 +104,8 @@ impl Document {
     pub(crate) fn catalog(&self, kind: Kind) -> (Catalog, Vec<Loss>) {
         let mut losses = Vec::new();
         let mut catalog = Catalog::default();
-        catalog.items.extend(self.items().iter().map(|json| item(kind, json, &mut losses)));
+        let listed = self.items().iter().filter(|json| !is_hidden(json));
+        catalog.items.extend(listed.map(|json| item(kind, json, &mut losses)));
         let collections = self.collections().iter();
         catalog.collections.extend(collections.filter_map(|json| {
             collection(kind, json)
@@ -138,6 +139,19 @@ fn list_mut<'a>(root: &'a mut Map<String, Json>, key: &str) -> &'a mut Vec<Json>
         *slot = Json::Array(Vec::new());
     }
     slot.as_array_mut().expect("it was made a list above")
+}
+
+/// How an app of this kind remembers that an item is hidden: some list it still, as missing.
+pub(crate) fn hidden_mark(kind: Kind) -> &'static str {
+    if matches!(kind, Kind::Stars) { "missing" } else { HIDDEN }
+}
+
+/// The mark of an item that is listed nowhere.
+pub(crate) const HIDDEN: &str = "hidden";
+
+/// Whether an item is listed nowhere, not even as missing.
+pub(crate) fn is_hidden(json: &Json) -> bool {
+    json.get(HIDDEN).and_then(Json::as_bool) == Some(true)
 }
 
 pub(crate) fn id_of(json: &Json) -> Option<&str> {

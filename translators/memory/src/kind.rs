@@ -117,6 +117,7 @@ static EXACT: Capabilities = Capabilities {
         FieldSupport::exact(&music::RATING),
     ],
     collections: &[PLAYLISTS, SMART],
+    hides: true,
     cannot_hold: &[],
 };
 
@@ -129,6 +130,7 @@ static STARS: Capabilities = Capabilities {
         FieldSupport::exact(&music::RATING).held_as(|rating| Scale::Stars.hold(rating)),
     ],
     collections: &[PLAYLISTS, SMART],
+    hides: true,
     cannot_hold: &["a rating of 0", "ratings between whole stars"],
 };
 
@@ -141,6 +143,7 @@ static NO_REPEAT: Capabilities = Capabilities {
         FieldSupport::exact(&music::RATING).held_as(|rating| Scale::HalfStars.hold(rating)),
     ],
     collections: &[CollectionSupport { repeats: false, ..PLAYLISTS }, SMART],
+    hides: true,
     cannot_hold: &["a song twice in one playlist", "ratings between half stars"],
 };
 
@@ -153,6 +156,7 @@ static LOSSY: Capabilities = Capabilities {
         FieldSupport::exact(&music::RATING).held_as(|rating| Scale::Bytes.hold(rating)),
     ],
     collections: &[PLAYLISTS, SMART],
+    hides: true,
     cannot_hold: &["several artists apart", "more than one genre"],
 };
 
@@ -171,6 +175,7 @@ static COARSE: Capabilities = Capabilities {
         FieldSupport::exact(&music::TRACK).read_only(),
     ],
     collections: &[CollectionSupport { access: Access::Read, ..PLAYLISTS }],
+    hides: false,
     cannot_hold: &["ratings between steps of 20", "seconds of times", "skip counts", "playlists"],
 };
 
@@ -189,6 +194,7 @@ static TAGS: Capabilities = Capabilities {
         repeats: true,
         names: Names::Any,
     }],
+    hides: false,
     cannot_hold: &[],
 };
 

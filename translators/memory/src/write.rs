@@ -9,14 +9,18 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value as Json};
 
 use segue_translator::file::{self, Replacement};
-use segue_translator::model::{ChangeSet, CollectionEdit, CollectionKind, FieldEdit, NativeId};
+use segue_translator::model::{
+    ChangeSet, CollectionEdit, CollectionKind, FieldEdit, Item, ListingEdit, NativeId,
+};
 use segue_translator::{
     Access, CollectionSupport, Error, ErrorKind, Library as _, Refusal, Revision, Written,
 };
 
 use crate::Kind;
 use crate::discover::FILE;
-use crate::format::{BYTES_MAX, Document, collection, encode, field, id_of};
+use crate::format::{
+    BYTES_MAX, Document, collection, encode, field, hidden_mark, id_of, is_hidden,
+};
 use crate::read::Open;
 
 pub(crate) fn write(
@@ -76,12 +80,18 @@ fn stale(library: &Open) -> Error {
 fn apply(kind: Kind, document: &mut Document, changes: &ChangeSet) -> Written {
     let mut written = Written::default();
     let mut index = HashMap::new();
-    for (position, item) in document.items().iter().enumerate() {
+    for (position, item) in document.items().iter().enumerate().filter(|(_, item)| !is_hidden(item))
+    {
         // The first entry of an id is the one that reading shows.
         index.entry(id_of(item).unwrap_or_default().to_owned()).or_insert(position);
     }
     let mut refuse =
         |id: &NativeId, reason: String| written.refused.push(Refusal { id: id.clone(), reason });
+    for edit in &changes.listing {
+        if let Err(reason) = list(kind, document, &mut index, edit) {
+            refuse(edit.item(), reason);
+        }
+    }
     for edit in &changes.fields {
         let known = text(&edit.item).and_then(|id| index.get(id));
         let made = known
@@ -99,6 +109,59 @@ fn apply(kind: Kind, document: &mut Document, changes: &ChangeSet) -> Written {
         }
     }
     written
+}
+
+/// Hides an item, or shows one again.
+fn list(
+    kind: Kind,
+    document: &mut Document,
+    index: &mut HashMap<String, usize>,
+    edit: &ListingEdit,
+) -> Result<(), String> {
+    if !kind.capabilities().hides {
+        return Err("this app hides nothing".into());
+    }
+    let mark = hidden_mark(kind);
+    match edit {
+        ListingEdit::Hide { item } => {
+            let known = text(item).and_then(|id| index.remove(id));
+            let position = known.ok_or("there is no such item")?;
+            document.items_mut()[position][mark] = true.into();
+        }
+        ListingEdit::Show { item } => {
+            let id = text(&item.id).ok_or("the id is no text")?.to_owned();
+            let is_it = |json: &Json| id_of(json) == Some(&id);
+            let is_marked = |json: &Json| json.get(mark) == Some(&true.into());
+            let position = match document.items().iter().position(is_it) {
+                Some(position) if is_marked(&document.items()[position]) => position,
+                Some(_) => return Err("it is listed already".into()),
+                None => {
+                    document.items_mut().push(new_item(&id, item));
+                    document.items().len() - 1
+                }
+            };
+            let json = &mut document.items_mut()[position];
+            json.as_object_mut().map(|json| json.remove(mark));
+            for support in kind.capabilities().fields {
+                let held = item.fields.value(support.field).and_then(|value| support.hold(value));
+                if support.access == Access::Write && field(kind, support, json) != Ok(held.clone())
+                {
+                    put(kind, json, support.field, held.as_ref());
+                }
+            }
+            index.insert(id, position);
+        }
+    }
+    Ok(())
+}
+
+fn new_item(id: &str, item: &Item) -> Json {
+    let mut json = Map::new();
+    json.insert("id".into(), id.into());
+    if let Some(location) = &item.location {
+        json.insert("location".into(), location.to_string().into());
+    }
+    Json::Object(json)
 }
 
 fn text(id: &NativeId) -> Option<&str> {

@@ -187,7 +187,7 @@ fn f19_what_another_client_sets_while_we_compare_is_stale() {
     let revision = library.revision().unwrap();
     let new = Some(Value::Int(60));
     let fields = vec![FieldEdit { item: "a.ogg".into(), field: &RATING, old: None, new }];
-    let written = library.write(&revision, &ChangeSet { fields, collections: Vec::new() });
+    let written = library.write(&revision, &ChangeSet { fields, ..ChangeSet::default() });
     assert_eq!(written.unwrap_err().kind, ErrorKind::Stale);
     let told = told.lock().unwrap();
     assert!(told.iter().any(|command| command.starts_with(LOOK)), "{told:?}");

@@ -121,6 +121,7 @@ pub(crate) static CAPABILITIES: Capabilities = Capabilities {
             names: Names::Any,
         },
     ],
+    hides: true,
     cannot_hold: &[
         "a rating of 0 that is not the same as no rating",
         "a second artist or genre",

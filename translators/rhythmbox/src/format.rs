@@ -107,6 +107,8 @@ pub(crate) struct Song<'a> {
     pub(crate) head: usize,
     /// Its elements, in order.
     pub(crate) elements: Vec<Element<'a>>,
+    /// It is of the type `ignore`: the app does not list it.
+    pub(crate) is_ignored: bool,
 }
 
 impl<'a> Song<'a> {
@@ -137,6 +139,10 @@ pub(crate) struct Songs<'a> {
     left: usize,
     bounds: Bounds,
     done: bool,
+    /// Whether ignored entries are read too.
+    with_ignored: bool,
+    /// Where another entry can be put, once all are read.
+    tail: Option<usize>,
 }
 
 impl<'a> Songs<'a> {
@@ -155,7 +161,25 @@ impl<'a> Songs<'a> {
         if empty {
             finish(&mut markup)?;
         }
-        Ok(Self { markup, version, left: bounds.entries, bounds, done: empty })
+        Ok(Self {
+            markup,
+            version,
+            left: bounds.entries,
+            bounds,
+            done: empty,
+            with_ignored: false,
+            tail: None,
+        })
+    }
+
+    /// Reads also the entries that the app ignores.
+    pub(crate) fn with_ignored(self) -> Self {
+        Self { with_ignored: true, ..self }
+    }
+
+    /// Where another entry can be put, once all are read.
+    pub(crate) fn tail(&self) -> Option<usize> {
+        self.tail
     }
 
     /// Why this library must not be written, if so.
@@ -181,7 +205,8 @@ impl<'a> Songs<'a> {
                     let Some((_, _, kind)) = kind else {
                         return Err(self.markup.wrong("an entry without a type"));
                     };
-                    if kind == "song" {
+                    song.is_ignored = kind == "ignore";
+                    if kind == "song" || (song.is_ignored && self.with_ignored) {
                         self.song(empty, song)?;
                         return Ok(true);
                     }
@@ -191,6 +216,7 @@ impl<'a> Songs<'a> {
                 }
                 Piece::Open { empty: false, .. } => self.markup.skip()?,
                 Piece::Close => {
+                    self.tail = Some(self.markup.span().start);
                     finish(&mut self.markup)?;
                     self.done = true;
                 }

@@ -9,6 +9,7 @@ mod files;
 mod format;
 mod kind;
 mod library;
+mod listing_edits;
 mod markup;
 mod placeholder;
 mod playlist_edits;

@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use segue_translator::model::{FieldEdit, Value};
+use segue_translator::model::{ChangeSet, FieldEdit, Value};
 use segue_translator::{Access, Refusal};
 
 use crate::column::Column;
 use crate::escape::escape;
 use crate::format::{Song, Songs, Tag};
+use crate::listing_edits::Listing;
 use crate::markup::Malformed;
 use crate::splice::Splice;
 
@@ -27,13 +28,18 @@ pub(crate) struct Outcome {
     pub(crate) known: HashSet<Box<str>>,
 }
 
-/// Works out what `edits` do to the songs of `body`.
+/// Works out what `changes` do to the songs of `body`.
 pub(crate) fn plan(
     body: &str,
     mut songs: Songs<'_>,
-    edits: &[FieldEdit],
+    changes: &ChangeSet,
     with_known: bool,
 ) -> Result<Outcome, Malformed> {
+    let edits = &changes.fields;
+    let mut listing = Listing::new(&changes.listing);
+    if !changes.listing.is_empty() {
+        songs = songs.with_ignored();
+    }
     let mut wanted: HashMap<&[u8], Vec<usize>> = HashMap::new();
     for (index, edit) in edits.iter().enumerate() {
         wanted.entry(edit.item.as_bytes()).or_default().push(index);
@@ -44,6 +50,9 @@ pub(crate) fn plan(
     let mut song = Song::default();
     while songs.next(&mut song)? {
         let Some(location) = song.location() else { continue };
+        if !listing.see(body, &song, location) {
+            continue;
+        }
         if with_known {
             outcome.known.insert(location.into());
         }
@@ -57,12 +66,15 @@ pub(crate) fn plan(
         }
         splices.insert(item, edit_song(body, &song, indices, edits, &mut reasons));
     }
-    outcome.splices = splices.into_values().flatten().collect();
-    outcome.refused = edits
-        .iter()
-        .zip(reasons)
-        .filter_map(|(edit, reason)| Some(Refusal { id: edit.item.clone(), reason: reason? }))
-        .collect();
+    let made: Vec<Box<str>>;
+    (outcome.splices, outcome.refused, made) = listing.finish(songs.tail());
+    outcome.known.extend(made);
+    outcome.splices.extend(splices.into_values().flatten());
+    let refused = edits.iter().zip(reasons);
+    outcome.refused.extend(
+        refused
+            .filter_map(|(edit, reason)| Some(Refusal { id: edit.item.clone(), reason: reason? })),
+    );
     Ok(outcome)
 }
 
@@ -74,8 +86,7 @@ fn edit_song(
     edits: &[FieldEdit],
     reasons: &mut [Option<String>],
 ) -> Vec<Splice> {
-    let mut changes: BTreeMap<Tag, String> = BTreeMap::new();
-    let mut removals = Vec::new();
+    let mut made = Vec::new();
     let mut seen = HashSet::new();
     for &index in indices {
         let edit = &edits[index];
@@ -85,26 +96,47 @@ fn edit_song(
             Err("the field is edited twice in one write".to_owned())
         };
         reasons[index] = change.as_ref().err().cloned();
+        made.extend(change);
+    }
+    make(body, song, made)
+}
+
+/// What becomes of an element.
+pub(crate) enum Change {
+    Nothing,
+    Put(Tag, String),
+    Remove(Tag),
+}
+
+/// The splices of changes of one song's elements.
+pub(crate) fn make(
+    body: &str,
+    song: &Song<'_>,
+    changes: impl IntoIterator<Item = Change>,
+) -> Vec<Splice> {
+    let (mut puts, mut splices) = (BTreeMap::new(), Vec::new());
+    for change in changes {
         match change {
-            Ok(Change::Nothing) | Err(_) => {}
-            Ok(Change::Put(tag, text)) => drop(changes.insert(tag, text)),
-            Ok(Change::Remove(tag)) => removals.push(tag),
+            Change::Nothing => {}
+            Change::Put(tag, text) => drop(puts.insert(tag, text)),
+            Change::Remove(tag) => splices.extend(remove(song, tag, 0)),
         }
     }
-    let mut splices: Vec<Splice> = Vec::new();
-    for tag in removals {
-        splices.extend(remove(song, tag, 0));
-    }
-    for (tag, text) in changes {
+    for (tag, text) in puts {
         splices.extend(put(body, song, tag, &text));
     }
     splices
 }
 
-enum Change {
-    Nothing,
-    Put(Tag, String),
-    Remove(Tag),
+impl Column {
+    /// What makes an element hold this value.
+    pub(crate) fn change(&self, new: Option<&Value>) -> Change {
+        match (new.and_then(|new| self.encode(new)), self.cleared) {
+            (Some(text), _) => Change::Put(self.tag, text),
+            (None, Some(cleared)) => Change::Put(self.tag, cleared.to_owned()),
+            (None, None) => Change::Remove(self.tag),
+        }
+    }
 }
 
 /// What an edit does, or why it is refused.
@@ -128,12 +160,7 @@ fn change(song: &Song<'_>, edit: &FieldEdit) -> Result<Change, String> {
     if held == current {
         return Ok(Change::Nothing);
     }
-    let text = edit.new.as_ref().and_then(|new| column.encode(new));
-    Ok(match (text, column.cleared) {
-        (Some(text), _) => Change::Put(column.tag, text),
-        (None, Some(cleared)) => Change::Put(column.tag, cleared.to_owned()),
-        (None, None) => Change::Remove(column.tag),
-    })
+    Ok(column.change(edit.new.as_ref()))
 }
 
 fn in_words(value: &Value) -> String {

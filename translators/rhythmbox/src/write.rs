@@ -51,7 +51,7 @@ fn plan(
         return Err(Error::new(ErrorKind::Unsupported, "write", &files.library, reason));
     }
     let with_known = !changes.collections.is_empty();
-    let fields = song_edits::plan(body, songs, &changes.fields, with_known).map_err(&fail)?;
+    let fields = song_edits::plan(body, songs, changes, with_known).map_err(&fail)?;
     let mut written = Written { refused: fields.refused, ..Written::default() };
     let library = spliced(&contents.library, body, fields.splices);
     let mut playlists = contents.playlists.clone();

@@ -55,6 +55,7 @@ pub(crate) fn app(hello: wire::Hello) -> Result<&'static App, String> {
             schema,
             fields: Vec::leak(fields),
             collections: Vec::leak(kinds),
+            hides: false,
             cannot_hold: texts(hello.cannot_hold),
         },
         folders: Vec::leak(folders),

@@ -111,6 +111,7 @@ const fn capabilities_of(version: i64) -> Capabilities {
         schema: &music::MUSIC,
         fields: fields_of(version),
         collections: COLLECTIONS,
+        hides: true,
         cannot_hold: &[
             "a rating of 0 that is not the same as no rating",
             "several artists or genres apart: they are one text, joined by spaces",

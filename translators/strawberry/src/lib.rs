@@ -6,6 +6,7 @@ mod connection;
 mod discover;
 mod format;
 mod library;
+mod listing;
 mod playlist;
 mod playlist_edit;
 mod read;

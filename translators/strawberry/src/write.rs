@@ -120,10 +120,11 @@ pub(crate) fn refuse_damaged(
     }
 }
 
-struct Edits<'a> {
-    connection: &'a Connection,
-    schema: Schema,
-    index: Index,
+/// The edits of one transaction.
+pub(crate) struct Edits<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) schema: Schema,
+    pub(crate) index: Index,
     written: Written,
     changed: bool,
 }
@@ -135,6 +136,15 @@ impl<'a> Edits<'a> {
     }
 
     fn make(&mut self, changes: &ChangeSet) -> Result<(), rusqlite::Error> {
+        for edit in &changes.listing {
+            match self.list(edit) {
+                Ok(changed) => self.changed |= changed,
+                Err(Stop::Refused(reason)) => {
+                    self.written.refused.push(Refusal { id: edit.item().clone(), reason });
+                }
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
         for edit in &changes.fields {
             match self.set_field(edit) {
                 Ok(changed) => self.changed |= changed,
@@ -163,7 +173,7 @@ impl<'a> Edits<'a> {
     }
 
     /// Makes one edit; returns whether it changed anything.
-    fn set_field(&self, edit: &FieldEdit) -> Result<bool, Stop> {
+    pub(crate) fn set_field(&self, edit: &FieldEdit) -> Result<bool, Stop> {
         let column = self.column(edit)?;
         let Some(row) = self.index.row(&edit.item) else {
             return Err("the library has no such song".into());
@@ -190,7 +200,7 @@ impl<'a> Edits<'a> {
         Ok(true)
     }
 
-    fn column(&self, edit: &FieldEdit) -> Result<&'static Column, Stop> {
+    pub(crate) fn column(&self, edit: &FieldEdit) -> Result<&'static Column, Stop> {
         let support = capabilities(self.schema.version).field(edit.field);
         let column = columns_of(self.schema.version).find(|column| column.field == edit.field);
         match (support, column) {
@@ -200,7 +210,7 @@ impl<'a> Edits<'a> {
         }
     }
 
-    fn held(&self, row: i64, column: &Column) -> Result<Held, rusqlite::Error> {
+    pub(crate) fn held(&self, row: i64, column: &Column) -> Result<Held, rusqlite::Error> {
         let one = format!("SELECT {} FROM songs WHERE rowid = ?1", column.expression());
         let mut statement = self.connection.prepare_cached(&one)?;
         statement
@@ -252,7 +262,7 @@ impl<'a> Edits<'a> {
     }
 
     /// Runs an update of exactly one row.
-    fn update(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<(), Stop> {
+    pub(crate) fn update(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<(), Stop> {
         match self.connection.prepare_cached(sql)?.execute(values)? {
             1 => Ok(()),
             _ => Err(Stop::Failed(rusqlite::Error::QueryReturnedNoRows)),

@@ -54,6 +54,7 @@ static CAPABILITIES: Capabilities = Capabilities {
             names: Names::Any,
         },
     ],
+    hides: false,
     cannot_hold: &[],
 };
 

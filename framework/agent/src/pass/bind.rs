@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use segue_document::shard_of;
-use segue_model::{Availability, BaseItem, Item, ItemId, LinkId, Location, NativeId, OperationId};
+use segue_model::{
+    Availability, BaseItem, Item, ItemId, LinkId, Listing, Location, NativeId, OperationId,
+};
 use segue_reconcile::arrival;
 use segue_reconcile::guard::{Batch, Tally, looks_rebuilt};
 use segue_reconcile::identify::{self, Evidence, Known, Party, Question, Rung};
@@ -110,14 +112,18 @@ fn sort_differences(
         draft.add(from.item, Sight::Beside(from, to));
     }
     for (from, to) in moves(&mut vanished, &mut arrived) {
+        if from.listing == Listing::Hidden {
+            draft.listed_again.insert(to.id.clone());
+        }
         draft.moved.insert(from.held.id.clone(), to.id.clone());
         draft.add(from.item, Sight::Again(from, to));
     }
     draft.rebuilt = rebuilt(used, &changed);
     let frame = pass.frame;
-    let (gone, dropped): (Vec<BaseItem>, Vec<BaseItem>) = vanished
-        .into_iter()
-        .partition(|base| base.gone || !base.held.location.as_ref().is_some_and(frame.present));
+    let (gone, dropped): (Vec<BaseItem>, Vec<BaseItem>) = vanished.into_iter().partition(|base| {
+        let there = || base.held.location.as_ref().is_some_and(frame.present);
+        base.listing != Listing::Listed || !there()
+    });
     if frame.may_write {
         let mut tally = Tally::default();
         count_blanks(member, draft, &changed, &mut tally);
@@ -132,7 +138,7 @@ fn sort_differences(
         draft.stays += dropped.len() as u64;
     }
     draft.absent.extend(gone.iter().chain(&dropped).map(|base| base.held.id.clone()));
-    let fresh_loss = gone.into_iter().filter(|base| !base.gone);
+    let fresh_loss = gone.into_iter().filter(|base| base.listing == Listing::Listed);
     for base in fresh_loss {
         draft.add(base.item, Sight::Gone(base));
     }
@@ -146,7 +152,10 @@ fn sort_differences(
     }
     for (base, now) in changed.drain(..) {
         freeze(draft, &base, &now);
-        let again = base.gone || draft.rebuilt;
+        if base.listing == Listing::Hidden {
+            draft.listed_again.insert(now.id.clone());
+        }
+        let again = base.listing != Listing::Listed || draft.rebuilt;
         let sight = if again { Sight::Again(base, now) } else { Sight::Changed(base, now) };
         let item = match &sight {
             Sight::Changed(base, _) | Sight::Again(base, _) => base.item,
@@ -175,7 +184,7 @@ fn moved_from_missing(
     while let Some(raw) = cursor.next()? {
         let base = raw.decode(schema)?;
         let held = now.get(&base.held.id).copied().unwrap_or(base.held.availability);
-        if base.gone {
+        if base.listing != Listing::Listed {
         } else if held == Availability::Missing {
             missing.push(base);
         } else {
@@ -221,7 +230,7 @@ fn moves(vanished: &mut Vec<BaseItem>, arrived: &mut Vec<Item>) -> Vec<(BaseItem
 /// Whether nearly everything that people did with the library is gone at once: the app made it anew
 /// from the files.
 fn rebuilt(used: u64, changed: &[(BaseItem, Item)]) -> bool {
-    let known = changed.iter().filter(|(base, _)| !base.gone);
+    let known = changed.iter().filter(|(base, _)| base.listing == Listing::Listed);
     let count = |lost: bool| {
         let turned =
             |(base, now): &&(BaseItem, Item)| has_use(&base.held) == lost && has_use(now) != lost;
@@ -240,7 +249,7 @@ fn count_blanks(
     if draft.rebuilt {
         return;
     }
-    for (base, now) in changed.iter().filter(|(base, _)| !base.gone) {
+    for (base, now) in changed.iter().filter(|(base, _)| base.listing == Listing::Listed) {
         for (field, _) in base.held.fields.iter() {
             if now.fields.value(field).is_none() {
                 tally.add(Batch::Blanked(field.name), 1);

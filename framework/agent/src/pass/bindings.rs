@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use segue_model::{Availability, ItemId, NativeId};
+use segue_model::{Availability, ItemId, ListingEdit, NativeId};
 use segue_reconcile::list::Bindings;
 
 use super::draft::Sight;
@@ -86,16 +86,25 @@ pub(super) fn known(
         }
     }
     if !member.pairing {
+        // Entries of what this pass shows again come back with it.
+        let shown: HashSet<&NativeId> = draft.edits.listing.iter().filter_map(shows).collect();
         pass.frame.store.bindings(member.row.id, |native, item, gone| {
             let native = NativeId::new(native);
             let left = draft.absent.contains(&native) || draft.moved.contains_key(&native);
-            if !gone && !left {
+            if (!gone && !left) || shown.contains(&native) {
                 learn(&native, item);
             }
         })?;
     }
     settle_rivals(pass, member, &mut known, rivals, &missing)?;
     Ok(known)
+}
+
+fn shows(edit: &ListingEdit) -> Option<&NativeId> {
+    match edit {
+        ListingEdit::Show { item } => Some(&item.id),
+        ListingEdit::Hide { .. } => None,
+    }
 }
 
 /// Of several places of one item, lists name the first whose file is there.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use segue_model::{
     BaseItem, ChangeSet, Collection, CollectionEdit, CollectionId, EntryId, FieldEdit, Heads, Item,
-    ItemId, NativeId,
+    ItemId, Listing, NativeId,
 };
 use segue_reconcile::guard::{Batch, Count, Tally};
 
 use super::{Frame, Member};
 use crate::failure::Failure;
+use crate::hiding::Mark;
 
 /// What happened to one item of a library.
 #[derive(Debug)]
@@ -40,20 +41,20 @@ pub(crate) struct Work {
 impl Work {
     /// The native id whose base row goes, and the row that comes.
     pub(crate) fn outcome(&self, draft: &MemberDraft) -> (Option<&NativeId>, Option<BaseItem>) {
-        let row = |held: Item, gone| {
-            Some(BaseItem { item: self.item, held, shown: self.shown.clone(), gone })
+        let row = |held: Item, listing| {
+            Some(BaseItem { item: self.item, held, shown: self.shown.clone(), listing })
         };
         match &self.sight {
             Sight::New(now) | Sight::Beside(_, now) => {
-                (None, row(draft.kept.get(&now.id).unwrap_or(now).clone(), false))
+                (None, row(draft.kept.get(&now.id).unwrap_or(now).clone(), Listing::Listed))
             }
             Sight::Changed(base, now) | Sight::Again(base, now) => {
                 let moved = base.held.id != now.id;
                 let held = super::items::restore_frozen(draft, &base.held, now);
-                (moved.then_some(&base.held.id), row(held, false))
+                (moved.then_some(&base.held.id), row(held, Listing::Listed))
             }
             Sight::Dropped(base) => (Some(&base.held.id), None),
-            Sight::Gone(base) => (None, Some(BaseItem { gone: true, ..base.clone() })),
+            Sight::Gone(base) => (None, Some(BaseItem { listing: Listing::Gone, ..base.clone() })),
         }
     }
 }
@@ -112,6 +113,16 @@ pub(crate) struct MemberDraft {
     pub(crate) lists_removed: Vec<NativeId>,
     /// Collections whose loss is held: neither lifted nor written.
     pub(crate) lists_held: HashSet<NativeId>,
+    /// What the app lists again though it was hidden.
+    pub(crate) listed_again: HashSet<NativeId>,
+    /// Shards that have to be looked at because other items are withheld than before.
+    pub(crate) withholding: BTreeSet<u8>,
+    /// What the policy withholds now, if the library was last written under another one.
+    pub(crate) mark: Option<Mark>,
+    /// Items that are withheld and stay listed: the app hides nothing, or lists them again each time.
+    pub(crate) stubborn: u64,
+    /// Entries of lists that go because they are withheld.
+    pub(crate) entries_withheld: u64,
     /// What is to be written.
     pub(crate) edits: ChangeSet,
     /// For each `Create` in `edits`, the collection and its entries' ids.
@@ -212,7 +223,9 @@ pub(super) fn guard_lowering(
         tally.total(Batch::LowerBlanked(field), present(frame, member, field)?);
     }
     let removed: usize = draft.edits.collections.iter().map(removed_entries).sum();
-    tally.add(Batch::LowerListRemovals, removed as u64);
+    // What a limit takes out of a list is no accident.
+    let removed = (removed as u64).saturating_sub(draft.entries_withheld);
+    tally.add(Batch::LowerListRemovals, removed);
     let entries: usize = draft.lists.iter().map(|list| list.held.entries.len()).sum();
     tally.total(Batch::LowerListRemovals, entries as u64);
     draft.judge(frame, member, &tally);

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use segue_document::{Record, Write, resolve};
-use segue_model::{BaseItem, Heads, Item, ItemId, LinkId, OperationId};
+use segue_model::{BaseItem, Heads, Item, ItemId, LinkId, Listing, OperationId};
 use segue_reconcile::{lift, project};
 use segue_translator::Capabilities;
 
 use super::draft::{Sight, Work};
-use super::{Member, MemberDraft, Pass};
+use super::{Member, MemberDraft, Pass, withholding};
 use crate::failure::Failure;
 use crate::shards::{Records, Shards};
 
@@ -389,12 +389,15 @@ fn project_member(
     joined: &HashMap<[u8; 16], Record>,
 ) -> Result<(), Failure> {
     let policy = pass.frame.policy;
+    let concerns = policy.concerns(shard);
     let draft = &pass.drafts[index];
     let (mut edits, mut overridden, mut is_pending) = (Vec::new(), Vec::new(), false);
+    let mut withheld = Vec::new();
     for row in rows_of_shard(pass, index, member, shard)? {
         let record = joined.get(&row.item.0).or_else(|| records.get(&row.item.0));
         let Some(record) = record.filter(|record| record.live.is_some()) else { continue };
-        if policy.restricts() && !policy.may_hold(member.row.id, record) {
+        if concerns && !policy.may_hold(member.row.id, row.item, record) {
+            withheld.push(row.held.into_owned());
             continue;
         }
         let names = draft.frozen.get(&row.held.id);
@@ -407,6 +410,12 @@ fn project_member(
             overridden.push(row.into_base());
         }
     }
+    for held in &withheld {
+        withholding::hide(pass, index, member, held)?;
+        is_pending |= member.capabilities.hides;
+    }
+    let record_of = |item: ItemId| joined.get(&item.0).or_else(|| records.get(&item.0)).cloned();
+    is_pending |= withholding::show(pass, index, member, shard, &record_of)?;
     let draft = &mut pass.drafts[index];
     draft.projected.insert(shard);
     if is_pending {
@@ -426,7 +435,12 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn into_base(self) -> BaseItem {
-        BaseItem { item: self.item, held: self.held.into_owned(), shown: None, gone: false }
+        BaseItem {
+            item: self.item,
+            held: self.held.into_owned(),
+            shown: None,
+            listing: Listing::Listed,
+        }
     }
 }
 
@@ -462,7 +476,7 @@ fn rows_of_shard<'p>(
         let schema = member.capabilities.schema;
         for base in pass.frame.store.base_of_shard(member.row.id, shard, schema)? {
             let native = base.held.id.as_bytes();
-            let absent = base.gone || draft.absent.contains(&base.held.id);
+            let absent = base.listing != Listing::Listed || draft.absent.contains(&base.held.id);
             if !absent && !replaced.contains(native) {
                 let held = Cow::Owned(base.held);
                 rows.push(Row { item: base.item, held, shown: base.shown });

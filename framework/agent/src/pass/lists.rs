@@ -383,9 +383,14 @@ pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Fai
     let wanted = listed_items(&records);
     for (index, member) in members.iter().enumerate().filter(|(index, _)| due[*index]) {
         let mut known = known(pass, index, member, &wanted)?;
-        for item in super::withheld(pass, member, &wanted)? {
-            known.natives.remove(&item);
+        let mut natives = HashSet::new();
+        for item in super::withholding::of_items(pass, member, &wanted)? {
+            natives.extend(known.natives.remove(&item));
         }
+        let lists = pass.drafts[index].lists.iter().filter(|_| !natives.is_empty());
+        let entries = lists.flat_map(|list| &list.held.entries);
+        let gone = entries.filter(|native| natives.contains(*native)).count();
+        pass.drafts[index].entries_withheld = gone as u64;
         project_member(pass, index, member, members, &records, &Settled(&known));
     }
     Ok(())

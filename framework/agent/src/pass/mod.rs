@@ -18,6 +18,7 @@ mod roots;
 mod stays;
 #[cfg(test)]
 mod tests;
+mod withholding;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,6 +86,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
         member.begin_again(frame.store)?;
     }
     let mut pass = Pass::new(frame, members.len())?;
+    withholding::find(&mut pass, members)?;
     let bound = bind::bind(&mut pass, members)?;
     items::lift_shared(&mut pass, members)?;
     items::each(&mut pass, members)?;
@@ -142,7 +144,7 @@ impl<'a> Pass<'a> {
             let is_current = shown.is_some_and(|heads| *heads == self.shards.heads(shard));
             self.shards.is_written(shard) && (member.row.revision.is_none() || !is_current)
         };
-        draft.work.contains_key(&shard) || behind()
+        draft.work.contains_key(&shard) || draft.withholding.contains(&shard) || behind()
     }
 }
 
@@ -186,24 +188,6 @@ impl SameAs {
 pub(crate) fn edge(a: ItemId, b: ItemId) -> String {
     let (small, large) = if a < b { (a, b) } else { (b, a) };
     format!("{small}.{large}")
-}
-
-/// What the policy withholds of a set of items, from one library.
-fn withheld(
-    pass: &mut Pass<'_>,
-    member: &Member,
-    items: &BTreeSet<ItemId>,
-) -> Result<BTreeSet<ItemId>, Failure> {
-    let mut withheld = BTreeSet::new();
-    if pass.frame.policy.restricts() {
-        for item in items {
-            let record = pass.shards.record(&item.0, None)?;
-            if !pass.frame.policy.may_hold(member.row.id, &record) {
-                withheld.insert(*item);
-            }
-        }
-    }
-    Ok(withheld)
 }
 
 /// Whether a link's base says that a person let a batch pass.

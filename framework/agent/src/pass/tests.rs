@@ -6,24 +6,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use segue_document::Record;
 use segue_memory::{Kind, Memory, Store};
-use segue_model::{Collection, Item, LinkId, OperationId, Value, music};
+use segue_model::{
+    Availability, Collection, Item, ItemId, LinkId, ListingEdit, OperationId, Value, music,
+};
 use segue_reconcile::guard::Budgets;
 use segue_reconcile::policy::{Policy, Unrestricted};
 use segue_translator::{Idle, Place};
 
 use super::{Draft, Frame, Member};
 use crate::command::{LibrarySpec, Request, Response};
+use crate::operate::Operation;
 use crate::{Agent, Quiet, World};
 
 /// Withholds every item of this title from every library.
 struct Withhold(&'static str);
 
 impl Policy for Withhold {
-    fn restricts(&self) -> bool {
+    fn mark(&self) -> &str {
+        self.0
+    }
+    fn concerns(&self, _: u8) -> bool {
         true
     }
-    fn may_hold(&self, _: LinkId, item: &Record) -> bool {
-        let title = segue_document::resolve::value(item, &music::TITLE);
+    fn may_hold(&self, _: LinkId, _: ItemId, record: &Record) -> bool {
+        let title = segue_document::resolve::value(record, &music::TITLE);
         title.as_ref().and_then(Value::as_text) != Some(self.0)
     }
 }
@@ -80,20 +86,29 @@ fn song(name: &str, rating: i64) -> Item {
     item
 }
 
-fn draft(agent: &Agent, policy: &dyn Policy) -> Draft {
+fn open(agent: &Agent) -> Vec<Member> {
     let store = &agent.home.store;
     let opened = store.links().unwrap().into_iter().map(|row| {
         let library = crate::libraries::open(agent, &row.app, &row.path).unwrap();
         (row.clone(), row.app, library)
     });
     let members = Member::open_all(opened.collect(), store, &Quiet);
-    let mut members: Vec<Member> = members.into_iter().map(Result::unwrap).collect();
+    members.into_iter().map(Result::unwrap).collect()
+}
+
+fn draft_over(
+    agent: &Agent,
+    members: &mut [Member],
+    policy: &dyn Policy,
+    operation: OperationId,
+) -> Draft {
+    let store = &agent.home.store;
     let frame = Frame {
         store,
         document: store.documents().unwrap()[0].id,
         device: agent.home.device.id(),
         actor: agent.home.actor,
-        operation: OperationId([9; 8]),
+        operation,
         time: 0,
         budgets: Budgets::default(),
         policy,
@@ -102,14 +117,38 @@ fn draft(agent: &Agent, policy: &dyn Policy) -> Draft {
         present: &|_| true,
         progress: &Quiet,
     };
-    super::draft(&frame, &mut members).unwrap()
+    super::draft(&frame, members).unwrap()
 }
 
-#[test]
-fn f07_what_a_policy_withholds_is_not_written_and_comes_back() {
-    let temp = tempfile::tempdir().unwrap();
-    let mut agent = agent(&temp.path().join("segue"));
-    let (one, two) = (temp.path().join("one"), temp.path().join("two"));
+fn draft(agent: &Agent, policy: &dyn Policy) -> Draft {
+    draft_over(agent, &mut open(agent), policy, OperationId([9; 8]))
+}
+
+/// A whole pass, as `segue sync` makes it. Returns how many edits were written to each library.
+fn pass(agent: &mut Agent, policy: &dyn Policy) -> Vec<u64> {
+    crate::recover::recover(agent).unwrap();
+    let mut members = open(agent);
+    let id = OperationId(agent.world.random_bytes());
+    let draft = draft_over(agent, &mut members, policy, id);
+    let operation = Operation {
+        number: None,
+        id,
+        kind: "sync",
+        summary: String::new(),
+        plan: None,
+        undoes: None,
+        time: 0,
+        confirmed: false,
+    };
+    let done =
+        crate::operate::execute(&mut agent.home, &operation, &draft, &mut members, &Quiet).unwrap();
+    done.libraries.iter().map(|found| found.written).collect()
+}
+
+/// Two linked libraries with the songs a and b, rated 80, and a list of both.
+fn linked(temp: &Path) -> (Agent, std::path::PathBuf, std::path::PathBuf) {
+    let mut agent = agent(&temp.join("segue"));
+    let (one, two) = (temp.join("one"), temp.join("two"));
     let libraries = vec![
         library(Kind::Exact, &one, 80, &["a", "b"]),
         library(Kind::Stars, &two, 80, &["a", "b"]),
@@ -119,6 +158,13 @@ fn f07_what_a_policy_withholds_is_not_written_and_comes_back() {
         other => panic!("{other:?}"),
     };
     agent.run(Request::Apply { plan }, &Quiet).unwrap();
+    (agent, one, two)
+}
+
+#[test]
+fn f07_what_a_policy_withholds_is_not_written_and_comes_back() {
+    let temp = tempfile::tempdir().unwrap();
+    let (agent, one, _) = linked(temp.path());
     fill(Kind::Exact, &one, 40, &["b", "a"]);
 
     let written = |draft: &Draft| -> Vec<String> {
@@ -129,13 +175,89 @@ fn f07_what_a_policy_withholds_is_not_written_and_comes_back() {
         all.sort();
         all
     };
+    let hidden = |draft: &Draft| -> Vec<ListingEdit> {
+        draft.members.iter().flat_map(|member| member.edits.listing.clone()).collect()
+    };
     assert_eq!(written(&draft(&agent, &Unrestricted)), ["/m/a rating", "/m/b rating"]);
     let restricted = draft(&agent, &Withhold("b"));
     assert_eq!(written(&restricted), ["/m/a rating"]);
+    let hide = ListingEdit::Hide { item: "/m/b".into() };
+    assert_eq!(hidden(&restricted), [hide.clone(), hide]);
     // Withheld from both lists, and no place of it is lost in the document.
     let lists: Vec<usize> =
         restricted.members.iter().map(|member| member.edits.collections.len()).collect();
     assert_eq!(lists, [1, 1]);
     assert!(restricted.members.iter().all(|member| member.lacking == 1));
     assert_eq!(written(&draft(&agent, &Unrestricted)), ["/m/a rating", "/m/b rating"]);
+    assert_eq!(hidden(&draft(&agent, &Unrestricted)), []);
+}
+
+/// What an app shows: items with their ratings, and the list.
+fn shows(kind: Kind, folder: &Path) -> (Vec<String>, Vec<String>) {
+    let catalog = Store::open(kind, folder).unwrap().catalog();
+    let present = catalog.items.iter().filter(|item| item.availability == Availability::Present);
+    let items = present.map(|item| {
+        let rating = item.fields.value(&music::RATING).and_then(Value::as_int);
+        format!("{} {}", item.id, rating.map_or_else(|| "-".into(), |rating| rating.to_string()))
+    });
+    let entries = catalog.collections.iter().flat_map(|list| &list.entries);
+    (items.collect(), entries.map(ToString::to_string).collect())
+}
+
+#[test]
+fn f41_what_is_withheld_is_hidden_everywhere_and_comes_back_as_it_was() {
+    let temp = tempfile::tempdir().unwrap();
+    let (mut agent, one, two) = linked(temp.path());
+    let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let whole = (texts(&["/m/a 80", "/m/b 80"]), texts(&["/m/a", "/m/b"]));
+    let rest = (texts(&["/m/a 80"]), texts(&["/m/a"]));
+    let both = || [shows(Kind::Exact, &one), shows(Kind::Stars, &two)];
+    assert_eq!(both(), [whole.clone(), whole.clone()]);
+    assert_eq!(pass(&mut agent, &Withhold("b")), [2, 2]);
+    assert_eq!(both(), [rest.clone(), rest.clone()]);
+    // It is no removal, and no work.
+    for _ in 0..2 {
+        assert_eq!(pass(&mut agent, &Withhold("b")), [0, 0]);
+        assert_eq!(both(), [rest.clone(), rest.clone()]);
+    }
+    // Meanwhile the rest goes on.
+    Store::edit(Kind::Exact, &one, |catalog| {
+        catalog.items[0].fields.set(&music::RATING, Value::Int(20));
+    })
+    .unwrap();
+    assert_eq!(pass(&mut agent, &Withhold("b")), [0, 1]);
+    assert_eq!(pass(&mut agent, &Unrestricted), [2, 2]);
+    let whole = (texts(&["/m/a 20", "/m/b 80"]), texts(&["/m/a", "/m/b"]));
+    assert_eq!(both(), [whole.clone(), whole.clone()]);
+    assert_eq!(pass(&mut agent, &Unrestricted), [0, 0]);
+}
+
+#[test]
+fn f41_what_an_app_lists_again_is_hidden_again_three_times_and_no_value_is_lost() {
+    let temp = tempfile::tempdir().unwrap();
+    let (mut agent, one, two) = linked(temp.path());
+    pass(&mut agent, &Withhold("b"));
+    let scan = || {
+        Store::edit(Kind::Exact, &one, |catalog| {
+            let mut found = song("b", 0);
+            found.fields.set(&music::RATING, None);
+            catalog.items.retain(|item| item.id != found.id);
+            catalog.items.push(found);
+        })
+        .unwrap();
+    };
+    for _ in 0..3 {
+        scan();
+        assert_eq!(pass(&mut agent, &Withhold("b")), [1, 0]);
+        assert_eq!(shows(Kind::Exact, &one).0, ["/m/a 80"]);
+    }
+    scan();
+    assert_eq!(pass(&mut agent, &Withhold("b")), [0, 0]);
+    assert_eq!(shows(Kind::Exact, &one).0, ["/m/a 80", "/m/b -"]);
+    assert_eq!(shows(Kind::Stars, &two).0, ["/m/a 80"]);
+    pass(&mut agent, &Unrestricted);
+    for (kind, folder) in [(Kind::Exact, &one), (Kind::Stars, &two)] {
+        assert_eq!(shows(kind, folder).0, ["/m/a 80", "/m/b 80"]);
+        assert_eq!(shows(kind, folder).1, ["/m/a", "/m/b"]);
+    }
 }

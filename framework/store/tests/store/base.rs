@@ -1,4 +1,4 @@
-use segue_model::{BaseItem, Fields, ItemId, LinkId, NativeId, music::MUSIC};
+use segue_model::{BaseItem, Fields, ItemId, LinkId, Listing, NativeId, music::MUSIC};
 use segue_store::{Reader, StoreError, pack};
 
 use crate::rows::{LINK, OTHER_LINK, base_collection, base_item, heads, opened, write};
@@ -18,7 +18,7 @@ fn a_base_comes_back_in_the_order_of_bytes() {
     let mut waiting = base_item("é", 2);
     waiting.shown = Some(heads(&[8, 9]));
     let mut gone = base_item("Z", 3);
-    gone.gone = true;
+    gone.listing = Listing::Gone;
     let items = [base_item("", 1), gone, base_item("a", 1), base_item("ab", 1), waiting];
     write(&mut opened.store, |tx| {
         for item in items.iter().rev() {

@@ -1,5 +1,6 @@
 use segue_model::{
-    ChangeSet, CollectionEdit, FieldEdit, ItemId, OperationId, Value, music, music::MUSIC,
+    ChangeSet, CollectionEdit, FieldEdit, ItemId, ListingEdit, OperationId, Value, music,
+    music::MUSIC,
 };
 use segue_store::StoreError;
 
@@ -68,6 +69,7 @@ fn an_intent_says_what_was_about_to_be_written() {
     let changes = ChangeSet {
         fields: vec![FieldEdit { item: "a".into(), field: &music::RATING, old, new }],
         collections: vec![CollectionEdit::Remove { id: "1".into(), old: vec!["a".into()] }],
+        listing: vec![ListingEdit::Hide { item: "b".into() }],
     };
     write(&mut opened.store, |tx| {
         tx.put_intent(2, LINK, &ChangeSet::default(), b"old").unwrap();

@@ -2,7 +2,7 @@
 
 use segue_model::{
     BaseCollection, BaseItem, ChangeHash, Collection, CollectionId, DeviceId, DocumentId, EntryId,
-    Heads, Item, ItemId, LinkId, Location, OperationId, Value, music,
+    Heads, Item, ItemId, LinkId, Listing, Location, OperationId, Value, music,
 };
 use segue_store::{
     ConflictRow, DocumentRow, LinkRow, LogEntry, OperationLink, OperationRow, StatementRow, Store,
@@ -89,7 +89,7 @@ pub(crate) fn base_item(native: &str, item: u8) -> BaseItem {
     held.location = Some(Location::new(*b"/music/\xff.mp3"));
     held.fields.set(&music::TITLE, Value::text(native));
     held.fields.set(&music::RATING, Value::Int(80));
-    BaseItem { item: ItemId([item; 16]), held, shown: None, gone: false }
+    BaseItem { item: ItemId([item; 16]), held, shown: None, listing: Listing::Listed }
 }
 
 pub(crate) fn base_collection(native: &str, entries: &[&str]) -> BaseCollection {

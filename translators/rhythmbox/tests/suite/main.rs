@@ -7,6 +7,8 @@ mod catalog;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod listing;
+#[cfg(test)]
 mod place;
 #[cfg(test)]
 mod playlists;

@@ -100,11 +100,11 @@ pub(crate) fn song_library(elements: &str) -> String {
 }
 
 pub(crate) fn fields(edits: impl IntoIterator<Item = FieldEdit>) -> ChangeSet {
-    ChangeSet { fields: edits.into_iter().collect(), collections: Vec::new() }
+    ChangeSet { fields: edits.into_iter().collect(), ..ChangeSet::default() }
 }
 
 pub(crate) fn lists(edits: impl IntoIterator<Item = CollectionEdit>) -> ChangeSet {
-    ChangeSet { fields: Vec::new(), collections: edits.into_iter().collect() }
+    ChangeSet { collections: edits.into_iter().collect(), ..ChangeSet::default() }
 }
 
 /// A host on which the app starts before the given question; questions count from 0.

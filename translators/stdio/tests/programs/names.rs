@@ -27,7 +27,7 @@ fn rename(id: &str, old: &str, new: &str) -> CollectionEdit {
 }
 
 fn edits(collections: Vec<CollectionEdit>) -> ChangeSet {
-    ChangeSet { fields: Vec::new(), collections }
+    ChangeSet { collections, ..ChangeSet::default() }
 }
 
 #[test]

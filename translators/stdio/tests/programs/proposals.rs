@@ -11,7 +11,7 @@ use crate::{LIBRARY, Program, READ};
 pub(crate) fn rate(rating: i64) -> ChangeSet {
     let (old, new) = (Some(Value::Int(60)), Some(Value::Int(rating)));
     let fields = vec![FieldEdit { item: "/a".into(), field: &RATING, old, new }];
-    ChangeSet { fields, collections: Vec::new() }
+    ChangeSet { fields, ..ChangeSet::default() }
 }
 
 /// A program that makes the library this on each write, and says that.
@@ -125,7 +125,7 @@ fn collections_are_made_changed_and_removed_in_one_write() {
             entries: ids(&["/a", "/a"]),
         },
     ];
-    let changes = ChangeSet { fields: Vec::new(), collections };
+    let changes = ChangeSet { collections, ..ChangeSet::default() };
     let written = program.write(&changes).unwrap();
     assert_eq!((written.created, written.refused.len()), (ids(&["3"]), 0));
     assert_eq!(program.bytes(), new.as_bytes());

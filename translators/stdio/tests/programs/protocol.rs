@@ -190,7 +190,7 @@ fn the_example_in_python_says_only_valid_messages() {
         old: item.fields.value(&RATING).cloned(),
         new: Some(Value::Int(41)),
     });
-    let changes = ChangeSet { fields: fields.collect(), collections: Vec::new() };
+    let changes = ChangeSet { fields: fields.collect(), ..ChangeSet::default() };
     let written = library.write(&reading.revision, &changes).unwrap();
     assert_eq!(written.refused.len(), 2, "what cannot be read is not overwritten");
     fs::write(&file, "{").unwrap();

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod copy;
 #[cfg(test)]
+mod listing;
+#[cfg(test)]
 mod playlists;
 #[cfg(test)]
 mod reading;

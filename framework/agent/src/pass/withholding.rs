@@ -1,0 +1,113 @@
+//! What a policy withholds from a library: which shards that concerns, and what it does to an item.
+
+use std::collections::BTreeSet;
+
+use segue_document::{Record, shard_of};
+use segue_model::{Availability, BaseItem, Item, ItemId, Listing, ListingEdit, NativeId};
+use segue_reconcile::project;
+
+use super::{LISTS, Member, Pass};
+use crate::failure::Failure;
+use crate::hiding::{self, AGAIN_MAX, Mark};
+
+/// Finds the shards that have to be looked at because the policy withholds other items than when each
+/// library was last brought in step with it.
+pub(super) fn find(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
+    let policy = pass.frame.policy;
+    for (index, member) in members.iter().enumerate() {
+        let known = Mark::known(pass.frame.store, member.row.id)?;
+        if known.name == policy.mark() {
+            continue;
+        }
+        let written = pass.shards.written().into_iter();
+        let now: BTreeSet<u8> = written.filter(|shard| policy.concerns(*shard)).collect();
+        let mut shards = &now | &known.shards;
+        shards.extend(pass.frame.store.hidden(member.row.id)?.iter().map(|item| shard_of(&item.0)));
+        shards.insert(LISTS);
+        let draft = &mut pass.drafts[index];
+        (draft.withholding, draft.mark) =
+            (shards, Some(Mark { name: policy.mark().to_owned(), shards: now }));
+    }
+    Ok(())
+}
+
+/// What the policy withholds of a set of items, from one library.
+pub(super) fn of_items(
+    pass: &mut Pass<'_>,
+    member: &Member,
+    items: &BTreeSet<ItemId>,
+) -> Result<BTreeSet<ItemId>, Failure> {
+    let mut withheld = BTreeSet::new();
+    let policy = pass.frame.policy;
+    for item in items.iter().filter(|item| policy.concerns(shard_of(&item.0))) {
+        let mut record = pass.shards.record(&item.0, None)?;
+        for other in pass.same.component(item).cloned().into_iter().flatten() {
+            if other != *item {
+                record.absorb(pass.shards.record(&other.0, None)?);
+            }
+        }
+        if !policy.may_hold(member.row.id, *item, &record) {
+            withheld.insert(*item);
+        }
+    }
+    Ok(withheld)
+}
+
+/// What becomes of an item that is withheld and that a library has.
+pub(super) fn hide(
+    pass: &mut Pass<'_>,
+    index: usize,
+    member: &Member,
+    held: &Item,
+) -> Result<(), Failure> {
+    if held.availability == Availability::Missing {
+        return Ok(());
+    }
+    let link = member.row.id;
+    let times = hiding::times_again(pass.frame.store, link, &held.id)?;
+    let draft = &mut pass.drafts[index];
+    if member.capabilities.hides && times < AGAIN_MAX {
+        draft.edits.listing.push(ListingEdit::Hide { item: held.id.clone() });
+    } else {
+        draft.stubborn += 1;
+    }
+    Ok(())
+}
+
+/// Shows what a library hides and may hold again. Returns whether there is any.
+pub(super) fn show(
+    pass: &mut Pass<'_>,
+    index: usize,
+    member: &Member,
+    shard: u8,
+    record_of: &dyn Fn(ItemId) -> Option<Record>,
+) -> Result<bool, Failure> {
+    if member.pairing {
+        return Ok(false);
+    }
+    let schema = member.capabilities.schema;
+    let rows = pass.frame.store.base_of_shard(member.row.id, shard, schema)?;
+    let listed = |native: &NativeId| pass.drafts[index].listed_again.contains(native);
+    let hidden = rows.into_iter().filter(|base| base.listing == Listing::Hidden);
+    let mut shown = Vec::new();
+    for base in hidden.filter(|base| !listed(&base.held.id)) {
+        let Some(record) = record_of(base.item).filter(|record| record.live.is_some()) else {
+            continue;
+        };
+        if pass.frame.policy.may_hold(member.row.id, base.item, &record) {
+            shown.push(ListingEdit::Show { item: as_wanted(member, &record, base) });
+        }
+    }
+    let any = !shown.is_empty();
+    pass.drafts[index].edits.listing.extend(shown);
+    Ok(any)
+}
+
+/// The item as the library held it, with what the document says now.
+fn as_wanted(member: &Member, record: &Record, base: BaseItem) -> Item {
+    let mut item = base.held;
+    for edit in project::item(&member.view(), record, &item.clone(), &|_| false) {
+        item.fields.set(edit.field, edit.new);
+    }
+    item
+}
