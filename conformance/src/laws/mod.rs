@@ -6,6 +6,7 @@ mod crash;
 mod discover;
 mod guard;
 mod hostile;
+mod listing;
 mod place;
 mod race;
 mod read;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> impl Iterator<Item = Law> {
         values::LAWS,
         zone::LAWS,
         collections::LAWS,
+        listing::LAWS,
         guard::LAWS,
         race::LAWS,
         refuse::LAWS,

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use segue_translator::Access;
 use segue_translator::model::{
-    Catalog, ChangeSet, CollectionEdit, Field, FieldEdit, Item, NativeId, Rule, Shape, Value,
+    Catalog, ChangeSet, CollectionEdit, Field, FieldEdit, Fields, Item, ListingEdit, NativeId,
+    Rule, Shape, Value,
 };
 
 use crate::broken::Defect;
@@ -28,6 +29,7 @@ pub(crate) fn bend(defect: Defect, changes: &ChangeSet, now: &Catalog) -> Change
         }
         edit.new = edit.new.take().and_then(|value| bend_value(defect, edit.field, value));
     }
+    bend_listing(defect, &mut bent, now);
     bent.collections.retain(|edit| match edit {
         CollectionEdit::Rename { .. } => defect != Defect::KeepsNames,
         CollectionEdit::Remove { .. } => defect != Defect::KeepsRemoved,
@@ -48,6 +50,25 @@ pub(crate) fn bend(defect: Defect, changes: &ChangeSet, now: &Catalog) -> Change
     }
     bent.collections.iter_mut().for_each(|edit| bend_collection(defect, edit, now));
     bent
+}
+
+fn bend_listing(defect: Defect, bent: &mut ChangeSet, now: &Catalog) {
+    let listed = |edit: &ListingEdit| now.item(edit.item()).is_some();
+    match defect {
+        Defect::HidesNothing => bent.listing.clear(),
+        Defect::SkipsHiding => bent.listing.retain(|edit| match edit {
+            ListingEdit::Hide { .. } => listed(edit),
+            ListingEdit::Show { .. } => !listed(edit),
+        }),
+        Defect::ShowsBare => {
+            for edit in &mut bent.listing {
+                if let ListingEdit::Show { item } = edit {
+                    item.fields = Fields::default();
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Finds the item where the id is nearly that of one.

@@ -105,6 +105,11 @@ pub(crate) enum Defect {
     TriesAgain,
     PutsBack,
     FieldsFirst,
+    HidesNothing,
+    HidesForGood,
+    ShowsBare,
+    SkipsHiding,
+    HidesUnasked,
 }
 
 pub(crate) struct Mutant {
@@ -120,7 +125,7 @@ impl Mutant {
         match self.defect {
             Defect::None(kind) => kind,
             Defect::ShortLists => Kind::Tags,
-            Defect::SilentlyReadOnly => Kind::Coarse,
+            Defect::SilentlyReadOnly | Defect::HidesUnasked => Kind::Coarse,
             _ => Kind::Exact,
         }
     }
@@ -307,8 +312,8 @@ impl Broken {
 
     /// Makes the edits of fields, and then those of collections.
     fn write_in_two(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
-        let ChangeSet { fields, collections } = changes.clone();
-        let first = ChangeSet { fields, ..ChangeSet::default() };
+        let ChangeSet { listing, fields, collections } = changes.clone();
+        let first = ChangeSet { listing, fields, ..ChangeSet::default() };
         let first = self.inner.write(expected, &first)?;
         let second = ChangeSet { collections, ..ChangeSet::default() };
         let mut written = self.inner.write(&first.revision, &second)?;
@@ -339,6 +344,10 @@ impl Broken {
             Defect::OpensModes => {
                 fs::set_permissions(&self.file, fs::Permissions::from_mode(0o644)).unwrap();
             }
+            Defect::HidesForGood => self.alter(|json| {
+                let items = json["items"].as_array_mut().unwrap();
+                items.retain(|item| item["hidden"] != Json::Bool(true));
+            }),
             Defect::LeavesLitter => fs::write(self.file.with_extension("tmp"), "").unwrap(),
             Defect::WritesOutside => {
                 for edit in &changes.collections {
@@ -434,6 +443,11 @@ impl Library for Broken {
             Defect::TriesAgain => self.write_again(expected, &changes)?,
             Defect::PutsBack => self.write_or_put_back(expected, &changes)?,
             Defect::FieldsFirst => self.write_in_two(expected, &changes)?,
+            Defect::HidesUnasked => {
+                let mut written = self.inner.write(expected, &changes)?;
+                written.refused.truncate(changes.fields.len() + changes.collections.len());
+                written
+            }
             Defect::SwallowsErrors => self.inner.write(expected, &changes).unwrap_or_default(),
             Defect::WritesUnknown => {
                 self.alter(|json| json["format"] = 1.into());

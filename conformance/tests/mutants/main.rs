@@ -339,6 +339,27 @@ static TABLE: &[Row] = &[
         "fields are written before playlists, each for itself",
         &["race::f19_collections_changed_meanwhile_are_kept"],
     ),
+    Row(
+        Defect::HidesNothing,
+        "what shall be hidden stays listed",
+        &["listing::f41_hidden_items_are_not_listed"],
+    ),
+    Row(
+        Defect::HidesForGood,
+        "hiding removes the song with all that is not modelled",
+        &["listing::f41_shown_items_come_back_whole"],
+    ),
+    Row(
+        Defect::ShowsBare,
+        "what is shown again has no values",
+        &["listing::shown_items_hold_what_changed_meanwhile"],
+    ),
+    Row(Defect::SkipsHiding, "hiding unknown items vanishes", &["listing::strangers_are_refused"]),
+    Row(
+        Defect::HidesUnasked,
+        "hiding is not declared, not done, and not refused",
+        &["listing::who_hides_nothing_refuses"],
+    ),
 ];
 
 /// How many defects the table must have.

@@ -126,6 +126,9 @@ fn list(
         ListingEdit::Hide { item } => {
             let known = text(item).and_then(|id| index.remove(id));
             let position = known.ok_or("there is no such item")?;
+            if document.items()[position].get(mark) == Some(&true.into()) {
+                return Err("it is not shown now".into());
+            }
             document.items_mut()[position][mark] = true.into();
         }
         ListingEdit::Show { item } => {

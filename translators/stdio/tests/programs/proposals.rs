@@ -103,7 +103,8 @@ fn edits_that_the_library_does_not_agree_with_never_reach_the_program() {
     ];
     // The last two are no edits: 61 is held as 60, and that is what the library holds.
     let fields = vec![field("/a", 80, 100), field("/z", 60, 80), field("/a", 60, 61)];
-    let written = program.write(&ChangeSet { fields, collections, ..ChangeSet::default() }).unwrap();
+    let written =
+        program.write(&ChangeSet { fields, collections, ..ChangeSet::default() }).unwrap();
     assert_eq!(written.refused.len(), 6, "{:?}", written.refused);
     assert_eq!(program.bytes(), LIBRARY.as_bytes());
 }

@@ -1,0 +1,150 @@
+//! What is hidden is listed no more, and comes back whole; an app that hides nothing says so.
+
+use segue_translator::model::{Availability, Catalog, ChangeSet, Item, ListingEdit, NativeId};
+
+use crate::edits;
+use crate::laid::Laid;
+use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail, skip};
+
+pub(crate) const LAWS: &[Law] = &[
+    Law { name: "listing::f41_hidden_items_are_not_listed", check: hidden },
+    Law { name: "listing::f41_shown_items_come_back_whole", check: shown },
+    Law { name: "listing::shown_items_hold_what_changed_meanwhile", check: changed },
+    Law { name: "listing::strangers_are_refused", check: strangers },
+    Law { name: "listing::who_hides_nothing_refuses", check: undeclared },
+];
+
+/// Every how-manieth item is hidden.
+const SOME: usize = 3;
+const ALL: usize = 1;
+
+/// A library, what it lists, and some of that to be hidden.
+struct Stage {
+    laid: Laid,
+    before: Catalog,
+    chosen: Vec<Item>,
+}
+
+impl Stage {
+    fn of(case: &Case<'_>, step: usize) -> Verdict<Self> {
+        if !case.capabilities()?.hides {
+            return skip("declares: it hides nothing");
+        }
+        let laid = case.lay()?;
+        let (before, reading) = laid.read()?;
+        let legible = edits::legible(&before, &reading);
+        let present = legible.filter(|item| item.availability == Availability::Present);
+        let chosen: Vec<Item> = present.step_by(step).cloned().collect();
+        ensure!(!chosen.is_empty(), "the fixture lists no item of which all can be read");
+        Ok(Self { laid, before, chosen })
+    }
+
+    fn hide(&self) -> Verdict {
+        let hide = |item: &Item| ListingEdit::Hide { item: item.id.clone() };
+        self.write(self.chosen.iter().map(hide).collect())
+    }
+
+    fn write(&self, listing: Vec<ListingEdit>) -> Verdict {
+        let written = self.laid.write(&ChangeSet { listing, ..ChangeSet::default() })?;
+        ensure!(written.refused.is_empty(), "refused: {:?}", written.refused);
+        Ok(())
+    }
+
+    fn is_chosen(&self, id: &NativeId) -> bool {
+        self.chosen.iter().any(|item| item.id == *id)
+    }
+
+    /// Everything but what was chosen.
+    fn rest(&self, catalog: &Catalog) -> Catalog {
+        let mut rest = catalog.clone();
+        rest.items.retain(|item| !self.is_chosen(&item.id));
+        for list in &mut rest.collections {
+            list.entries.retain(|entry| !self.is_chosen(entry));
+        }
+        rest
+    }
+}
+
+fn hidden(case: &Case<'_>) -> Verdict {
+    let stage = Stage::of(case, SOME)?;
+    stage.hide()?;
+    let (after, _) = stage.laid.read()?;
+    for item in &stage.chosen {
+        let listed = after.item(&item.id);
+        let listed = listed.filter(|item| item.availability == Availability::Present);
+        ensure!(listed.is_none(), "`{}` is still listed", item.id);
+    }
+    edits::difference(&stage.rest(&stage.before), &stage.rest(&after)).map_or(Ok(()), fail)?;
+    stage.laid.sound()
+}
+
+fn shown(case: &Case<'_>) -> Verdict {
+    let stage = Stage::of(case, ALL)?;
+    let digest = |laid: &Laid| {
+        let digest = case.subject.unmodelled.as_ref();
+        digest.map(|digest| digest(&laid.path()).or_fail("cannot digest the library")).transpose()
+    };
+    let before = digest(&stage.laid)?;
+    stage.hide()?;
+    let show = |item: &Item| ListingEdit::Show { item: item.clone() };
+    stage.write(stage.chosen.iter().map(show).collect())?;
+    let (after, _) = stage.laid.read()?;
+    edits::difference(&stage.before, &after).map_or(Ok(()), fail)?;
+    ensure!(digest(&stage.laid)? == before, "what is not modelled is another");
+    stage.laid.sound()
+}
+
+fn changed(case: &Case<'_>) -> Verdict {
+    let stage = Stage::of(case, SOME)?;
+    stage.hide()?;
+    let capabilities = case.capabilities()?;
+    let mut rng = fastrand::Rng::with_seed(case.subject.seed);
+    let all: Vec<&Item> = stage.chosen.iter().collect();
+    let fields = edits::random_fields(&mut rng, &all, capabilities);
+    // That a value can be cleared is another law; here each gets one.
+    let fields: Vec<_> = fields.into_iter().filter(|edit| edit.new.is_some()).collect();
+    let mut items = stage.chosen.clone();
+    for edit in &fields {
+        let item = items.iter_mut().find(|item| item.id == edit.item);
+        item.map(|item| item.fields.set(edit.field, edit.new.clone()));
+    }
+    stage.write(items.into_iter().map(|item| ListingEdit::Show { item }).collect())?;
+    let (after, _) = stage.laid.read()?;
+    let made = ChangeSet { fields, ..ChangeSet::default() };
+    let written = segue_translator::Written::default();
+    let expected = edits::expected(&stage.before, &made, &written, capabilities);
+    edits::difference(&expected, &after).map_or(Ok(()), fail)
+}
+
+fn strangers(case: &Case<'_>) -> Verdict {
+    let stage = Stage::of(case, SOME)?;
+    let known = &stage.chosen[0];
+    let listing = vec![
+        ListingEdit::Hide { item: "no such item".into() },
+        ListingEdit::Show { item: known.clone() },
+    ];
+    all_refused(&stage.laid, listing)?;
+    stage.write(vec![ListingEdit::Hide { item: known.id.clone() }])?;
+    all_refused(&stage.laid, vec![ListingEdit::Hide { item: known.id.clone() }])
+}
+
+/// All must be refused, and no byte may change.
+fn all_refused(laid: &Laid, listing: Vec<ListingEdit>) -> Verdict {
+    let before = laid.bytes()?;
+    let changes = ChangeSet { listing, ..ChangeSet::default() };
+    let written = laid.write(&changes)?;
+    let count = changes.listing.len();
+    ensure!(written.refused.len() == count, "of {changes:?} only {:?}", written.refused);
+    ensure!(laid.bytes()? == before, "a refused edit touched a file");
+    Ok(())
+}
+
+fn undeclared(case: &Case<'_>) -> Verdict {
+    if case.capabilities()?.hides {
+        return skip("declares: it hides items");
+    }
+    let laid = case.lay()?;
+    let (catalog, _) = laid.read()?;
+    let Some(item) = catalog.items.first() else { return fail("the fixture has no items") };
+    all_refused(&laid, vec![ListingEdit::Hide { item: item.id.clone() }])
+}
