@@ -11,12 +11,13 @@
 mod actor;
 mod admission;
 mod change;
-mod encoding;
+pub mod encoding;
 mod error;
 #[cfg(test)]
 mod histories;
 mod invitation;
 mod key;
+mod licence;
 mod members;
 mod powers;
 mod quota;
@@ -30,6 +31,7 @@ pub use change::{sign_change, verify_change};
 pub use error::{AccessError, Refusal, TicketError};
 pub use invitation::{Invitation, State};
 pub use key::{DeviceKey, PersonKey, Signature};
+pub use licence::{sign_licence, verify_licence};
 pub use members::{Members, Standing, may_write};
 pub use quota::{OverQuota, Quota, Usage};
 pub use statement::{

@@ -7,6 +7,8 @@
 //! gave it whose own right no such revoke took, or if that revoke keeps it. No clock is read: an
 //! end ([`Members::role_at`]) decides whether we talk to a device, never whether changes count.
 //!
+//! Limits count if their signer could *ever* write, so nobody but the owner loosens one by a revoke.
+//!
 //! Invariants: order, repeats and statements that do not matter make no difference; what is not
 //! [relevant](Members::is_relevant) can be left out; nothing takes the owner's word away.
 
@@ -16,6 +18,9 @@ use segue_model::{DeviceId, DocumentId, PersonId};
 
 use crate::powers::{Grant, Grants, Key, Powers, Revoke, Revokes};
 use crate::{Cut, Role, SignedStatement, Statement, StatementHash, VerifiedStatement};
+
+/// So many statements a revoke names, beside the heads of every shard.
+const KEPT_MAX: usize = 1_500;
 
 /// The devices of a document, with what they may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +33,14 @@ pub struct Members {
     /// The grants that were ever valid and that the owner did not revoke.
     ever_granted: BTreeMap<DeviceId, BTreeSet<StatementHash>>,
     names: BTreeMap<DeviceId, Name>,
-    relevant: BTreeMap<StatementHash, Key>,
+    relevant: BTreeMap<StatementHash, Said>,
+}
+
+/// What [`Members::said_by`] asks of a relevant statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Said {
+    signer: Key,
+    is_limit: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -112,7 +124,7 @@ impl Members {
                 Statement::Revoke { grant, keeps, cut, .. } => {
                     revokes.insert(hash, (*grant, Revoke { signer, hash, keeps, cut }));
                 }
-                Statement::Device { .. } | Statement::Unknown { .. } => {}
+                Statement::Device { .. } | Statement::Limit { .. } | Statement::Unknown { .. } => {}
             }
         }
         (grants, revokes)
@@ -169,7 +181,7 @@ impl Members {
             }
         }
         let relevant = statements.into_iter().filter(|verified| self.matters(verified));
-        self.relevant = relevant.map(|verified| (verified.hash(), *verified.signer())).collect();
+        self.relevant = relevant.map(|verified| (verified.hash(), Said::of(verified))).collect();
     }
 
     fn name_in(&self, verified: &VerifiedStatement) -> Option<(DeviceId, Name)> {
@@ -180,7 +192,9 @@ impl Members {
         self.ever_granted.contains_key(device).then_some((*device, name))
     }
 
-    fn matters(&self, verified: &VerifiedStatement) -> bool {
+    /// Whether a statement whose signature was checked counts, as [`is_relevant`](Self::is_relevant)
+    /// says of others.
+    pub fn matters(&self, verified: &VerifiedStatement) -> bool {
         match verified.statement() {
             Statement::Device { .. } => self.name_in(verified).is_some_and(|(device, name)| {
                 self.names.get(&device).is_none_or(|best| name <= *best)
@@ -189,6 +203,10 @@ impl Members {
             Statement::Unknown { .. } => self.ever.cover(verified.signer(), &verified.hash()),
             Statement::Grant { document, .. } | Statement::Revoke { document, .. } => {
                 *document == self.document && self.ever.cover(verified.signer(), &verified.hash())
+            }
+            Statement::Limit { document, .. } => {
+                *document == self.document
+                    && self.ever.cover_limit(verified.signer(), &verified.hash())
             }
         }
     }
@@ -206,10 +224,13 @@ impl Members {
         self.relevant.keys()
     }
 
-    /// What a device said that is relevant: what a revoke of its admin grant may keep.
+    /// What a device said that is relevant, and a revoke of its grants shall keep: as much of it
+    /// as fits into one, and limits last.
     pub fn said_by(&self, device: &DeviceId) -> BTreeSet<StatementHash> {
-        let said = self.relevant.iter().filter(|(_, signer)| **signer == device.0);
-        said.map(|(hash, _)| *hash).collect()
+        let own = || self.relevant.iter().filter(|(_, said)| said.signer == device.0);
+        let limits = own().filter(|(_, said)| said.is_limit);
+        let said = own().filter(|(_, said)| !said.is_limit).chain(limits);
+        said.map(|(hash, _)| *hash).take(KEPT_MAX).collect()
     }
 
     /// The person whose document it is, if the set holds the root statement.
@@ -279,6 +300,17 @@ impl Members {
     }
 }
 
+impl Said {
+    fn of(verified: &VerifiedStatement) -> Self {
+        let is_limit = matches!(verified.statement(), Statement::Limit { .. });
+        Self { signer: *verified.signer(), is_limit }
+    }
+}
+
 #[cfg(test)]
 #[path = "members_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "limits_tests.rs"]
+mod limits_tests;

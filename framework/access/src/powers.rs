@@ -1,10 +1,12 @@
-//! Whose grants and revokes count, as far as one set of revokes goes.
+//! Whose grants, revokes and limits count, as far as one set of revokes goes.
 //!
-//! The owner says what they like. A device speaks by virtue of its admin grants; where such a grant
-//! is revoked, it has said only what every one of its revokes keeps. [`Members`](crate::Members)
-//! asks twice, for the owner's revokes alone and for all that count, and gives both their meaning.
+//! The owner says what they like. A device speaks by virtue of its admin grants, and of limits also by
+//! virtue of those that let it write; where such a grant is revoked, it has said only what every one of
+//! its revokes keeps. [`Members`](crate::Members) asks twice, for the owner's revokes alone and for all
+//! that count, and gives both their meaning.
 //!
-//! Invariant: a least fixpoint over sets: no order matters, and no grant carries itself.
+//! Invariants: a least fixpoint over sets: no order matters, and no grant carries itself; what limits
+//! a device may say gives nobody any right.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +33,11 @@ impl Grant {
     pub(crate) fn is_power(&self) -> bool {
         self.role == Role::Admin && self.until.is_none()
     }
+
+    /// Whether it lets its device say limits. These only tighten, so an end takes nothing from that.
+    fn is_voice(&self) -> bool {
+        self.role >= Role::Write
+    }
 }
 
 /// A revoke of one grant, not yet judged.
@@ -47,7 +54,7 @@ pub(crate) type Grants = BTreeMap<StatementHash, Grant>;
 /// Revokes by the grant that they revoke.
 pub(crate) type Revokes<'s> = BTreeMap<StatementHash, Vec<Revoke<'s>>>;
 
-/// What one admin grant lets its device say: everything, or what all its revokes keep.
+/// What one grant lets its device say: everything, or what all its revokes keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Power {
     Everything,
@@ -59,6 +66,8 @@ enum Power {
 pub(crate) struct Powers {
     owner: Key,
     of: BTreeMap<Key, Vec<Power>>,
+    /// What others than these admins may say of limits.
+    limits_of: BTreeMap<Key, Vec<Power>>,
 }
 
 impl Powers {
@@ -72,13 +81,19 @@ impl Powers {
         for (hash, grant) in grants {
             by_signer.entry(grant.signer).or_default().push((*hash, *grant));
         }
-        let mut powers = Self { owner, of: BTreeMap::new() };
+        let mut powers = Self { owner, ..Self::default() };
         let mut valid = BTreeSet::new();
         let mut gained = vec![(owner, Power::Everything)];
         while let Some((signer, power)) = gained.pop() {
             for (hash, grant) in by_signer.get(&signer).into_iter().flatten() {
-                if power.covers(hash) && valid.insert(*hash) && grant.is_power() {
-                    gained.push((grant.to.0, Power::under(revokes.get(hash))));
+                if !power.covers(hash) || !valid.insert(*hash) {
+                    continue;
+                }
+                let given = Power::under(revokes.get(hash));
+                if grant.is_power() {
+                    gained.push((grant.to.0, given));
+                } else if grant.is_voice() {
+                    powers.limits_of.entry(grant.to.0).or_default().push(given);
                 }
             }
             powers.of.entry(signer).or_default().push(power);
@@ -90,6 +105,12 @@ impl Powers {
     pub(crate) fn cover(&self, signer: &Key, hash: &StatementHash) -> bool {
         *signer == self.owner
             || self.of.get(signer).is_some_and(|powers| powers.iter().any(|one| one.covers(hash)))
+    }
+
+    /// Whether this limit of this signer counts.
+    pub(crate) fn cover_limit(&self, signer: &Key, hash: &StatementHash) -> bool {
+        let voices = self.limits_of.get(signer).into_iter().flatten();
+        self.cover(signer, hash) || voices.into_iter().any(|one| one.covers(hash))
     }
 }
 

@@ -19,11 +19,14 @@ const DOCUMENT_TAG: &[u8] = b"segue document\x01";
 const SIZE_BYTES_MAX: usize = 4096;
 /// A revoke names hashes, of which a busy document may have many.
 const REVOKE_BYTES_MAX: usize = 65_536;
+/// A limit may hold the licence that proves it.
+const LIMIT_BYTES_MAX: usize = 16_384;
 
 const ROOT: u8 = 1;
 const DEVICE: u8 = 2;
 const GRANT: u8 = 3;
 const REVOKE: u8 = 4;
+const LIMIT: u8 = 5;
 
 /// Names a statement: the hash of its signer and its bytes.
 pub type StatementHash = [u8; 32];
@@ -89,6 +92,14 @@ pub enum Statement {
         /// Up to where its changes count.
         cut: Cut,
     },
+    /// Something about what licences allow. Counts if the owner signed it, or a device that could
+    /// ever write. What it says is not read here.
+    Limit {
+        /// The document.
+        document: DocumentId,
+        /// What is said.
+        body: Box<[u8]>,
+    },
     /// Something that a newer Segue says: verified and kept, not understood.
     Unknown {
         /// Its kind.
@@ -115,7 +126,9 @@ impl Statement {
     pub fn document(&self) -> Option<DocumentId> {
         match self {
             Self::Root { person, schema, nonce } => document_id(person, schema, nonce).ok(),
-            Self::Grant { document, .. } | Self::Revoke { document, .. } => Some(*document),
+            Self::Grant { document, .. }
+            | Self::Revoke { document, .. }
+            | Self::Limit { document, .. } => Some(*document),
             Self::Device { .. } | Self::Unknown { .. } => None,
         }
     }
@@ -138,6 +151,9 @@ impl Statement {
             Self::Revoke { document, grant, keeps, cut } => {
                 writer.bytes(&[REVOKE]).bytes(&document.0).bytes(grant).hashes(keeps)?;
                 write_cut(&mut writer, cut)?;
+            }
+            Self::Limit { document, body } => {
+                writer.bytes(&[LIMIT]).bytes(&document.0).sized(body)?;
             }
             Self::Unknown { kind } => return Err(AccessError::UnknownKind(*kind)),
         }
@@ -174,6 +190,9 @@ impl Statement {
                 keeps: reader.hashes()?,
                 cut: read_cut(&mut reader)?,
             },
+            LIMIT => {
+                Self::Limit { document: DocumentId(reader.array()?), body: reader.sized()?.into() }
+            }
             kind => return Ok(Self::Unknown { kind }),
         };
         reader.end()?;
@@ -191,11 +210,12 @@ impl Statement {
 }
 
 fn check_size(bytes: &[u8]) -> Result<(), AccessError> {
-    let is_revoke = bytes.get(TAG.len()) == Some(&REVOKE);
-    if bytes.len() > if is_revoke { REVOKE_BYTES_MAX } else { SIZE_BYTES_MAX } {
-        return Err(AccessError::Malformed("longer than 4096 bytes, or a revoke than 65536"));
-    }
-    Ok(())
+    let (bytes_max, too_long) = match bytes.get(TAG.len()) {
+        Some(&REVOKE) => (REVOKE_BYTES_MAX, "a revoke longer than 65536 bytes"),
+        Some(&LIMIT) => (LIMIT_BYTES_MAX, "a limit longer than 16384 bytes"),
+        _ => (SIZE_BYTES_MAX, "longer than 4096 bytes"),
+    };
+    if bytes.len() > bytes_max { Err(AccessError::Malformed(too_long)) } else { Ok(()) }
 }
 
 /// The count of shards, ascending; of each its number and its heads, at least one.

@@ -26,6 +26,7 @@ fn examples() -> Vec<(Statement, SignedStatement)> {
         keeps: [[4; 32], [5; 32]].into(),
         cut: [(0, heads(&[1])), (255, heads(&[2, 3]))].into(),
     };
+    let limit = Statement::Limit { document, body: [6, 7].into() };
     let signed = |statement: Statement| {
         let signed = person.sign(&statement).unwrap();
         (statement, signed)
@@ -37,6 +38,7 @@ fn examples() -> Vec<(Statement, SignedStatement)> {
         signed(grant),
         signed(ended),
         admin_said,
+        signed(limit),
         signed(revoke),
     ]
 }
@@ -133,7 +135,9 @@ fn what_is_too_long_is_neither_signed_nor_read() {
     };
     assert!(device().sign(&revoke(2000)).unwrap().verify().is_ok());
     assert!(matches!(device().sign(&revoke(2048)), Err(AccessError::Malformed(_))));
-    for (kind, length) in [(REVOKE, REVOKE_BYTES_MAX), (200, SIZE_BYTES_MAX)] {
+    for (kind, length) in
+        [(REVOKE, REVOKE_BYTES_MAX), (LIMIT, LIMIT_BYTES_MAX), (200, SIZE_BYTES_MAX)]
+    {
         for more in [0, 1] {
             let mut bytes = [TAG, &[kind]].concat();
             bytes.resize(length + more, 0);
