@@ -40,13 +40,16 @@ pub struct Limits {
 pub struct Effective {
     /// What all that holds allows.
     pub terms: Terms,
-    /// What holds, sorted; what later serials replaced or the owner struck is not there.
-    pub heard: BTreeSet<Heard>,
+    /// What holds, by the statement that says so, which is what a strike names. What later serials
+    /// replaced or the owner struck is not there.
+    pub heard: BTreeMap<StatementHash, Heard>,
 }
 
 /// A licence that holds, for people to read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
+    /// The person or device that says so.
+    pub said_by: Key,
     /// Where it was found.
     pub carrier: Box<str>,
     /// Who issued it, in words.
@@ -55,23 +58,21 @@ pub struct Heard {
     pub licence: Box<str>,
     /// Its number among the licences of that name.
     pub serial: u64,
-    /// The SHA-256 of the issuer's key, or why none is proven.
-    pub proven: Result<Key, Box<str>>,
     /// Since when, in Unix seconds, if it says so.
     pub issued_at: Option<i64>,
-    /// The person or device that says so.
-    pub said_by: Key,
-    /// The statement by which: what a strike names.
-    pub statement: StatementHash,
+    /// What it allows.
+    pub terms: Terms,
+    /// Whether it is proven here.
+    pub proof: Proof,
     /// What a person may read there.
     pub note: Option<Box<str>>,
 }
 
-/// One claim, as it counts here.
+/// One statement about an item, as it counts here.
 struct Entry {
-    heard: Heard,
-    terms: Terms,
+    statement: StatementHash,
     group: Group,
+    heard: Heard,
 }
 
 /// Whose next serial replaces the last.
@@ -105,7 +106,7 @@ impl Limits {
         let mut items: BTreeMap<ItemId, Vec<Entry>> = BTreeMap::new();
         for (hash, (signer, body)) in &said {
             let Some((item, entry)) = entry(*hash, *signer, body, &mut proofs) else { continue };
-            if entry.heard.proven.is_ok() {
+            if entry.is_proven() {
                 limits.issued.extend(entry.heard.issued_at);
             }
             if !(struck.contains(hash) && entry.may_be_struck(members)) {
@@ -120,9 +121,10 @@ impl Limits {
     /// What holds for items that read as one.
     pub fn effective(&self, items: &[ItemId]) -> Effective {
         let of = items.iter().filter_map(|item| self.items.get(item));
-        of.fold(Effective::default(), |all, one| Effective {
-            terms: all.terms.meet(&one.terms),
-            heard: &all.heard | &one.heard,
+        of.fold(Effective::default(), |mut all, one| {
+            all.terms = all.terms.meet(&one.terms);
+            all.heard.extend(one.heard.clone());
+            all
         })
     }
 
@@ -151,7 +153,7 @@ impl Effective {
             of_signer.entry(entry.heard.said_by).or_default().insert(&entry.group);
             groups.entry(entry.group.clone()).or_default().push(entry);
             // What somebody said before they could prove it is replaced by what they prove.
-            if entry.heard.proven.is_ok() {
+            if entry.is_proven() {
                 groups.entry(entry.heard.by_signer()).or_default().push(entry);
             }
         }
@@ -161,8 +163,8 @@ impl Effective {
             let holds =
                 |entry: &&&Entry| Some(entry.heard.serial) == highest && entry.group == *group;
             for entry in entries.iter().filter(holds) {
-                effective.terms = effective.terms.meet(&entry.terms);
-                effective.heard.insert(entry.heard.clone());
+                effective.terms = effective.terms.meet(&entry.heard.terms);
+                effective.heard.insert(entry.statement, entry.heard.clone());
             }
         }
         if of_signer.values().any(|groups| groups.len() > GROUPS_MAX) {
@@ -173,6 +175,10 @@ impl Effective {
 }
 
 impl Entry {
+    fn is_proven(&self) -> bool {
+        matches!(self.heard.proof, Proof::Signed { .. })
+    }
+
     /// What members said of their own account, and what somebody who has no role any more said
     /// that a carrier says. A carrier's word that its issuer signed is nobody's to strike.
     fn may_be_struck(&self, members: &Members) -> bool {
@@ -209,79 +215,54 @@ fn struck(
     strikes.collect()
 }
 
+/// What a statement says of an item, if it says anything of one.
 fn entry<'s>(
-    hash: StatementHash,
+    statement: StatementHash,
     signer: Key,
     body: &'s Body,
     proofs: &mut Proofs<'s, '_>,
 ) -> Option<(ItemId, Entry)> {
     match body {
         Body::Claim(claim) => {
-            let entry = match proofs.of(claim) {
-                Some((proven, key)) => Entry::claimed(hash, signer, &proven, Ok(key)),
-                None => Entry::claimed(hash, signer, claim, Err(reason(claim))),
-            };
-            Some((claim.item, entry))
+            Some((claim.item, Entry::claimed(statement, signer, proofs.of(claim))))
         }
-        Body::Unknown { kind, item: Some(item) } => {
-            Some((*item, Entry::unknown(hash, signer, *kind)))
+        Body::Unknown { kind, item } => {
+            item.map(|item| (item, Entry::unknown(statement, signer, *kind)))
         }
-        Body::Unknown { item: None, .. } | Body::Strike { .. } | Body::Lease(_) => None,
-    }
-}
-
-/// Why a claim that is not proven here is not.
-fn reason(claim: &Claim) -> Box<str> {
-    match &claim.proof {
-        Proof::Unverified(reason) => reason.clone(),
-        Proof::Signed { .. } => "its signature cannot be checked here".into(),
+        Body::Strike { .. } | Body::Lease(_) => None,
     }
 }
 
 impl Entry {
-    fn claimed(
-        statement: StatementHash,
-        said_by: Key,
-        claim: &Claim,
-        proven: Result<Key, Box<str>>,
-    ) -> Self {
-        let heard = Heard {
-            carrier: claim.carrier.clone(),
-            issuer: claim.issuer.clone(),
-            licence: claim.licence.clone(),
-            serial: claim.serial,
-            proven,
-            issued_at: claim.issued_at,
-            said_by,
-            statement,
-            note: claim.note.clone(),
-        };
-        let group = match heard.proven {
-            Ok(key) => {
+    fn claimed(statement: StatementHash, said_by: Key, claim: Claim) -> Self {
+        let Claim { carrier, issuer, licence, serial, issued_at, terms, proof, note, .. } = claim;
+        let heard =
+            Heard { said_by, carrier, issuer, licence, serial, issued_at, terms, proof, note };
+        let group = match heard.proof {
+            Proof::Signed { key } => {
                 let (carrier, licence) = (heard.carrier.clone(), heard.licence.clone());
                 Group::Issuer { carrier, key, licence }
             }
-            Err(_) => heard.by_signer(),
+            Proof::Unverified(_) => heard.by_signer(),
         };
-        Self { heard, terms: claim.terms.clone(), group }
+        Self { statement, group, heard }
     }
 
     /// A newer Segue's statement about an item: it denies, since it could tighten.
     fn unknown(statement: StatementHash, said_by: Key, kind: u8) -> Self {
         let name: Box<str> = format!("statement of kind {kind}").into();
         let heard = Heard {
+            said_by,
             carrier: MEMBER.into(),
             issuer: "".into(),
             licence: name.clone(),
             serial: 0,
-            proven: Err("a newer Segue says so".into()),
             issued_at: None,
-            said_by,
-            statement,
+            terms: Terms { unknown: BTreeSet::from([name]), ..Terms::default() },
+            proof: Proof::Unverified("a newer Segue says so".into()),
             note: None,
         };
-        let terms = Terms { unknown: BTreeSet::from([name]), ..Terms::default() };
-        Self { heard, terms, group: Group::Unknown { signer: said_by, kind } }
+        Self { statement, group: Group::Unknown { signer: said_by, kind }, heard }
     }
 }
 
@@ -292,17 +273,29 @@ struct Proofs<'s, 'p> {
 }
 
 impl<'s> Proofs<'s, '_> {
-    /// What the evidence of a claim says, not what the claim does, and the issuer's key.
-    fn of(&mut self, claim: &'s Claim) -> Option<(Claim, Key)> {
+    /// The claim as it counts here: what its evidence says, if that is proven; else what is claimed,
+    /// without the proof.
+    fn of(&mut self, claim: &'s Claim) -> Claim {
+        self.proven(claim).unwrap_or_else(|| {
+            let mut claim = claim.clone();
+            if let Proof::Signed { .. } = claim.proof {
+                claim.proof = Proof::Unverified("its signature cannot be checked here".into());
+            }
+            claim
+        })
+    }
+
+    fn proven(&mut self, claim: &'s Claim) -> Option<Claim> {
         let (carrier, evidence) = (&*claim.carrier, claim.evidence.as_deref()?);
-        let proven = self.known.entry((carrier, evidence)).or_insert_with(|| match carrier {
+        let licence = self.known.entry((carrier, evidence)).or_insert_with(|| match carrier {
             MEMBER => None,
             sidecar::CARRIER => Some(sidecar::read(evidence)),
             _ => (self.prove)(carrier, evidence),
         });
-        let limit = proven.as_ref().filter(|limit| limit.carrier == carrier)?;
-        let Proof::Signed { key } = limit.proof else { return None };
-        Some((Claim::carried(claim.item, limit)?, key))
+        let is_proven = |licence: &&CarriedLimit| {
+            licence.carrier == carrier && matches!(licence.proof, Proof::Signed { .. })
+        };
+        Claim::carried(claim.item, licence.as_ref().filter(is_proven)?)
     }
 }
 

@@ -89,19 +89,19 @@ pub fn parse(bytes: &[u8]) -> Result<(Sidecar, Proof), LimitError> {
         Some(Json::Number(newer @ 2..)) => return Err(LimitError::Newer(*newer)),
         _ => return Err(no_licence(format!("`{FORMAT_KEY}` is not {FORMAT}"))),
     }
-    let signature = object.remove(SIGNATURE_KEY).map(text).transpose()?;
+    let signature = optional_text(&mut object, SIGNATURE_KEY)?;
     let signed = Json::Object(object.clone()).canonical().map_err(no_licence)?;
     let Some(Json::Object(mut issuer)) = object.remove("issuer") else {
         return Err(no_licence("`issuer` is no object"));
     };
-    let key = issuer.remove("key").map(text).transpose()?;
+    let key = optional_text(&mut issuer, "key")?;
     let sidecar = Sidecar {
-        issuer: text(taken(&mut issuer, "name")?)?.into(),
-        licence: text(taken(&mut object, "licence")?)?.into(),
-        serial: number(&taken(&mut object, "serial")?)?,
-        issued_at: moment(taken(&mut object, "issued_at")?)?,
+        issuer: text("name", taken(&mut issuer, "name")?)?.into(),
+        licence: text("licence", taken(&mut object, "licence")?)?.into(),
+        serial: number("serial", &taken(&mut object, "serial")?)?,
+        issued_at: moment("issued_at", taken(&mut object, "issued_at")?)?,
         terms: read_terms(taken(&mut object, "terms")?)?,
-        subject: object.remove("subject").map(text).transpose()?.map(Into::into),
+        subject: optional_text(&mut object, "subject")?.map(Into::into),
     };
     sidecar.check()?;
     Ok((sidecar, proof(key.as_deref(), signature.as_deref(), &signed)))
@@ -204,12 +204,12 @@ fn read_terms(json: Json) -> Result<Terms, LimitError> {
     let mut terms = Terms::default();
     for (key, value) in object {
         match key.as_str() {
-            "valid_from" => terms.valid_from = Some(moment(value)?),
-            "valid_until" => terms.valid_until = Some(moment(value)?),
+            "valid_from" => terms.valid_from = Some(moment(&key, value)?),
+            "valid_until" => terms.valid_until = Some(moment(&key, value)?),
             "devices" => terms.devices = Some(devices(value)?),
             name => match (terms::amount(name), terms::named_use(name)) {
                 (Some(amount), _) => {
-                    let most = u32::try_from(number(&value)?)
+                    let most = u32::try_from(number(name, &value)?)
                         .map_err(|_| no_licence(format!("`{name}` is too large")))?;
                     terms.amounts.insert(amount, most);
                 }
@@ -248,7 +248,7 @@ fn write_terms(terms: &Terms) -> Result<Json, LimitError> {
 
 fn devices(json: Json) -> Result<BTreeSet<DeviceId>, LimitError> {
     let Json::List(list) = json else { return Err(no_licence("`devices` is no list")) };
-    let device = |json| text(json)?.parse::<DeviceId>().map_err(no_licence);
+    let device = |json| text("devices", json)?.parse::<DeviceId>().map_err(no_licence);
     list.into_iter().map(device).collect()
 }
 
@@ -260,17 +260,33 @@ fn taken(object: &mut BTreeMap<String, Json>, key: &str) -> Result<Json, LimitEr
     object.remove(key).ok_or_else(|| no_licence(format!("`{key}` is missing")))
 }
 
-fn text(json: Json) -> Result<String, LimitError> {
-    if let Json::Text(text) = json { Ok(text) } else { Err(no_licence("a text is none")) }
+fn optional_text(
+    object: &mut BTreeMap<String, Json>,
+    key: &str,
+) -> Result<Option<String>, LimitError> {
+    object.remove(key).map(|json| text(key, json)).transpose()
 }
 
-fn number(json: &Json) -> Result<u64, LimitError> {
-    if let Json::Number(number) = json { Ok(*number) } else { Err(no_licence("a number is none")) }
+fn text(key: &str, json: Json) -> Result<String, LimitError> {
+    if let Json::Text(text) = json {
+        Ok(text)
+    } else {
+        Err(no_licence(format!("`{key}` is no text")))
+    }
 }
 
-fn moment(json: Json) -> Result<i64, LimitError> {
-    let moment: Timestamp = text(json)?.parse().map_err(no_licence)?;
-    Ok(moment.as_second())
+fn number(key: &str, json: &Json) -> Result<u64, LimitError> {
+    if let Json::Number(number) = json {
+        Ok(*number)
+    } else {
+        Err(no_licence(format!("`{key}` is no number")))
+    }
+}
+
+/// A fraction of a second is cut off.
+fn moment(key: &str, json: Json) -> Result<i64, LimitError> {
+    let moment = text(key, json)?.parse::<Timestamp>();
+    moment.map(Timestamp::as_second).map_err(|error| no_licence(format!("`{key}`: {error}")))
 }
 
 fn written(second: i64) -> Result<Json, LimitError> {

@@ -190,3 +190,15 @@ fn what_this_version_does_not_know_is_not_written() {
         Err(LimitError::EndsFirst)
     );
 }
+
+/// `fixtures/python.segue-licence` was made by the program in `docs/limits.md`.
+#[test]
+fn what_another_program_signed_is_proven() {
+    let limit = read(include_bytes!("../fixtures/python.segue-licence"));
+    assert!(matches!(limit.proof, Proof::Signed { .. }), "{:?}", limit.proof);
+    assert_eq!((&*limit.issuer, limit.serial), ("Büro für Noten", u64::MAX));
+    assert_eq!(limit.issued_at, Some(1_782_892_800));
+    let amounts = [(Amount::Plays, 10), (Amount::CopiedCharacters, 0)].into();
+    let denied = [Use::Export].into();
+    assert_eq!(limit.terms, Terms { amounts, denied, ..Terms::default() });
+}
