@@ -12,7 +12,7 @@ use crate::peers::circle::Circles;
 use crate::peers::{invite, join, list, revoke};
 use crate::progress::Progress;
 use crate::world::{Outside, World};
-use crate::{doctor, look, plan, query, services, settle, sync, undo};
+use crate::{doctor, limits, look, plan, query, services, settle, sync, undo};
 
 /// A lock that another process holds is asked for so many times, a tenth of a second apart.
 const LOCK_TRIES: u32 = 100;
@@ -76,6 +76,7 @@ impl Agent {
             Request::Why { item, field } => {
                 query::why(self, &item, field.as_deref()).map(Response::Trace)
             }
+            Request::Licences => limits::report::licences(self).map(Response::Licences),
             Request::Conflicts => query::conflicts(self).map(Response::Conflicts),
             Request::Doctor => doctor::doctor(self, progress).map(Response::Doctor),
             Request::Services { library } => {
@@ -141,6 +142,9 @@ impl Agent {
             }
             Request::CancelInvitations => invite::cancelled(self).map(Response::Invite),
             Request::Admit { peer, yes } => invite::admit(self, &peer, yes).map(Response::Admit),
+            Request::Licence { action } => {
+                limits::issue::issue(self, &action).map(Response::Licence)
+            }
             Request::Revoke { peer } => revoke::revoke(self, &peer).map(Response::Revoke),
             Request::Join { .. } => Err(join::no_agent()),
             other => Err(Failure::refused(format!("{other:?} writes nothing"), "")),

@@ -77,6 +77,16 @@ pub(crate) fn note(agent: &mut Agent, confirmed: bool) -> Result<(), Failure> {
     Ok(tx.commit()?)
 }
 
+/// What the clock should show by the seconds since the computer's start, if it did not start again.
+pub(crate) fn expected(agent: &Agent) -> Result<Option<i64>, Failure> {
+    let (Some(latest), now) = (latest(agent)?, now(agent)) else { return Ok(None) };
+    let (Some((start, then)), Some((same, since))) = (latest.since_start, now.since_start) else {
+        return Ok(None);
+    };
+    let passed = i64::from(since) - i64::from(then);
+    Ok((start == same && passed >= 0).then(|| latest.time.saturating_add(passed)))
+}
+
 fn now(agent: &Agent) -> Moment {
     Moment { time: (agent.world.now)(), since_start: agent.world.host.since_start() }
 }

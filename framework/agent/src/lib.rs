@@ -22,6 +22,7 @@ pub mod host;
 mod inverse;
 mod journal;
 mod libraries;
+mod limits;
 mod links;
 mod lists_after;
 mod look;

@@ -115,12 +115,18 @@ fn commit(
         crate::links::note(&tx, number, crate::links::Turn::Linked, fresh.map(|m| m.row.id))?;
     }
     crate::conflicts::note(&tx, draft)?;
+    for statement in &draft.statements {
+        crate::peers::circle::keep(&tx, &draft.document, statement)?;
+    }
     for (member, plan) in members.iter().zip(&draft.members) {
         put_link(&tx, member, plan, operation)?;
         put_first_contact(&tx, member, draft.may_write)?;
         put_base(&tx, member, plan)?;
         put_heads(&tx, &draft.changed.heads(), member, plan)?;
         spend(&tx, member.row.id, plan, operation.confirmed)?;
+        if draft.may_write {
+            member.looked.keep(&tx, member.row.id)?;
+        }
         if plan.edits.is_empty() {
             hiding::put_mark(&tx, member.row.id, plan)?;
         }

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use segue_access::{Role, Statement, document_id};
 use segue_model::{DocumentId, Location, OperationId};
 use segue_reconcile::guard::Budgets;
-use segue_reconcile::policy::Unrestricted;
 use segue_store::{DocumentRow, LinkRow, OperationRow, StatementRow, pack_changes};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -23,7 +22,7 @@ use crate::pass::{self, Draft, Frame, Member};
 use crate::progress::Progress;
 use crate::report;
 use crate::sync::{self, Away};
-use crate::{services, shown};
+use crate::{limits, services, shown};
 
 /// A plan is good for a week.
 const PLAN_SECONDS_MAX: i64 = 7 * 86_400;
@@ -222,6 +221,7 @@ pub(crate) fn draft_members(
     confirmed: bool,
     progress: &dyn Progress,
 ) -> Result<Draft, Failure> {
+    let judge = limits::Judge::new(agent, document)?;
     let frame = Frame {
         store: &agent.home.store,
         document,
@@ -230,9 +230,9 @@ pub(crate) fn draft_members(
         operation,
         time: (agent.world.now)(),
         budgets: Budgets::default(),
-        policy: &Unrestricted,
+        rule: &|carried, same| judge.rule(carried, same),
         confirmed,
-        may_write: crate::members::may_write(&agent.home, &document)?,
+        may_write: judge.may_write(),
         present: &is_present,
         progress,
     };

@@ -26,6 +26,7 @@ pub(crate) fn sync(
         return crate::clock::held(agent, &complaint);
     }
     let report = believing_the_clock(agent, specs, yes, progress)?;
+    crate::limits::record(agent, yes)?;
     if yes || report.operation.is_some() {
         crate::clock::note(agent, yes)?;
     }

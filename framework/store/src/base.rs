@@ -133,6 +133,7 @@ impl Tx<'_> {
         self.execute("DELETE FROM base_item WHERE link_no = ?1", [no])?;
         self.execute("DELETE FROM base_collection WHERE link_no = ?1", [no])?;
         self.execute("DELETE FROM link_heads WHERE link_no = ?1", [no])?;
+        self.execute("DELETE FROM looked_at WHERE link_no = ?1", [no])?;
         self.execute("DELETE FROM written_value WHERE link_no = ?1", [no]).map(drop)
     }
 }

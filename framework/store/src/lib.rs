@@ -24,6 +24,7 @@ mod journal;
 mod links;
 mod lock;
 mod log;
+mod looked_at;
 mod open;
 mod operations;
 mod packed;

@@ -19,8 +19,11 @@ use crate::{Reader, StoreError};
 const APPLICATION_ID: i64 = 0x5345_4755;
 
 /// Each brings a store from the format before its number to its number. Released ones never change.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001-start.sql"), include_str!("../migrations/0002-peers.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001-start.sql"),
+    include_str!("../migrations/0002-peers.sql"),
+    include_str!("../migrations/0003-limits.sql"),
+];
 
 /// The format that this version writes.
 pub const FORMAT: u32 = MIGRATIONS.len() as u32;

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::licence_args::LicenceCommand;
 use super::peer_args::{InviteArgs, NetworkArg};
 
 /// The heading of options that every command has.
@@ -251,6 +252,25 @@ pub(super) enum Command {
     /// "device").
     #[command(verbatim_doc_comment)]
     Conflicts,
+    /// Show what is limited, until when, and where it is withheld; or write a licence
+    ///
+    /// What a licence no longer allows is listed in no app and in no playlist. Its rating, its counts and
+    /// its places are kept, and all comes back when the licence is renewed. No file is touched.
+    ///
+    ///   $ segue licences
+    ///     Blue in Green — Miles Davis   5f0c2a91   until 2026-12-24 18:00 UTC
+    ///       sidecar   City Library   until 2026-12-24 18:00 UTC   signed
+    ///   1 item is limited; none is withheld now.
+    ///
+    /// With --json: a list, each "item", "title", "valid_from", "valid_until", "state" (valid,
+    /// unverified, expired, not yet valid, for other devices, leased elsewhere, played out, unknown
+    /// limit), "issuer", "licences", "hidden_in", "listed_in"; of a licence that is written "path",
+    /// "licence", "serial", "valid_until".
+    #[command(verbatim_doc_comment)]
+    Licences {
+        #[command(subcommand)]
+        action: Option<LicenceCommand>,
+    },
     /// Settle a value in which apps differ
     ///
     ///   $ segue resolve "Blue in Green" rating --keep rhythmbox

@@ -10,6 +10,7 @@ mod args;
 mod ask;
 mod desk;
 mod exit;
+mod licence_args;
 mod output;
 mod peer_args;
 mod qr;

@@ -3,11 +3,13 @@
 //! The command line turns arguments into requests and responses into text or JSON, and the agent's
 //! socket carries both. Nothing here prints, and no request needs a terminal.
 
+mod licences;
 mod peers;
 mod request;
 mod response;
 mod service;
 
+pub use licences::{LicenceAction, LicenceHeard, LicenceReport, LicenceRow, LicenceTerms};
 pub use peers::{
     AdmitReport, InvitationView, InviteReport, JoinReport, PeerRow, PeersReport, RefusedView,
     RevokeReport, RoleName, WaitingRow,

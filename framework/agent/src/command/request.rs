@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RoleName, ServiceAction};
+use super::{LicenceAction, RoleName, ServiceAction};
 use crate::net::choice::Reach;
 
 /// A library on the command line: `APP` (the discovered one) or `APP=PATH`.
@@ -225,6 +225,13 @@ pub enum Request {
         /// Whether it may.
         yes: bool,
     },
+    /// What is limited.
+    Licences,
+    /// Writes the licence beside a file.
+    Licence {
+        /// What to do.
+        action: LicenceAction,
+    },
     /// The other devices.
     Peers,
     /// Puts a device out.
@@ -251,6 +258,7 @@ impl Request {
             Self::Join { .. } => Some("join"),
             Self::Admit { .. } => Some("peers"),
             Self::Revoke { .. } => Some("revoke"),
+            Self::Licence { .. } => Some("licences"),
             Self::Look
             | Self::Plan { .. }
             | Self::ShowPlan { .. }
@@ -262,6 +270,7 @@ impl Request {
             | Self::Conformance(_)
             | Self::Why { .. }
             | Self::Conflicts
+            | Self::Licences
             | Self::Doctor
             | Self::Services { .. }
             | Self::ServiceLog { .. }
@@ -277,6 +286,7 @@ impl Request {
             Self::Conflicts
                 | Self::Export { .. }
                 | Self::Find { .. }
+                | Self::Licence { .. }
                 | Self::Log
                 | Self::Matches
                 | Self::Peers

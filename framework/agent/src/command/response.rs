@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
 use super::{
-    AdmitReport, AgentRow, InviteReport, JoinReport, MetricsText, PeerRow, PeersReport,
-    RevokeReport, ServiceLogRow, ServiceReport,
+    AdmitReport, AgentRow, InviteReport, JoinReport, LicenceReport, LicenceRow, MetricsText,
+    PeerRow, PeersReport, RevokeReport, ServiceLogRow, ServiceReport,
 };
 
 /// Named numbers as a JSON object, in their order.
@@ -75,6 +75,10 @@ pub enum Response {
     Trace(Trace),
     /// To `Conflicts`.
     Conflicts(Vec<ConflictRow>),
+    /// To `Licences`.
+    Licences(Vec<LicenceRow>),
+    /// To `Licence`.
+    Licence(LicenceReport),
     /// To `Unlink`.
     Unlink(UnlinkReport),
     /// To `Doctor`.

@@ -29,6 +29,18 @@ pub(crate) enum Sight {
     Gone(BaseItem),
 }
 
+impl Sight {
+    /// The item as the library holds it now, if it does.
+    pub(crate) fn now(&self) -> Option<&Item> {
+        match self {
+            Self::New(now) | Self::Changed(_, now) | Self::Again(_, now) | Self::Beside(_, now) => {
+                Some(now)
+            }
+            Self::Dropped(_) | Self::Gone(_) => None,
+        }
+    }
+}
+
 /// One item with its place in the document.
 #[derive(Debug)]
 pub(crate) struct Work {

@@ -388,15 +388,14 @@ fn project_member(
     records: &Records,
     joined: &HashMap<[u8; 16], Record>,
 ) -> Result<(), Failure> {
-    let policy = pass.frame.policy;
-    let concerns = policy.concerns(shard);
+    let concerns = pass.policy.concerns(shard);
     let draft = &pass.drafts[index];
     let (mut edits, mut overridden, mut is_pending) = (Vec::new(), Vec::new(), false);
     let mut withheld = Vec::new();
     for row in rows_of_shard(pass, index, member, shard)? {
         let record = joined.get(&row.item.0).or_else(|| records.get(&row.item.0));
         let Some(record) = record.filter(|record| record.live.is_some()) else { continue };
-        if concerns && !policy.may_hold(member.row.id, row.item, record) {
+        if concerns && !pass.policy.may_hold(member.row.id, row.item, record) {
             withheld.push(row.held.into_owned());
             continue;
         }

@@ -372,7 +372,9 @@ pub(super) fn project(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Fai
         .enumerate()
         .map(|(index, member)| {
             let moved = !pass.drafts[index].moved.is_empty();
-            let lists = !pass.drafts[index].lists_removed.is_empty();
+            // What is hidden or shown in this pass goes out of its lists and comes back to them with it.
+            let draft = &pass.drafts[index];
+            let lists = !draft.lists_removed.is_empty() || !draft.edits.listing.is_empty();
             member.difference.is_some() || moved || lists || pass.is_due(index, member, LISTS)
         })
         .collect();

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::thread::ScopedJoinHandle;
 
-use segue_model::{BaseCollection, Heads, Item, Location};
+use segue_model::{BaseCollection, CarriedLimit, Heads, Item, Location, NativeId};
 use segue_reconcile::{LinkView, Writing};
 use segue_store::{LinkRow, Reader, Store};
 use segue_translator::{Capabilities, Library, Revision};
 
 use crate::failure::Failure;
+use crate::limits::sidecars::{self, Looked};
 use crate::members::gave_nothing;
 use crate::progress::{Moment, Progress};
 use crate::reading::Difference;
@@ -32,6 +33,10 @@ pub(crate) struct Member {
     pub(crate) running: Option<String>,
     /// The state of the library, before it was read.
     pub(crate) revision: Revision,
+    /// What limits its items carry, as far as it was looked at.
+    pub(crate) carried: Vec<(NativeId, CarriedLimit)>,
+    /// Where it was looked for licences beside its files.
+    pub(crate) looked: Looked,
     /// How it differs from the base; `None` if it is as it was when it was read last.
     pub(crate) difference: Option<Difference>,
     pub(crate) base_collections: Vec<BaseCollection>,
@@ -90,6 +95,8 @@ impl Member {
             root_was_said: row.root.is_some(),
             proposal: None,
             gave_nothing: store.setting(&gave_nothing(row.id))?.is_some(),
+            carried: Vec::new(),
+            looked: Looked::default(),
             difference: None,
             base_collections,
             library,
@@ -99,6 +106,7 @@ impl Member {
         if pairing || member.row.revision.as_ref() != Some(&member.revision.0) {
             member.read(store)?;
         }
+        member.looked = sidecars::look(store, &mut member)?;
         Ok(member)
     }
 
@@ -107,17 +115,20 @@ impl Member {
         self.pairing = true;
         self.heads.clear();
         self.base_collections.clear();
-        self.read(store)
+        self.read(store)?;
+        self.looked = sidecars::look(store, self)?;
+        Ok(())
     }
 
     /// Reads the library against its base.
     fn read(&mut self, store: &Reader) -> Result<(), Failure> {
         let link = (!self.pairing).then_some(self.row.id);
-        let difference = crate::reading::read(&*self.library, store, link)?;
+        let mut difference = crate::reading::read(&*self.library, store, link)?;
         self.row.read_only.clone_from(&difference.reading.read_only);
         if self.row.root.is_none() {
             self.row.root = root_of(&difference);
         }
+        self.carried = std::mem::take(&mut difference.limits);
         self.difference = Some(difference);
         Ok(())
     }

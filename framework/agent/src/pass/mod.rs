@@ -22,14 +22,16 @@ mod withholding;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use segue_access::SignedStatement;
 use segue_document::{COLLECTION_SHARD, DOCUMENT_RECORD, SAME_AS};
 use segue_model::{DeviceId, DocumentId, ItemId, LinkId, OperationId};
 use segue_reconcile::guard::{Batch, Budgets};
 use segue_reconcile::identify::{Question, Rung};
-use segue_reconcile::policy::Policy;
+use segue_reconcile::policy::{Policy, Unrestricted};
 use segue_store::Reader;
 
 use crate::failure::Failure;
+use crate::limits::{Carried, Ruling};
 use crate::progress::Progress;
 use crate::shards::{Changed, Shards};
 
@@ -47,8 +49,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) time: i64,
     /// How much may change before a person is asked.
     pub(crate) budgets: Budgets,
-    /// What libraries may be given.
-    pub(crate) policy: &'a dyn Policy,
+    /// Says what libraries may be given, by what they carry.
+    pub(crate) rule: &'a Rule<'a>,
     /// A person confirmed: guards let everything pass.
     pub(crate) confirmed: bool,
     /// Others take what this device writes into the document. Else nothing is written into it.
@@ -57,6 +59,9 @@ pub(crate) struct Frame<'a> {
     pub(crate) present: &'a dyn Fn(&segue_model::Location) -> bool,
     pub(crate) progress: &'a dyn Progress,
 }
+
+/// Says what libraries may be given, by what they carry and which items read as one.
+pub(crate) type Rule<'a> = dyn Fn(&[Carried], &SameAs) -> Result<Ruling, Failure> + 'a;
 
 /// What a pass would do.
 pub(crate) struct Draft {
@@ -68,6 +73,8 @@ pub(crate) struct Draft {
     pub(crate) items: Option<u64>,
     pub(crate) document: DocumentId,
     pub(crate) may_write: bool,
+    /// What this device says of limits that its libraries carry.
+    pub(crate) statements: Vec<SignedStatement>,
     /// Open conflicts of every shard that was looked at.
     pub(crate) conflicts: BTreeMap<u8, ShardConflicts>,
 }
@@ -86,8 +93,11 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
         member.begin_again(frame.store)?;
     }
     let mut pass = Pass::new(frame, members.len())?;
-    withholding::find(&mut pass, members)?;
     let bound = bind::bind(&mut pass, members)?;
+    let carried = withholding::carried(&pass, members)?;
+    let ruling = (frame.rule)(&carried, &pass.same)?;
+    pass.policy = ruling.policy;
+    withholding::find(&mut pass, members)?;
     items::lift_shared(&mut pass, members)?;
     items::each(&mut pass, members)?;
     lists::lift(&mut pass, members)?;
@@ -106,6 +116,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
         items: bound.items,
         document: frame.document,
         may_write: frame.may_write,
+        statements: ruling.statements,
         conflicts: pass.conflicts,
     })
 }
@@ -113,6 +124,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
 /// The state of a pass while it is worked out.
 pub(crate) struct Pass<'a> {
     frame: &'a Frame<'a>,
+    policy: Box<dyn Policy>,
     shards: Shards<'a>,
     drafts: Vec<MemberDraft>,
     same: SameAs,
@@ -131,7 +143,8 @@ impl<'a> Pass<'a> {
         let drafts = (0..members).map(|_| MemberDraft::default()).collect();
         let (conflicts, questions) = (BTreeMap::new(), Vec::new());
         let ended = descriptors::ended(frame.store, &record)?;
-        Ok(Self { frame, shards, drafts, same, conflicts, questions, ended })
+        let policy = Box::new(Unrestricted);
+        Ok(Self { frame, policy, shards, drafts, same, conflicts, questions, ended })
     }
 
     /// Whether a shard changed since the member was shown it, or the member has work in it. Every

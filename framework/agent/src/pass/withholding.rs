@@ -1,6 +1,6 @@
 //! What a policy withholds from a library: which shards that concerns, and what it does to an item.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use segue_document::{Record, shard_of};
 use segue_model::{Availability, BaseItem, Item, ItemId, Listing, ListingEdit, NativeId};
@@ -9,13 +9,40 @@ use segue_reconcile::project;
 use super::{LISTS, Member, Pass};
 use crate::failure::Failure;
 use crate::hiding::{self, AGAIN_MAX, Mark};
+use crate::limits::Carried;
+
+/// What limits the items of all libraries carry, as far as they were looked at in this pass.
+pub(super) fn carried(pass: &Pass<'_>, members: &[Member]) -> Result<Vec<Carried>, Failure> {
+    let mut all = Vec::new();
+    for (member, draft) in members.iter().zip(&pass.drafts) {
+        if member.carried.is_empty() {
+            continue;
+        }
+        let natives: HashSet<&NativeId> = member.carried.iter().map(|(native, _)| native).collect();
+        let mut items: HashMap<NativeId, ItemId> = HashMap::new();
+        if !member.pairing {
+            pass.frame.store.bindings(member.row.id, |native, item, _| {
+                let native = NativeId::new(native);
+                if natives.contains(&native) {
+                    items.insert(native, item);
+                }
+            })?;
+        }
+        for work in draft.work.values().flatten() {
+            items.extend(work.sight.now().map(|now| (now.id.clone(), work.item)));
+        }
+        let known = member.carried.iter();
+        all.extend(known.filter_map(|(native, limit)| Some((*items.get(native)?, limit.clone()))));
+    }
+    Ok(all)
+}
 
 /// Finds the shards that have to be looked at because the policy withholds other items than when each
 /// library was last brought in step with it.
 pub(super) fn find(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
-    let policy = pass.frame.policy;
     for (index, member) in members.iter().enumerate() {
         let known = Mark::known(pass.frame.store, member.row.id)?;
+        let policy = &pass.policy;
         if known.name == policy.mark() {
             continue;
         }
@@ -38,15 +65,17 @@ pub(super) fn of_items(
     items: &BTreeSet<ItemId>,
 ) -> Result<BTreeSet<ItemId>, Failure> {
     let mut withheld = BTreeSet::new();
-    let policy = pass.frame.policy;
-    for item in items.iter().filter(|item| policy.concerns(shard_of(&item.0))) {
+    for item in items {
+        if !pass.policy.concerns(shard_of(&item.0)) {
+            continue;
+        }
         let mut record = pass.shards.record(&item.0, None)?;
         for other in pass.same.component(item).cloned().into_iter().flatten() {
             if other != *item {
                 record.absorb(pass.shards.record(&other.0, None)?);
             }
         }
-        if !policy.may_hold(member.row.id, *item, &record) {
+        if !pass.policy.may_hold(member.row.id, *item, &record) {
             withheld.insert(*item);
         }
     }
@@ -94,7 +123,7 @@ pub(super) fn show(
         let Some(record) = record_of(base.item).filter(|record| record.live.is_some()) else {
             continue;
         };
-        if pass.frame.policy.may_hold(member.row.id, base.item, &record) {
+        if pass.policy.may_hold(member.row.id, base.item, &record) {
             shown.push(ListingEdit::Show { item: as_wanted(member, &record, base) });
         }
     }

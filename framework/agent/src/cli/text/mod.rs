@@ -7,6 +7,7 @@
 
 mod conformance;
 mod items;
+mod licences;
 mod links;
 mod look;
 mod pass;
@@ -77,6 +78,8 @@ pub(super) fn page(request: &Request, response: &Response) -> Page {
         Response::Found(items) => items::found(items),
         Response::Trace(trace) => items::trace(trace),
         Response::Conflicts(rows) => settle::conflicts(rows),
+        Response::Licences(rows) => licences::list(rows),
+        Response::Licence(report) => licences::written(report),
         Response::Unlink(report) => links::unlinked(report),
         Response::Doctor(report) => doctor(report),
         Response::Conformance(report) => conformance::page(request, report),

@@ -1,0 +1,123 @@
+//! Arguments of the commands about licences.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+
+use crate::command::{LicenceAction, LicenceTerms};
+
+/// What to do with the licence beside a file.
+#[derive(Debug, Subcommand)]
+pub(super) enum LicenceCommand {
+    /// Write a licence beside a file, signed by you
+    ///
+    ///   $ segue licences grant loan.mp3 --until 2026-12-24T18:00:00Z
+    ///   loan.mp3.segue-licence: until 2026-12-24 18:00 UTC, serial 1.
+    ///
+    /// The next sync of any library that lists the file takes it up, on every device.
+    #[command(verbatim_doc_comment)]
+    Grant(GrantArgs),
+    /// Write the licence's next serial, with another end
+    #[command(verbatim_doc_comment)]
+    Renew {
+        /// The file
+        file: PathBuf,
+        /// The new end, such as 2027-01-01T00:00:00Z
+        #[arg(long, value_name = "RFC3339", value_parser = moment)]
+        until: i64,
+    },
+    /// Write the licence's next serial, which ends now
+    Revoke {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// Arguments of `segue licences grant`.
+#[derive(Debug, clap::Args)]
+pub(super) struct GrantArgs {
+    /// The file
+    file: PathBuf,
+    /// The end, such as 2026-12-24T18:00:00Z
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    until: Option<i64>,
+    /// The first second of use
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    from: Option<i64>,
+    /// How many devices may use it at one time
+    #[arg(long, value_name = "N")]
+    seats: Option<u32>,
+    /// How often it may be played, over all devices
+    #[arg(long, value_name = "N")]
+    plays: Option<u32>,
+    /// How many copies Segue may make of it
+    #[arg(long, value_name = "N")]
+    copies: Option<u32>,
+    /// Forbid something: transcode, export or share
+    #[arg(long, value_name = "USE", value_enum, hide_possible_values = true)]
+    forbid: Vec<UseArg>,
+    /// Who issues it, for people; otherwise this device's name
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+    /// The name of the licence; otherwise a new one
+    #[arg(long, value_name = "NAME")]
+    licence: Option<String>,
+}
+
+/// What can be forbidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum UseArg {
+    /// To make it into another format
+    Transcode,
+    /// To write it out
+    Export,
+    /// To give it to others
+    Share,
+}
+
+impl UseArg {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Transcode => "transcode",
+            Self::Export => "export",
+            Self::Share => "share",
+        }
+    }
+}
+
+impl LicenceCommand {
+    /// What it asks for. Paths are made absolute: the agent works in another folder.
+    pub(super) fn action(self) -> LicenceAction {
+        let file = |file: PathBuf| std::path::absolute(&file).unwrap_or(file);
+        match self {
+            Self::Grant(args) => {
+                let amounts =
+                    [("seats", args.seats), ("plays", args.plays), ("copies", args.copies)];
+                let amounts: BTreeMap<String, u32> = amounts
+                    .into_iter()
+                    .filter_map(|(name, most)| Some((name.to_owned(), most?)))
+                    .collect();
+                let terms = LicenceTerms {
+                    valid_from: args.from,
+                    valid_until: args.until,
+                    amounts,
+                    denied: args.forbid.iter().map(|one| one.name().to_owned()).collect(),
+                };
+                let (issuer, licence) = (args.issuer, args.licence);
+                LicenceAction::Grant { file: file(args.file), terms, issuer, licence }
+            }
+            Self::Renew { file: path, until } => {
+                LicenceAction::Renew { file: file(path), until: Some(until) }
+            }
+            Self::Revoke { file: path } => LicenceAction::Revoke { file: file(path) },
+        }
+    }
+}
+
+/// A moment in RFC 3339, in Unix seconds.
+fn moment(text: &str) -> Result<i64, String> {
+    let moment: jiff::Timestamp =
+        text.parse().map_err(|_| "not a moment such as 2026-12-24T18:00:00Z".to_owned())?;
+    Ok(moment.as_second())
+}

@@ -1,0 +1,152 @@
+//! What can be asked about limits, and the answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use segue_model::{Amount, Terms, Use};
+use serde::{Deserialize, Serialize};
+
+/// What to do with the licence beside a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LicenceAction {
+    /// Writes one.
+    Grant {
+        /// The file.
+        file: PathBuf,
+        /// What it allows.
+        terms: LicenceTerms,
+        /// Who issues it, for people; otherwise this device's name.
+        issuer: Option<String>,
+        /// The issuer's name for it; otherwise a new one.
+        licence: Option<String>,
+    },
+    /// Writes the next serial, with another end or none.
+    Renew {
+        /// The file.
+        file: PathBuf,
+        /// The new end, in Unix seconds.
+        until: Option<i64>,
+    },
+    /// Writes the next serial, which ends now.
+    Revoke {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+impl LicenceAction {
+    /// The file that it is about.
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::Grant { file, .. } | Self::Renew { file, .. } | Self::Revoke { file } => file,
+        }
+    }
+}
+
+/// What a licence allows, as a person says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenceTerms {
+    /// The first second, in Unix time.
+    pub valid_from: Option<i64>,
+    /// The end, in Unix time.
+    pub valid_until: Option<i64>,
+    /// How much of what, by name.
+    pub amounts: BTreeMap<String, u32>,
+    /// What is forbidden, by name.
+    pub denied: BTreeSet<String>,
+}
+
+impl LicenceTerms {
+    /// The same as values; in words, which name is none.
+    pub(crate) fn to_terms(&self) -> Result<Terms, String> {
+        let amount = |(name, most): (&String, &u32)| {
+            let amount = Amount::ALL.into_iter().find(|amount| amount.name() == name);
+            amount.map(|amount| (amount, *most)).ok_or_else(|| format!("`{name}` is no amount"))
+        };
+        let denied = |name: &String| {
+            let one = Use::ALL.into_iter().find(|one| one.name() == name);
+            one.ok_or_else(|| format!("`{name}` is nothing that can be forbidden"))
+        };
+        Ok(Terms {
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+            amounts: self.amounts.iter().map(amount).collect::<Result<_, _>>()?,
+            denied: self.denied.iter().map(denied).collect::<Result<_, _>>()?,
+            ..Terms::default()
+        })
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenceReport {
+    /// The file that it is for.
+    pub file: PathBuf,
+    /// The licence itself.
+    pub path: PathBuf,
+    /// The issuer's name for it.
+    pub licence: String,
+    /// Its serial.
+    pub serial: u64,
+    /// The first second, in Unix time.
+    pub valid_from: Option<i64>,
+    /// The end, in Unix time.
+    pub valid_until: Option<i64>,
+    /// Whether others can check who issued it.
+    pub verified: bool,
+}
+
+/// An item that is limited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenceRow {
+    /// The item.
+    pub item: String,
+    /// Title and artist.
+    pub title: String,
+    /// The first second, in Unix time.
+    pub valid_from: Option<i64>,
+    /// The end, in Unix time.
+    pub valid_until: Option<i64>,
+    /// `valid`, `unverified`, `expired`, `not yet valid`, `for other devices`, `leased elsewhere`, `played out`
+    /// or `unknown limit`.
+    pub state: String,
+    /// The same for people, with the moment.
+    pub words: String,
+    /// Who issued the first of its licences that says so.
+    pub issuer: String,
+    /// All licences that hold.
+    pub licences: Vec<LicenceHeard>,
+    /// Libraries here that list it no longer because of that.
+    pub hidden_in: Vec<String>,
+    /// Libraries here that list it although it is withheld, each with the reason.
+    pub listed_in: Vec<String>,
+}
+
+/// A licence that holds for an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenceHeard {
+    /// Where it was found: `sidecar`, `lcp`, `id3`, `mp4`.
+    pub carrier: String,
+    /// Who issued it.
+    pub issuer: String,
+    /// The issuer's name for it.
+    pub licence: String,
+    /// Its serial.
+    pub serial: u64,
+    /// The first second, in Unix time.
+    pub valid_from: Option<i64>,
+    /// The end, in Unix time.
+    pub valid_until: Option<i64>,
+    /// How much of what.
+    pub amounts: BTreeMap<String, u32>,
+    /// What is forbidden.
+    pub denied: Vec<String>,
+    /// Whether its issuer's signature was checked.
+    pub verified: bool,
+    /// Why not.
+    pub unverified: Option<String>,
+    /// The device that found it.
+    pub device: Option<String>,
+    /// What a person may read there.
+    pub note: Option<String>,
+}

@@ -1,0 +1,119 @@
+//! Limits on this device: what was said about a document's items, judged for this moment, and what carriers
+//! of its libraries say anew.
+//!
+//! What limits mean is in `segue-limits`; what a library may be given follows from it by a policy, as everything
+//! that is withheld. Here are the clock, the store and the keys.
+//!
+//! Invariant: what a carrier says holds from the pass that reads it, before any library is written.
+
+pub(crate) mod issue;
+mod lift;
+mod policy;
+pub(crate) mod report;
+pub(crate) mod sidecars;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use segue_access::{Members, SignedStatement, VerifiedStatement};
+use segue_limits::{Limits, UNREADABLE};
+use segue_model::{CarriedLimit, DocumentId, ItemId};
+use segue_reconcile::policy::Policy;
+use segue_store::{Reader, StoreError};
+
+use crate::agent::Agent;
+use crate::failure::Failure;
+use crate::pass::SameAs;
+use policy::Withholding;
+pub(crate) use time::{now, record};
+
+/// Everything that was said about a document, its signatures checked.
+pub(crate) struct Said {
+    pub(crate) verified: Vec<VerifiedStatement>,
+    pub(crate) members: Members,
+}
+
+impl Said {
+    /// Reads the statements of a document; of one that does not exist yet there are none.
+    pub(crate) fn load(reader: &Reader, document: &DocumentId) -> Result<Self, StoreError> {
+        let rows = reader.statements(document)?.into_iter();
+        let signed = rows.map(|row| SignedStatement {
+            bytes: row.bytes,
+            signature: row.signature,
+            signer: row.signer,
+        });
+        let verified: Vec<_> = signed.filter_map(|signed| signed.verified().ok()).collect();
+        let members = Members::of_verified(&verified, document);
+        Ok(Self { verified, members })
+    }
+
+    /// What follows for the document's items.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits::of(&self.verified, &self.members, &prove)
+    }
+}
+
+/// Checks again what a licence inside a statement says.
+fn prove(_carrier: &str, _evidence: &[u8]) -> Option<CarriedLimit> {
+    None
+}
+
+fn is_unreadable(limit: &CarriedLimit) -> bool {
+    limit.terms.unknown.contains(UNREADABLE)
+}
+
+/// A limit that an item of a library carries.
+pub(crate) type Carried = (ItemId, CarriedLimit);
+
+/// What a pass may give, and what it has to say before.
+pub(crate) struct Ruling {
+    pub(crate) policy: Box<dyn Policy>,
+    pub(crate) statements: Vec<SignedStatement>,
+}
+
+/// Decides about one document, with what its libraries carry.
+pub(crate) struct Judge<'a> {
+    agent: &'a Agent,
+    document: DocumentId,
+    said: Said,
+    /// Whether anybody believes what this device says.
+    may_write: bool,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(agent: &'a Agent, document: DocumentId) -> Result<Self, Failure> {
+        let said = Said::load(&agent.home.store, &document)?;
+        let exists = agent.home.store.document(&document)?.is_some();
+        let may_write = !exists || said.members.may_write(&agent.home.device.id());
+        Ok(Self { agent, document, said, may_write })
+    }
+
+    /// Whether others take what this device writes.
+    pub(crate) fn may_write(&self) -> bool {
+        self.may_write
+    }
+
+    /// What libraries may be given now.
+    pub(crate) fn rule(&self, carried: &[Carried], same: &SameAs) -> Result<Ruling, Failure> {
+        let me = &self.agent.home.device;
+        let statements = match self.may_write {
+            true => lift::statements(&self.said, me, self.document, carried)?,
+            false => Vec::new(),
+        };
+        let fresh: Vec<VerifiedStatement> =
+            statements.iter().filter_map(|signed| signed.verified().ok()).collect();
+        let all = self.said.verified.iter().chain(&fresh);
+        let limits = Limits::of(all, &self.said.members, &prove);
+        let now = now(self.agent, &limits)?.now;
+        // In a document that begins with this pass nobody is a member yet, a reader says nothing that
+        // counts, and nobody claims what cannot be read: what lies here holds here all the same.
+        let is_heard = self.said.members.may_write(&me.id());
+        let own: Vec<Carried> = carried
+            .iter()
+            .filter(|(_, limit)| !is_heard || is_unreadable(limit))
+            .cloned()
+            .collect();
+        let policy = Box::new(Withholding::of(&limits, &own, same, now, me.id()));
+        Ok(Ruling { policy, statements })
+    }
+}

@@ -1,0 +1,115 @@
+//! What limits withhold at one moment on this device.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use segue_document::{Record, resolve, shard_of};
+use segue_limits::{Limits, Seat, Situation, State, next_change_after};
+use segue_model::{Amount, DeviceId, ItemId, LinkId, Terms, Value, music};
+use segue_reconcile::policy::Policy;
+use sha2::{Digest, Sha256};
+
+use super::Carried;
+use crate::pass::SameAs;
+
+/// The policy that follows from limits.
+#[derive(Debug)]
+pub(crate) struct Withholding {
+    terms: BTreeMap<ItemId, Terms>,
+    shards: BTreeSet<u8>,
+    mark: String,
+    now: i64,
+    device: DeviceId,
+}
+
+impl Withholding {
+    /// Judges all items of which anything is said, those that read as one together.
+    pub(super) fn of(
+        limits: &Limits,
+        own: &[Carried],
+        same: &SameAs,
+        now: i64,
+        device: DeviceId,
+    ) -> Self {
+        let said = limits.items().map(|(item, _)| *item);
+        let limited: BTreeSet<ItemId> = said.chain(own.iter().map(|(item, _)| *item)).collect();
+        let mut terms = BTreeMap::new();
+        for item in limited {
+            let component = same.component(&item).cloned().unwrap_or_else(|| [item].into());
+            let all: Vec<ItemId> = component.iter().copied().collect();
+            let carried = own.iter().filter(|(item, _)| component.contains(item));
+            let effective = carried.fold(limits.effective(&all).terms, |terms, (_, carried)| {
+                terms.meet(&carried.terms)
+            });
+            if may_withhold(&effective) {
+                terms.extend(component.into_iter().map(|item| (item, effective.clone())));
+            }
+        }
+        let shards = terms.keys().map(|item| shard_of(&item.0)).collect();
+        let mut policy = Self { terms, shards, mark: String::new(), now, device };
+        policy.mark = policy.fingerprint();
+        policy
+    }
+
+    /// What holds of an item here and now.
+    pub(crate) fn state(&self, item: &ItemId, plays: u64) -> State {
+        let here = self.here(plays);
+        self.terms.get(item).map_or(State::Valid, |terms| State::of(terms, &here))
+    }
+
+    /// When something is withheld, or no longer, without anything being said.
+    pub(crate) fn next_change(&self) -> Option<i64> {
+        let here = self.here(0);
+        self.terms.values().filter_map(|terms| next_change_after(terms, &here)).min()
+    }
+
+    fn here(&self, plays: u64) -> Situation {
+        Situation { now: self.now, device: self.device, plays, seat: Seat::Absent }
+    }
+
+    /// Names which items are withheld, as far as the document does not say more.
+    fn fingerprint(&self) -> String {
+        if self.terms.is_empty() {
+            return String::new();
+        }
+        let mut hasher = Sha256::new();
+        for (item, terms) in &self.terms {
+            let plays = terms.amounts.get(&Amount::Plays).copied().unwrap_or(u32::MAX);
+            hasher.update(item.0);
+            hasher.update([u8::from(self.state(item, 0).is_valid())]);
+            hasher.update(plays.to_le_bytes());
+        }
+        let mut name = [0; 8];
+        name.copy_from_slice(&hasher.finalize()[..8]);
+        format!("{:016x}", u64::from_be_bytes(name))
+    }
+}
+
+/// Whether terms can ever keep an item from a library.
+fn may_withhold(terms: &Terms) -> bool {
+    let amounts = [Amount::Plays, Amount::Seats];
+    terms.valid_from.is_some()
+        || terms.valid_until.is_some()
+        || terms.devices.is_some()
+        || !terms.unknown.is_empty()
+        || amounts.iter().any(|amount| terms.amounts.contains_key(amount))
+}
+
+/// How often an item was played, over all devices.
+pub(crate) fn plays(record: &Record) -> u64 {
+    let count = resolve::value(record, &music::PLAY_COUNT);
+    count.as_ref().and_then(Value::as_int).map_or(0, i64::unsigned_abs)
+}
+
+impl Policy for Withholding {
+    fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    fn concerns(&self, shard: u8) -> bool {
+        self.shards.contains(&shard)
+    }
+
+    fn may_hold(&self, _: LinkId, item: ItemId, record: &Record) -> bool {
+        self.state(&item, plays(record)).is_valid()
+    }
+}

@@ -1,0 +1,158 @@
+//! `segue licences`: what is limited, until when, by whom, and where it is withheld.
+
+use std::collections::BTreeSet;
+
+use segue_document::{DOCUMENT_RECORD, Record};
+use segue_limits::{Heard, Limits, State};
+use segue_model::{DocumentId, ItemId, Listing, Proof};
+
+use super::{Said, Withholding, now, policy};
+use crate::agent::Agent;
+use crate::command::{LicenceHeard, LicenceRow};
+use crate::failure::Failure;
+use crate::hiding::{AGAIN_MAX, times_again};
+use crate::pass::SameAs;
+use crate::shards::Shards;
+use crate::{libraries, report, views};
+
+/// Everything that is limited, in all documents, what ends first at the beginning.
+pub(crate) fn licences(agent: &Agent) -> Result<Vec<LicenceRow>, Failure> {
+    let mut rows = Vec::new();
+    for document in agent.home.store.documents()? {
+        rows.extend(of_document(agent, document.id)?);
+    }
+    let end = |row: &LicenceRow| row.valid_until.unwrap_or(i64::MAX);
+    rows.sort_by(|a, b| (end(a), &a.title, &a.item).cmp(&(end(b), &b.title, &b.item)));
+    Ok(rows)
+}
+
+/// The state of an item that a limit withholds, in words for a person; `None` if nothing does.
+pub(crate) fn why_withheld(
+    agent: &Agent,
+    document: DocumentId,
+    item: ItemId,
+    same: &SameAs,
+    record: &Record,
+) -> Result<Option<String>, Failure> {
+    let limits = Said::load(&agent.home.store, &document)?.limits();
+    if limits.items().next().is_none() {
+        return Ok(None);
+    }
+    let policy = withholding(agent, &limits, same)?;
+    let state = policy.state(&item, policy::plays(record));
+    Ok((!state.is_valid()).then(|| state.to_string()))
+}
+
+fn withholding(agent: &Agent, limits: &Limits, same: &SameAs) -> Result<Withholding, Failure> {
+    let now = now(agent, limits)?.now;
+    Ok(Withholding::of(limits, &[], same, now, agent.home.device.id()))
+}
+
+fn of_document(agent: &Agent, document: DocumentId) -> Result<Vec<LicenceRow>, Failure> {
+    let said = Said::load(&agent.home.store, &document)?;
+    let limits = said.limits();
+    let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
+    let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
+    let policy = withholding(agent, &limits, &same)?;
+    let items: BTreeSet<ItemId> = limits.items().map(|(item, _)| same.shown(*item)).collect();
+    let mut rows = Vec::new();
+    for item in items {
+        let component = same.component(&item).cloned().unwrap_or_else(|| [item].into());
+        let record = views::merged(&mut shards, item, &component)?;
+        let all: Vec<ItemId> = component.iter().copied().collect();
+        let effective = limits.effective(&all);
+        let state = policy.state(&item, policy::plays(&record));
+        let heard: Vec<LicenceHeard> =
+            effective.heard.values().map(|heard| licence(&said, heard)).collect();
+        let first = heard.iter().find(|one| !one.issuer.is_empty());
+        let is_verified = !heard.is_empty() && heard.iter().all(|one| one.verified);
+        let (hidden_in, listed_in) = places(agent, document, &all, !state.is_valid())?;
+        rows.push(LicenceRow {
+            item: item.to_string(),
+            title: report::title(&record),
+            valid_from: effective.terms.valid_from,
+            valid_until: effective.terms.valid_until,
+            state: word(&state, is_verified).to_owned(),
+            words: state.to_string(),
+            issuer: first.map(|one| one.issuer.clone()).unwrap_or_default(),
+            licences: heard,
+            hidden_in,
+            listed_in,
+        });
+    }
+    Ok(rows)
+}
+
+/// The state in a word that stays.
+fn word(state: &State, is_verified: bool) -> &'static str {
+    match state {
+        State::Valid if is_verified => "valid",
+        State::Valid => "unverified",
+        State::NotYet { .. } => "not yet valid",
+        State::Expired { .. } => "expired",
+        State::OtherDevices => "for other devices",
+        State::LeasedElsewhere => "leased elsewhere",
+        State::PlayedOut => "played out",
+        State::UnknownKind(_) => "unknown limit",
+    }
+}
+
+fn licence(said: &Said, heard: &Heard) -> LicenceHeard {
+    let device = segue_model::DeviceId(heard.said_by);
+    let unverified = match &heard.proof {
+        Proof::Signed { .. } => None,
+        Proof::Unverified(why) => Some(why.to_string()),
+    };
+    LicenceHeard {
+        carrier: heard.carrier.to_string(),
+        issuer: heard.issuer.to_string(),
+        licence: heard.licence.to_string(),
+        serial: heard.serial,
+        valid_from: heard.terms.valid_from,
+        valid_until: heard.terms.valid_until,
+        amounts: heard.terms.amounts.iter().map(|(a, n)| (a.name().to_owned(), *n)).collect(),
+        denied: heard.terms.denied.iter().map(|one| one.name().to_owned()).collect(),
+        verified: unverified.is_none(),
+        unverified,
+        device: said.members.name(&device).map(str::to_owned),
+        note: heard.note.as_deref().map(str::to_owned),
+    }
+}
+
+/// Libraries here that hide an item, and those that list it though it is withheld, with the reason.
+fn places(
+    agent: &Agent,
+    document: DocumentId,
+    items: &[ItemId],
+    is_withheld: bool,
+) -> Result<(Vec<String>, Vec<String>), Failure> {
+    let links = agent.home.store.links()?;
+    let active = || links.iter().filter(|row| row.active);
+    let all: Vec<_> = active().map(|row| (row.app.clone(), row.path.clone())).collect();
+    let (mut hidden, mut listed) = (Vec::new(), Vec::new());
+    for row in active().filter(|row| row.document == document) {
+        let Some(translator) = agent.world.translator(&row.app) else { continue };
+        let capabilities = translator.capabilities();
+        let label = libraries::label(&row.app, &row.path, &all);
+        for item in items {
+            for base in agent.home.store.base_by_item(row.id, *item, capabilities.schema)? {
+                match base.listing {
+                    Listing::Hidden => hidden.push(label.clone()),
+                    Listing::Listed if is_withheld => {
+                        let again = times_again(&agent.home.store, row.id, &base.held.id)?;
+                        let why = if !capabilities.hides {
+                            "it cannot hide anything"
+                        } else if again >= AGAIN_MAX {
+                            "it listed it again each time"
+                        } else {
+                            "the next sync hides it"
+                        };
+                        listed.push(format!("{label}: {why}"));
+                    }
+                    Listing::Listed | Listing::Gone => {}
+                }
+            }
+        }
+    }
+    Ok((hidden, listed))
+}

@@ -1,0 +1,257 @@
+//! A licence beside a file, from its granting to its renewal, in two libraries.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use segue_memory::{Kind, Memory, Store};
+use segue_model::{Availability, Collection, Item, Value, music};
+use segue_translator::{Idle, Place};
+
+use crate::command::{
+    LibrarySpec, LicenceAction, LicenceRow, LicenceTerms, PassReport, Request, Response,
+};
+use crate::{Agent, Quiet, World};
+
+const START: i64 = 1_700_000_000;
+const DAY: i64 = 86_400;
+
+/// A device with two linked players that list the same three files, and a clock.
+struct Desk {
+    folder: tempfile::TempDir,
+    agent: Agent,
+    clock: Arc<AtomicI64>,
+}
+
+const SONGS: [&str; 3] = ["a", "b", "c"];
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let music = folder.path().join("music");
+        fs::create_dir(&music).unwrap();
+        for name in SONGS {
+            fs::write(music.join(name), name).unwrap();
+        }
+        let clock = Arc::new(AtomicI64::new(START));
+        let agent = agent(&folder.path().join("segue"), &clock, 7);
+        let mut desk = Self { folder, agent, clock };
+        let libraries = [Kind::Exact, Kind::Stars].map(|kind| desk.library(kind)).into();
+        let plan = Request::Plan { libraries, write_tags: false };
+        let Response::Plan(report) = desk.run(plan) else { panic!() };
+        desk.run(Request::Apply { plan: report.plan });
+        desk
+    }
+
+    fn path(&self, kind: Kind) -> PathBuf {
+        self.folder.path().join(kind.capabilities().app)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("music").join(name)
+    }
+
+    fn library(&self, kind: Kind) -> LibrarySpec {
+        let path = self.path(kind);
+        Store::create(kind, &path).unwrap();
+        Store::edit(kind, &path, |catalog| {
+            catalog.items = SONGS.map(|name| song(&self.file(name))).into();
+            let entries = catalog.items.iter().map(|item| item.id.clone()).collect();
+            catalog.collections = vec![Collection {
+                id: "list".into(),
+                kind: &music::PLAYLIST,
+                name: "List".into(),
+                parent: None,
+                entries,
+                rule: None,
+            }];
+        })
+        .unwrap();
+        LibrarySpec { app: kind.capabilities().app.into(), path: Some(path), root: None }
+    }
+
+    fn run(&mut self, request: Request) -> Response {
+        self.agent.run(request, &Quiet).unwrap()
+    }
+
+    fn sync(&mut self) -> PassReport {
+        let request = Request::Sync { libraries: Vec::new(), dry_run: false, yes: false };
+        let Response::Pass(report) = self.run(request) else { panic!() };
+        report
+    }
+
+    fn grant(&mut self, name: &str, terms: LicenceTerms) {
+        let (file, issuer, licence) = (self.file(name), Some("Library".into()), None);
+        self.run(Request::Licence {
+            action: LicenceAction::Grant { file, terms, issuer, licence },
+        });
+    }
+
+    fn renew(&mut self, name: &str, until: i64) {
+        let action = LicenceAction::Renew { file: self.file(name), until: Some(until) };
+        self.run(Request::Licence { action });
+    }
+
+    fn licences(&mut self) -> Vec<LicenceRow> {
+        let Response::Licences(rows) = self.run(Request::Licences) else { panic!() };
+        rows
+    }
+
+    fn states(&mut self) -> Vec<String> {
+        self.licences().into_iter().map(|row| row.state).collect()
+    }
+
+    /// Days after the start.
+    fn day(&self, day: i64) {
+        self.clock.store(START + day * DAY, Ordering::Relaxed);
+    }
+
+    /// What both players list, with ratings, and what stands in their list.
+    fn listed(&self) -> [String; 2] {
+        [Kind::Exact, Kind::Stars].map(|kind| {
+            let catalog = Store::open(kind, &self.path(kind)).unwrap().catalog();
+            let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+            let present =
+                catalog.items.iter().filter(|item| item.availability == Availability::Present);
+            let items = present.map(|item| {
+                let rating = item.fields.value(&music::RATING).and_then(Value::as_int);
+                format!("{}{}", name(&item.id.to_string()), rating.unwrap_or_default())
+            });
+            let entries = catalog.collections.iter().flat_map(|list| &list.entries);
+            let entries = entries.map(|entry| name(&entry.to_string()));
+            format!(
+                "{} | {}",
+                items.collect::<Vec<_>>().join(" "),
+                entries.collect::<Vec<_>>().join(" ")
+            )
+        })
+    }
+}
+
+const ALL: &str = "a60 b60 c60 | a b c";
+const WITHOUT_B: &str = "a60 c60 | a c";
+
+fn song(path: &Path) -> Item {
+    let mut item = Item::at(path.to_str().unwrap());
+    item.fields.set(&music::TITLE, Value::text(path.file_name().unwrap().to_str().unwrap()));
+    item.fields.set(&music::RATING, Value::Int(60));
+    item.fields.set(&music::PLAY_COUNT, Value::Int(3));
+    item.fields.set(&music::DURATION, Value::Int(60_000));
+    item
+}
+
+fn agent(folder: &Path, clock: &Arc<AtomicI64>, seed: u64) -> Agent {
+    let (count, clock) = (AtomicU64::new(seed), Arc::clone(clock));
+    let world = World {
+        now: Arc::new(move || clock.load(Ordering::Relaxed)),
+        random: Arc::new(move |bytes| {
+            let next = count.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+            let all = next.to_be_bytes();
+            bytes.iter_mut().zip(all.iter().cycle()).for_each(|(to, from)| *to = *from);
+        }),
+        host: Arc::new(Idle),
+        place: Place::default(),
+        translators: vec![Arc::new(Memory(Kind::Exact)), Arc::new(Memory(Kind::Stars))],
+        programs: crate::registry::Programs::default(),
+        device: "desk".into(),
+    };
+    Agent::open_in(folder, world).unwrap()
+}
+
+fn until(day: i64) -> LicenceTerms {
+    LicenceTerms { valid_until: Some(START + day * DAY), ..LicenceTerms::default() }
+}
+
+#[test]
+fn f41_a_licence_ends_in_every_app_without_an_edit_and_comes_back_with_its_renewal() {
+    let mut desk = Desk::new();
+    desk.grant("b", until(1));
+    desk.sync();
+    assert_eq!(desk.states(), ["valid"]);
+    assert_eq!(desk.listed(), [ALL, ALL]);
+    desk.day(1);
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    let row = desk.licences().remove(0);
+    assert_eq!((row.state.as_str(), row.issuer.as_str()), ("expired", "Library"));
+    assert_eq!(row.hidden_in, ["memory-exact", "memory-stars"]);
+    assert_eq!(desk.sync().operation, None, "nothing is left to do");
+    desk.renew("b", START + 9 * DAY);
+    desk.sync();
+    assert_eq!(desk.states(), ["valid"]);
+    assert_eq!(desk.listed(), [ALL, ALL]);
+}
+
+#[test]
+fn f41_a_clock_that_is_set_back_revives_nothing() {
+    let mut desk = Desk::new();
+    desk.grant("b", until(1));
+    desk.day(1);
+    desk.sync();
+    desk.clock.store(START + DAY - 60, Ordering::Relaxed);
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    assert_eq!(desk.states(), ["expired"]);
+}
+
+#[test]
+fn f41_neither_undo_nor_a_licence_that_is_gone_loosens_anything() {
+    let mut desk = Desk::new();
+    desk.grant("b", until(1));
+    desk.day(1);
+    desk.sync();
+    desk.run(Request::Undo { operation: None });
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    fs::remove_file(desk.file("b.segue-licence")).unwrap();
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+}
+
+#[test]
+fn f41_a_licence_that_cannot_be_read_denies_for_as_long_as_it_cannot() {
+    let mut desk = Desk::new();
+    desk.grant("b", until(9));
+    let sidecar = desk.file("b.segue-licence");
+    let whole = fs::read(&sidecar).unwrap();
+    fs::write(&sidecar, &whole[..whole.len() / 2]).unwrap();
+    for _ in 0..2 {
+        desk.sync();
+        assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    }
+    fs::write(&sidecar, whole).unwrap();
+    desk.sync();
+    assert_eq!(desk.listed(), [ALL, ALL]);
+}
+
+#[test]
+fn a_licence_of_somebody_else_is_renewed_by_nobody_here() {
+    let mut desk = Desk::new();
+    let other = tempfile::tempdir().unwrap();
+    let mut issuer = agent(other.path(), &desk.clock, 99);
+    let (file, terms) = (desk.file("b"), until(1));
+    let action = LicenceAction::Grant { file: file.clone(), terms, issuer: None, licence: None };
+    issuer.run(Request::Licence { action }, &Quiet).unwrap();
+    let action = LicenceAction::Renew { file, until: Some(START + 9 * DAY) };
+    let refused = desk.agent.run(Request::Licence { action }, &Quiet).unwrap_err().to_string();
+    assert!(refused.contains("issue"), "{refused}");
+    desk.day(1);
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+}
+
+#[test]
+fn a_song_is_played_as_often_as_it_may_be() {
+    let mut desk = Desk::new();
+    let amounts = [("plays".to_owned(), 5)].into();
+    desk.grant("b", LicenceTerms { amounts, ..LicenceTerms::default() });
+    desk.sync();
+    assert_eq!(desk.listed(), [ALL, ALL]);
+    Store::edit(Kind::Exact, &desk.path(Kind::Exact), |catalog| {
+        catalog.items[1].fields.set(&music::PLAY_COUNT, Value::Int(5));
+    })
+    .unwrap();
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    assert_eq!(desk.states(), ["played out"]);
+}
