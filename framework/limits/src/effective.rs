@@ -196,8 +196,12 @@ impl Entry {
 
 impl Heard {
     fn by_signer(&self) -> Group {
-        let Self { said_by: signer, carrier, issuer, licence, .. } = self.clone();
-        Group::Signer { signer, carrier, issuer, licence }
+        Group::Signer {
+            signer: self.said_by,
+            carrier: self.carrier.clone(),
+            issuer: self.issuer.clone(),
+            licence: self.licence.clone(),
+        }
     }
 }
 
