@@ -315,12 +315,10 @@ fn f41_nothing_exceeds_what_a_proven_issuer_says_last() {
 }
 
 #[test]
-fn f41_two_claims_of_one_serial_both_hold() {
-    let said = [
-        WORLD.claims(By::Writer, member(1, until(50))),
-        WORLD.claims(By::Writer, member(1, until(40))),
-        WORLD.claims(By::Writer, member(0, until(10))),
-    ];
+fn f41_claims_of_one_serial_all_hold() {
+    let of_one = (40..60).map(|end| WORLD.claims(By::Writer, member(1, until(end))));
+    let before = WORLD.claims(By::Writer, member(0, until(10)));
+    let said: Vec<_> = of_one.chain([before]).collect();
     assert_eq!(WORLD.limits(&said).effective(&ITEMS).terms, until(40));
 }
 
