@@ -140,7 +140,7 @@ pub fn write(sidecar: &Sidecar, issuer: &PersonKey) -> Result<Vec<u8>, LimitErro
 /// The licence's next serial, with these terms.
 ///
 /// # Errors
-/// [`LimitError::Issuer`] unless this key issued it, and those of [`parse`] and [`write`].
+/// [`LimitError::Issuer`] unless this key issued it, and those of [`parse`] and [`write()`].
 pub fn renew(
     bytes: &[u8],
     issuer: &PersonKey,
