@@ -74,6 +74,11 @@ impl Live {
         self.reasons.insert(*device, why.to_owned());
     }
 
+    /// Nothing is said of a document that is not shared any more.
+    pub(super) fn apart(&mut self, device: &DeviceId, document: &DocumentId) {
+        self.steps.remove(&(*device, *document));
+    }
+
     /// Notes how far a session is; returns the name of a device that is in step for the first time since it
     /// is connected.
     pub(super) fn step(

@@ -317,11 +317,8 @@ impl Work {
                 Err(why) => done(Err((why, "see --network".into()))),
             },
             Command::Failed(connection) => {
-                use segue_sync::Transport;
                 let now_ms = self.now_ms();
-                self.wire.close(connection);
-                let told =
-                    self.sessions.arrive(Arrival::Closed { connection }, &mut self.wire, now_ms);
+                let told = self.sessions.failed(connection, &mut self.wire, now_ms);
                 self.told(told);
             }
             Command::NetworkChanged => {
@@ -500,6 +497,7 @@ impl Work {
                         (self.tell)(NetEvent::Said(format!("is in step with {name}")));
                     }
                 }
+                Told::Apart { peer, document } => self.live().apart(&peer, &document),
                 Told::Culprit { who, why } => {
                     (self.tell)(NetEvent::Culprit(who, why));
                 }

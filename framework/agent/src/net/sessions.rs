@@ -5,6 +5,9 @@
 //! ended is opened again later, ever more rarely while it is in vain.
 //!
 //! It knows no network, no clock and no writer: all of it can be driven by a test.
+//!
+//! Invariant: there is one session for each peer and document, and what a peer may have judged at once, and how often
+//! it begins anew, is bounded over all its lanes: a session that begins knows nothing of what the last one cost.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,6 +23,10 @@ use crate::peers::replica::StoredReplica;
 const REOPEN_MS: u64 = 1_000;
 /// No wait is longer.
 const REOPEN_MS_MAX: u64 = 60_000;
+/// Lanes that a peer may open at once; a lane more comes back after each [`LANE_EACH_MS`].
+const LANES_MAX: u64 = 32;
+/// More rarely than whoever keeps to the waits opens one.
+const LANE_EACH_MS: u64 = 10_000;
 
 /// What follows for the rest of the agent.
 #[derive(Debug)]
@@ -43,6 +50,13 @@ pub(crate) enum Told {
         document: DocumentId,
         /// Whether they do.
         in_step: bool,
+    },
+    /// This document is shared with this peer no more.
+    Apart {
+        /// The peer.
+        peer: DeviceId,
+        /// The document.
+        document: DocumentId,
     },
     /// Somebody broke the rules.
     Culprit {
@@ -74,6 +88,20 @@ struct Reopen {
     wait_ms: u64,
 }
 
+/// Lanes that a peer may still open.
+#[derive(Clone, Copy)]
+struct Openings {
+    left: u64,
+    at_ms: u64,
+}
+
+/// Batches of a lane that are being judged; the lane may be gone.
+struct Judged {
+    peer: DeviceId,
+    document: DocumentId,
+    batches: usize,
+}
+
 /// All sessions of this device.
 pub(crate) struct Sessions {
     me: DeviceId,
@@ -84,6 +112,8 @@ pub(crate) struct Sessions {
     /// Lanes that were asked for and are not open yet, in their order.
     asked: BTreeMap<DeviceId, VecDeque<DocumentId>>,
     reopen: BTreeMap<(DeviceId, DocumentId), Reopen>,
+    openings: BTreeMap<DeviceId, Openings>,
+    judged: BTreeMap<Connection, Judged>,
 }
 
 impl Sessions {
@@ -95,6 +125,8 @@ impl Sessions {
             up: BTreeMap::new(),
             asked: BTreeMap::new(),
             reopen: BTreeMap::new(),
+            openings: BTreeMap::new(),
+            judged: BTreeMap::new(),
         }
     }
 
@@ -136,19 +168,45 @@ impl Sessions {
         if self.up.get(&peer) != Some(&Side::Dialer) {
             return;
         }
-        for (document, replica) in &self.documents {
-            let speaks = |lane: &Lane| {
-                lane.peer == peer
-                    && lane.speaks.as_ref().is_some_and(|(other, _)| other == document)
-            };
-            let is_open = self.lanes.values().any(speaks)
-                || self.asked.get(&peer).is_some_and(|asked| asked.contains(document))
-                || self.reopen.contains_key(&(peer, *document));
-            if !is_open && replica.may_read(&peer) {
-                self.asked.entry(peer).or_default().push_back(*document);
-                wire.dial(&peer);
-            }
+        let is_missing = |(document, replica): &(&DocumentId, &StoredReplica)| {
+            !self.is_open(&peer, document)
+                && !self.reopen.contains_key(&(peer, **document))
+                && replica.may_read(&peer)
+        };
+        let missing = self.documents.iter().filter(is_missing);
+        for document in missing.map(|(document, _)| *document).collect::<Vec<_>>() {
+            self.ask(peer, document, wire);
         }
+    }
+
+    fn ask(&mut self, peer: DeviceId, document: DocumentId, wire: &mut dyn Transport) {
+        self.asked.entry(peer).or_default().push_back(document);
+        wire.dial(&peer);
+    }
+
+    /// Whether a lane for a document is there, or was asked for.
+    fn is_open(&self, peer: &DeviceId, document: &DocumentId) -> bool {
+        self.lane(peer, document).is_some()
+            || self.asked.get(peer).is_some_and(|asked| asked.contains(document))
+    }
+
+    fn lane(&self, peer: &DeviceId, document: &DocumentId) -> Option<Connection> {
+        let is_it = |lane: &Lane| {
+            lane.peer == *peer && lane.speaks.as_ref().is_some_and(|(other, _)| other == document)
+        };
+        self.lanes.iter().find(|(_, lane)| is_it(lane)).map(|(connection, _)| *connection)
+    }
+
+    /// Whether a peer may open one more lane, which is then counted.
+    fn may_open(&mut self, peer: DeviceId, now_ms: u64) -> bool {
+        let all = Openings { left: LANES_MAX, at_ms: now_ms };
+        let openings = self.openings.entry(peer).or_insert(all);
+        let back = now_ms.saturating_sub(openings.at_ms) / LANE_EACH_MS;
+        openings.left = (openings.left + back).min(LANES_MAX);
+        openings.at_ms += back * LANE_EACH_MS;
+        let may = openings.left > 0;
+        openings.left = openings.left.saturating_sub(1);
+        may
     }
 
     /// Takes one arrival.
@@ -164,8 +222,12 @@ impl Sessions {
                     Side::Dialer => self.asked.get_mut(&peer).and_then(VecDeque::pop_front),
                     Side::Answerer => None,
                 };
-                if side == Side::Dialer && document.is_none() {
-                    // The connection for which it was asked is gone.
+                let is_welcome = match side {
+                    // Else the connection for which it was asked is gone.
+                    Side::Dialer => document.is_some(),
+                    Side::Answerer => self.may_open(peer, now_ms),
+                };
+                if !is_welcome {
                     wire.close(connection);
                     return Vec::new();
                 }
@@ -175,31 +237,52 @@ impl Sessions {
                 self.event(connection, Event::Opened, wire, now_ms)
             }
             Arrival::Frame { connection, bytes } => {
-                if !self.begin(connection, &bytes, wire) {
-                    return Vec::new();
-                }
-                self.event(connection, Event::Frame(bytes), wire, now_ms)
+                let mut told = self.begin(connection, &bytes, wire, now_ms);
+                told.extend(self.event(connection, Event::Frame(bytes), wire, now_ms));
+                told
             }
             Arrival::Closed { connection } => self.closed(connection, now_ms),
         }
     }
 
-    /// Makes the session of a lane that a peer opened, when its first frame says what it is about.
-    fn begin(&mut self, connection: Connection, frame: &[u8], wire: &mut dyn Transport) -> bool {
-        let Some(lane) = self.lanes.get_mut(&connection) else { return false };
+    /// Makes the session of a lane that a peer opened, when its first frame says what it is about. It takes the place
+    /// of an earlier one, whose end the peer knows before we do.
+    fn begin(
+        &mut self,
+        connection: Connection,
+        frame: &[u8],
+        wire: &mut dyn Transport,
+        now_ms: u64,
+    ) -> Vec<Told> {
+        let Some(lane) = self.lanes.get(&connection) else { return Vec::new() };
+        let peer = lane.peer;
         if lane.speaks.is_some() {
-            return true;
+            return Vec::new();
         }
         let document = document_of(frame).ok().filter(|id| self.documents.contains_key(id));
         let Some(document) = document else {
             // Nothing is known of it here: as little is said as to a stranger.
             self.lanes.remove(&connection);
             wire.close(connection);
-            return false;
+            return Vec::new();
         };
-        let session = Session::new(Side::Answerer, self.me, lane.peer, document);
-        lane.speaks = Some((document, session));
-        true
+        let old = self.lane(&peer, &document);
+        let told = old.map_or_else(Vec::new, |old| {
+            wire.close(old);
+            self.closed(old, now_ms)
+        });
+        let is_judged = |judged: &Judged| (judged.peer, judged.document) == (peer, document);
+        if self.judged.values().any(is_judged) {
+            // What the earlier one brought comes first; until then there is no room for more.
+            self.lanes.remove(&connection);
+            wire.close(connection);
+            return told;
+        }
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            let session = Session::new(Side::Answerer, self.me, peer, document);
+            lane.speaks = Some((document, session));
+        }
+        told
     }
 
     fn closed(&mut self, connection: Connection, now_ms: u64) -> Vec<Told> {
@@ -207,10 +290,14 @@ impl Sessions {
         let Some((document, _)) = lane.speaks else { return Vec::new() };
         if self.up.get(&lane.peer) == Some(&Side::Dialer) {
             let key = (lane.peer, document);
-            let wait_ms = if lane.in_step { REOPEN_MS } else { self.next_wait(&key) };
+            let wait_ms = self.next_wait(&key);
             self.reopen.insert(key, Reopen { at_ms: now_ms + wait_ms, wait_ms });
         }
-        vec![Told::Step { peer: lane.peer, document, in_step: false }]
+        vec![if self.shares(&lane.peer, &document) {
+            Told::Step { peer: lane.peer, document, in_step: false }
+        } else {
+            Told::Apart { peer: lane.peer, document }
+        }]
     }
 
     fn next_wait(&self, key: &(DeviceId, DocumentId)) -> u64 {
@@ -226,7 +313,29 @@ impl Sessions {
         wire: &mut dyn Transport,
         now_ms: u64,
     ) -> Vec<Told> {
+        self.is_judged(connection);
         self.event(connection, Event::Ingested(done), wire, now_ms)
+    }
+
+    /// A batch could not be judged or stored: the lane is given up, and opened again later.
+    pub(crate) fn failed(
+        &mut self,
+        connection: Connection,
+        wire: &mut dyn Transport,
+        now_ms: u64,
+    ) -> Vec<Told> {
+        self.is_judged(connection);
+        wire.close(connection);
+        self.closed(connection, now_ms)
+    }
+
+    fn is_judged(&mut self, connection: Connection) {
+        if let Some(judged) = self.judged.get_mut(&connection) {
+            judged.batches -= 1;
+            if judged.batches == 0 {
+                self.judged.remove(&connection);
+            }
+        }
     }
 
     /// The store has something new: every session looks.
@@ -259,14 +368,18 @@ impl Sessions {
             .filter(|(_, reopen)| reopen.at_ms <= now_ms)
             .map(|(key, _)| *key)
             .collect();
-        for key in due {
-            if self.up.contains_key(&key.0) && self.shares(&key.0, &key.1) {
-                self.asked.entry(key.0).or_default().push_back(key.1);
-                wire.dial(&key.0);
+        for (peer, document) in due {
+            if !self.shares(&peer, &document) {
+                // It is opened at once when it is shared again.
+                self.reopen.remove(&(peer, document));
+                continue;
             }
             // How long was waited is remembered until the lane was in step.
-            if let Some(reopen) = self.reopen.get_mut(&key) {
+            if let Some(reopen) = self.reopen.get_mut(&(peer, document)) {
                 reopen.at_ms = u64::MAX;
+            }
+            if !self.is_open(&peer, &document) {
+                self.ask(peer, document, wire);
             }
         }
         told
@@ -298,12 +411,15 @@ impl Sessions {
             told.push(Told::Step { peer, document, in_step: is_now });
         }
         if is_now {
+            // It was of use: the next wait is the first.
             self.reopen.remove(&(peer, document));
         }
         for effect in effects {
             match effect {
                 Effect::Send(frame) => wire.send(connection, frame),
                 Effect::Ingest { number, batch } => {
+                    let none = Judged { peer, document, batches: 0 };
+                    self.judged.entry(connection).or_insert(none).batches += 1;
                     told.push(Told::Ingest { connection, document, number, batch });
                 }
                 Effect::InStep => {}

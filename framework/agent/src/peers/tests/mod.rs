@@ -12,6 +12,7 @@ mod forge;
 mod hands;
 mod hostile;
 mod killed;
+mod lanes;
 mod liar;
 mod meeting;
 mod merged;

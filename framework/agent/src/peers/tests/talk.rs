@@ -111,16 +111,21 @@ impl Talk {
     }
 }
 
+/// The sessions of a device, about all its documents.
+pub(super) fn sessions_of(device: &Device) -> Sessions {
+    let mut sessions = Sessions::new(device.id());
+    for row in device.store().documents().unwrap() {
+        let reader = device.agent.home.store.reader().unwrap();
+        let now = Arc::clone(&device.agent.world.now);
+        let replica = StoredReplica::open(reader, row.id, now).unwrap();
+        sessions.documents().insert(row.id, replica);
+    }
+    sessions
+}
+
 impl Talker {
     fn new(at: usize, device: &Device, network: &Network) -> Self {
-        let id = device.id();
-        let mut sessions = Sessions::new(id);
-        for row in device.store().documents().unwrap() {
-            let reader = device.agent.home.store.reader().unwrap();
-            let now = Arc::clone(&device.agent.world.now);
-            let replica = StoredReplica::open(reader, row.id, now).unwrap();
-            sessions.documents().insert(row.id, replica);
-        }
+        let (id, sessions) = (device.id(), sessions_of(device));
         let in_step = BTreeSet::new();
         Self { at, id, sessions, wire: network.endpoint(id), in_step }
     }
@@ -157,13 +162,13 @@ impl Talker {
                         told.extend(sessions.advanced(wire, now_ms));
                         told.extend(sessions.ingested(connection, done, wire, now_ms));
                     } else {
-                        wire.close(connection);
-                        let closed = Arrival::Closed { connection };
-                        told.extend(sessions.arrive(closed, wire, now_ms));
+                        told.extend(sessions.failed(connection, wire, now_ms));
                     }
                 }
                 Told::Step { peer, in_step: true, .. } => _ = self.in_step.insert(peer),
-                Told::Step { peer, in_step: false, .. } => _ = self.in_step.remove(&peer),
+                Told::Step { peer, in_step: false, .. } | Told::Apart { peer, .. } => {
+                    _ = self.in_step.remove(&peer)
+                }
                 Told::Culprit { who, why } => device.note(&who, &why),
                 Told::Ended { closing, .. } => ended.push((self.at, closing)),
             }
