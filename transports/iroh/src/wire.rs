@@ -86,6 +86,13 @@ impl Wire {
         }
     }
 
+    /// Numbers its lanes from here on, so that none is taken for one of an earlier wire.
+    #[must_use]
+    pub fn numbered_from(mut self, number: u64) -> Self {
+        self.next_number = number;
+        self
+    }
+
     /// Uses a connection from now on, instead of an earlier one with the same peer.
     pub fn add(&mut self, connection: &Connection) {
         let accepting = tokio::spawn(accept(connection.clone(), self.tell.clone()));

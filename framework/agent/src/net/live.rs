@@ -70,6 +70,20 @@ impl Live {
         self.name(device)
     }
 
+    /// It is nobody's device any more.
+    pub(super) fn forget(&mut self, device: &DeviceId) -> String {
+        let name = self.down(device, "");
+        self.reasons.remove(device);
+        self.met.remove(device);
+        name
+    }
+
+    /// Nobody is connected any more; what came and whom it met stays so.
+    pub(super) fn begins_anew(&mut self) {
+        let Self { received, met, names, .. } = std::mem::take(self);
+        *self = Self { received, met, names, ..Self::default() };
+    }
+
     pub(super) fn unreached(&mut self, device: &DeviceId, why: &str) {
         self.reasons.insert(*device, why.to_owned());
     }

@@ -70,6 +70,10 @@ fn f40_a_device_that_was_put_out_hears_and_changes_nothing_more() {
     assert_eq!(revoked["documents"], 1);
     let left = desk.json(&["peers"]);
     assert_eq!(left["peers"].as_array().unwrap().len(), 0);
+    let metrics = String::from_utf8(desk.segue(&["metrics"]).stdout).unwrap();
+    let of_peers = metrics.lines().filter(|line| line.starts_with("segue_peers{"));
+    assert!(of_peers.clone().all(|line| line.ends_with(" 0")), "{metrics}");
+    assert_eq!(of_peers.count(), 3);
     laptop.rate_in_strawberry(SONG, 0.2);
     laptop.until_peers("it is alone", |peers| {
         peers["peers"].as_array().unwrap().iter().all(|peer| peer["online"] == false)
