@@ -146,7 +146,7 @@ pub(crate) async fn join(
         .dial(ticket.inviter, Channel::Join, &addresses)
         .await
         .map_err(|error| unreached(&error))?;
-    let mut lane = connection.open().await.map_err(|ended| (ended.to_string(), AGAIN))?;
+    let mut lane = opened(&connection, PATIENCE).await?;
     let own: Vec<String> = node.addresses().iter().map(ToString::to_string).collect();
     let (mut joiner, first) = Joiner::new(&ticket, node.id(), vouch, &own);
     lane.send(&first).await.map_err(|error| (error.to_string(), AGAIN))?;
@@ -178,6 +178,16 @@ pub(crate) async fn join(
     }
 }
 
+/// A lane on which to ask. An inviter that lets none be opened is not waited for.
+async fn opened(
+    connection: &Connection,
+    patience: Duration,
+) -> Result<Lane, (String, &'static str)> {
+    let lane = timeout(patience, connection.open()).await;
+    let lane = lane.map_err(|_| ("the inviter does not listen".to_owned(), AGAIN))?;
+    lane.map_err(|ended| (ended.to_string(), AGAIN))
+}
+
 const AGAIN: &str = "is the other device's segue running? try again: the ticket is still yours";
 const VERSIONS: &str = "update Segue on both computers";
 
@@ -201,5 +211,28 @@ fn hint(why: &Refused) -> &'static str {
         }
         Refused::Version { .. } | Refused::Malformed(_) => VERSIONS,
         Refused::Busy | Refused::Other { .. } => "try again in a minute",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use segue_iroh::{ChannelLimits, Network, Settings, Verdict};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_inviter_that_lets_no_lane_be_opened_is_not_waited_for() {
+        let node = async |byte, lanes_max| {
+            let join = ChannelLimits { frame_bytes_max: 1_000, lanes_max };
+            let settings = Settings { join, ..Settings::default() };
+            let admits = Box::new(|_: &DeviceId, _| Verdict::Stranger);
+            Node::bind([byte; 32], Network::Loopback, settings, admits).await.unwrap()
+        };
+        let (inviter, joiner) = (node(1, 0).await, node(2, 1).await);
+        let connection =
+            joiner.dial(inviter.id(), Channel::Join, &inviter.addresses()).await.unwrap();
+        let asks = opened(&connection, Duration::from_millis(100));
+        let why = timeout(PATIENCE, asks).await.unwrap().unwrap_err();
+        assert_eq!(why.0, "the inviter does not listen");
     }
 }
