@@ -11,7 +11,9 @@ use std::sync::mpsc;
 use segue_model::{DocumentId, LinkId};
 use segue_store::{LinkRow, PeerRow};
 use segue_sync::Batch;
+use segue_sync::join::Refused;
 use segue_translator::ErrorKind;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::event::{Begin, End, Event, Glance, Job, Link, Look, Note, Outcome};
 use super::listen::Listening;
@@ -21,7 +23,9 @@ use super::wire::Tell;
 use crate::agent::Agent;
 use crate::command::{Found, LibrarySpec, LibraryState, PassReport, Request, Response};
 use crate::failure::Failure;
-use crate::net::knock::Knock;
+use crate::net::Net;
+use crate::net::knock::{Answer, Knock};
+use crate::net::waiting::say;
 use crate::peers::ingest::ingest;
 use crate::peers::{invite, join};
 use crate::progress::Progress;
@@ -53,10 +57,11 @@ impl Worker {
     /// Works until there is nobody left to work for.
     pub(super) fn work(mut self, jobs: &mpsc::Receiver<Job>) {
         while let Ok(job) = jobs.recv() {
-            let spare = spare(&job);
+            let (spare, waits) = (spare(&job), Waits::of(&job));
             let done = catch_unwind(AssertUnwindSafe(|| self.job(job)));
             let event = done.unwrap_or_else(|_| {
                 self.begin_again();
+                waits.told(self.agent.net.as_ref());
                 spare
             });
             if self.events.blocking_send(event).is_err() {
@@ -105,10 +110,11 @@ impl Worker {
         }
     }
 
-    /// What a panic left in memory is not to be trusted.
+    /// What a panic left in memory is not to be trusted. If the store cannot be opened anew it has to do.
     fn begin_again(&mut self) {
-        let folder = self.agent.folder().to_owned();
-        if let Ok(mut agent) = Agent::open_in(&folder, self.agent.world.clone()) {
+        let (folder, world) = (self.agent.folder().to_owned(), self.agent.world.clone());
+        let opened = catch_unwind(AssertUnwindSafe(|| Agent::open_in(&folder, world)));
+        if let Ok(Ok(mut agent)) = opened {
             agent.net = self.agent.net.take();
             self.agent = agent;
         }
@@ -189,9 +195,14 @@ impl Worker {
     }
 
     fn hear(&mut self, knock: Knock) -> Option<String> {
-        let _lock = crate::agent::lock(self.agent.folder()).ok()?;
-        invite::hear(&mut self.agent, knock)
-            .unwrap_or_else(|failure| Some(format!("could not hear a device: {}", words(&failure))))
+        let answer = knock.answer.clone();
+        let heard = crate::agent::lock(self.agent.folder())
+            .and_then(|_lock| invite::hear(&mut self.agent, knock));
+        heard.unwrap_or_else(|failure| {
+            // That is not the ticket's fault, which stays good.
+            say(&answer, Answer::Refused(Refused::Busy));
+            Some(format!("could not hear a device: {}", words(&failure)))
+        })
     }
 
     fn note(&mut self, note: &Note) -> Result<(), Failure> {
@@ -301,6 +312,38 @@ impl Worker {
     }
 }
 
+/// Who waits for the end of a job, beside the loop.
+enum Waits {
+    Nobody,
+    /// A session, whose lane is given up.
+    Session(segue_sync::Connection),
+    /// A device that shows a ticket.
+    Joiner(UnboundedSender<Answer>),
+}
+
+impl Waits {
+    fn of(job: &Job) -> Self {
+        match job {
+            Job::Ingest { connection, .. } => Self::Session(*connection),
+            Job::Hear(knock) => Self::Joiner(knock.answer.clone()),
+            _ => Self::Nobody,
+        }
+    }
+
+    /// The job panicked.
+    fn told(&self, net: Option<&Net>) {
+        match self {
+            Self::Nobody => {}
+            Self::Session(connection) => {
+                if let Some(net) = net {
+                    net.failed(*connection);
+                }
+            }
+            Self::Joiner(answer) => _ = say(answer, Answer::Refused(Refused::Busy)),
+        }
+    }
+}
+
 /// What is told of a job that panicked.
 fn spare(job: &Job) -> Event {
     match job {
@@ -387,109 +430,5 @@ fn words(failure: &Failure) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::{Path, PathBuf};
-    use std::sync::Arc;
-
-    use segue_memory::{Kind, Memory};
-    use segue_store::DocumentRow;
-    use segue_translator::{Capabilities, Error, Host, Library, Place, Translator};
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::world::{Outside, ambient};
-
-    const DOCUMENT: DocumentId = DocumentId([9; 32]);
-
-    /// A translator with an error.
-    struct Wrong;
-
-    impl Translator for Wrong {
-        fn capabilities(&self) -> &'static Capabilities {
-            Kind::Stars.capabilities()
-        }
-
-        fn discover(&self, _: &Place) -> Vec<PathBuf> {
-            Vec::new()
-        }
-
-        fn open(&self, _: &Path, _: Arc<dyn Host>) -> Result<Box<dyn Library>, Error> {
-            panic!("the test has it so")
-        }
-    }
-
-    /// Linked are a library of the translator with an error, and one that is not there.
-    fn agent(folder: &TempDir) -> Agent {
-        let mut world = ambient(Outside::Left);
-        world.translators = vec![Arc::new(Wrong), Arc::new(Memory(Kind::Exact))];
-        let mut agent = Agent::open_in(folder.path(), world).unwrap();
-        let tx = agent.home.store.transaction().unwrap();
-        let document = DocumentRow {
-            id: DOCUMENT,
-            schema: "music".into(),
-            root_statement: Vec::new(),
-            created_at: 0,
-        };
-        tx.put_document(&document).unwrap();
-        for (number, kind) in [(1, Kind::Stars), (2, Kind::Exact)] {
-            let row = LinkRow {
-                id: LinkId([number; 8]),
-                document: DOCUMENT,
-                app: kind.capabilities().app.into(),
-                path: folder.path().join("nothing"),
-                root: None,
-                writes_tags: false,
-                active: true,
-                revision: None,
-                read_only: None,
-                linked_at: 0,
-                confirmed_at: 0,
-            };
-            tx.put_link(&row).unwrap();
-        }
-        tx.commit().unwrap();
-        agent
-    }
-
-    #[test]
-    fn a_panic_costs_the_job_or_the_one_look_and_not_the_agent() {
-        let folder = tempfile::tempdir().unwrap();
-        let (events, mut happened) = tokio::sync::mpsc::channel(16);
-        let (jobs, work) = mpsc::channel();
-        let agent = agent(&folder);
-        let (mail, _arrived) = tokio::sync::mpsc::unbounded_channel();
-        let worker = std::thread::spawn(move || {
-            Worker::new(agent, events, mail, Moments::default()).work(&work);
-        });
-        let mut done = |job| {
-            jobs.send(job).unwrap();
-            loop {
-                match happened.blocking_recv().unwrap() {
-                    Event::Linked(links) => assert_eq!(links.len(), 2),
-                    event => return event,
-                }
-            }
-        };
-        let glance =
-            |number| Glance { link: LinkId([number; 8]), known: None, must_be_free: false };
-        let Event::Looked(looks) = done(Job::Look(vec![glance(1), glance(2)])) else { panic!() };
-        assert_eq!(looks[0].1, Look::Failed(PANICKED.into()));
-        let absent =
-            |look: &Look| matches!(look, Look::Failed(why) if why.contains("no such file"));
-        assert!(absent(&looks[1].1), "{looks:?}");
-
-        let Event::Passed(_, Err(why)) = done(Job::Pass(DOCUMENT)) else { panic!() };
-        assert_eq!(why, PANICKED);
-
-        let sync = Request::Sync { libraries: Vec::new(), dry_run: false, yes: false };
-        let (order, answer) = Order::of(sync);
-        assert!(matches!(done(Job::Answer(order)), Event::Answered));
-        let told = answer.blocking_recv().unwrap();
-        assert!(matches!(&told, Tell::Failed(why, _) if why == "Segue has an error"), "{told:?}");
-
-        let Event::Looked(looks) = done(Job::Look(vec![glance(2)])) else { panic!() };
-        assert!(absent(&looks[0].1), "{looks:?}");
-        drop(jobs);
-        worker.join().unwrap();
-    }
-}
+#[path = "worker_tests.rs"]
+mod tests;
