@@ -3,7 +3,8 @@
 //! It knows no file, store or clock, so that whole weeks are tried in no time. What is known of each
 //! library is in [`service`](super::service).
 //!
-//! Invariants: there is one job at a time; commands go first, then what other devices sent. There is no pass without a reason:
+//! Invariants: there is one job at a time; commands go first, then what other devices sent, which keeps no library waiting
+//! for more than [`MAIL_IN_A_ROW_MAX`] jobs. There is no pass without a reason:
 //! a library that differs from its base, one whose wait may be over, one that failed and is due
 //! again. Without a reason the only job is a look every [`POLL_MS`].
 
@@ -26,6 +27,10 @@ pub(crate) const POLL_MS: u64 = 5_000;
 /// So much that waits is no reason to forget a note; more is.
 const NOTES_MAX: usize = 256;
 
+/// After so many jobs for other devices in a row it is a library's turn, if one waits: whoever sends on and on holds up
+/// no app.
+const MAIL_IN_A_ROW_MAX: u32 = 64;
+
 /// When libraries are passed over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Passes {
@@ -45,6 +50,8 @@ pub(crate) struct Schedule {
     orders: VecDeque<Order>,
     /// What other devices sent, and what is to be noted of them, in the order in which it came.
     mail: VecDeque<Job>,
+    /// Jobs of the mail since a library had its turn.
+    mail_in_a_row: u32,
     is_busy: bool,
     next_poll: u64,
     when: Passes,
@@ -288,11 +295,20 @@ impl Schedule {
     /// What is done next, by rank: a person waits for a command, a library for a pass.
     fn job(&mut self, now: u64) -> Option<Job> {
         let order = self.orders.pop_front().map(Job::Answer);
-        let asked = order.or_else(|| self.mail.pop_front());
         if self.when == Passes::OnCommand {
-            return asked;
+            return order.or_else(|| self.mail.pop_front());
         }
-        asked.or_else(|| self.pass()).or_else(|| self.look(now))
+        if order.is_some() {
+            return order;
+        }
+        if self.mail_in_a_row < MAIL_IN_A_ROW_MAX
+            && let Some(job) = self.mail.pop_front()
+        {
+            self.mail_in_a_row += 1;
+            return Some(job);
+        }
+        self.mail_in_a_row = 0;
+        self.pass().or_else(|| self.look(now)).or_else(|| self.mail.pop_front())
     }
 
     /// A pass over the document that waits longest.

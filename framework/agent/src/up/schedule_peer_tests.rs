@@ -48,3 +48,35 @@ fn notes_of_peers_do_not_pile_up_and_batches_are_never_forgotten() {
     assert!(begun.iter().all(|word| word == "note"), "{begun:?}");
     assert_eq!(words(&schedule.handle(done, 10)), "ingest 9");
 }
+
+#[test]
+fn f38_who_sends_on_and_on_keeps_no_library_waiting() {
+    let mut schedule = in_step();
+    for number in 0..=200 {
+        schedule.handle(arrived(number, DOCUMENT.0), 10);
+    }
+    schedule.handle(Event::Touched(vec![LinkId([1; 8])]), 10);
+    let mut begun = Vec::new();
+    for _ in 0..200 {
+        let done = Event::Ingested(DOCUMENT, Ok(false));
+        begun.push(words(&schedule.handle(done, 1_000)));
+        if !begun.last().unwrap().starts_with("ingest") {
+            break;
+        }
+    }
+    assert_eq!(begun.pop().unwrap(), "look 1@a");
+    assert_eq!(begun.last().unwrap(), "ingest 63");
+    // What the look finds is passed over at the next turn, and then the mail goes on.
+    let looked = Event::Looked(vec![seen(1, "c", false)]);
+    assert_eq!(words(&schedule.handle(looked, 1_000)), "ingest 64");
+    let mut turns = 0;
+    while words(&schedule.handle(Event::Ingested(DOCUMENT, Ok(false)), 1_000)) != "pass" {
+        turns += 1;
+        assert!(turns < 64, "no turn");
+    }
+    assert_eq!(turns, 63);
+    assert_eq!(
+        words(&schedule.handle(Event::Passed(DOCUMENT, Ok(Vec::new())), 1_000)),
+        "ingest 128"
+    );
+}
