@@ -174,22 +174,45 @@ fn until(
     progress: &dyn Progress,
     is_so: &dyn Fn(&LivePeer) -> bool,
 ) -> Result<LiveReport, Failure> {
-    let began = Instant::now();
-    let (mut moved, mut before) = (began, 0);
+    let (began, mut patience) = (Instant::now(), Patience::default());
     loop {
         let live = host.live()?;
-        let own: Vec<_> = live.peers.iter().filter(|peer| peers.contains(&peer.id)).collect();
-        let is_done = own.len() == peers.len() && own.iter().all(|peer| is_so(peer));
-        let is_away = !own.iter().any(|peer| peer.online && !is_so(peer));
-        let is_over = began.elapsed() >= REACH && is_away;
-        if live.received != before {
-            (moved, before) = (Instant::now(), live.received);
+        let received = patience.received;
+        let is_over = patience.is_over(began.elapsed(), &live, peers, is_so);
+        if patience.received != received {
             progress.step(&format!("Receiving, {} so far", bytes(live.received)), None);
         }
-        if is_done || is_over || moved.elapsed() >= STEP {
+        if is_over {
             return Ok(live);
         }
         std::thread::sleep(LOOK);
+    }
+}
+
+/// How long devices are waited for.
+#[derive(Default)]
+struct Patience {
+    /// What had come when it was last looked, and after how long some of it came last.
+    received: u64,
+    moved: Duration,
+}
+
+impl Patience {
+    /// Whether it is waited for no more, so long after it began.
+    fn is_over(
+        &mut self,
+        after: Duration,
+        live: &LiveReport,
+        peers: &[String],
+        is_so: &dyn Fn(&LivePeer) -> bool,
+    ) -> bool {
+        let own: Vec<_> = live.peers.iter().filter(|peer| peers.contains(&peer.id)).collect();
+        let is_done = own.len() == peers.len() && own.iter().all(|peer| is_so(peer));
+        let is_away = !own.iter().any(|peer| peer.online && !is_so(peer));
+        if live.received != self.received {
+            (self.moved, self.received) = (after, live.received);
+        }
+        is_done || (is_away && after >= REACH) || after - self.moved >= STEP
     }
 }
 
@@ -253,4 +276,55 @@ pub(super) fn sync(
     let away = peers.peers.iter().filter(|peer| !is_there(&peer.id));
     let away = away.map(|peer| peer.name.clone().unwrap_or_else(|| peer.id[..8].to_owned()));
     Ok(Response::Pass(PassReport { away: away.collect(), ..report }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which of two devices are connected and which are in step, and what came.
+    fn live(online: [bool; 2], in_step: [bool; 2], received: u64) -> LiveReport {
+        let peer = |at: usize| LivePeer {
+            id: at.to_string(),
+            name: None,
+            online: online[at],
+            in_step: in_step[at],
+            met: false,
+            reason: None,
+        };
+        LiveReport { peers: vec![peer(0), peer(1)], received, ..LiveReport::default() }
+    }
+
+    /// Whether both are waited for no more after so many seconds.
+    fn is_over(patience: &mut Patience, seconds: u64, live: &LiveReport) -> bool {
+        let both = ["0".to_owned(), "1".to_owned()];
+        patience.is_over(Duration::from_secs(seconds), live, &both, &|peer| peer.in_step)
+    }
+
+    #[test]
+    fn devices_that_are_not_connected_are_not_waited_for_and_those_that_are_in_step_need_not_be() {
+        for (online, in_step) in [([false, false], [false, false]), ([true, false], [true, false])]
+        {
+            let patience = &mut Patience::default();
+            assert!(!is_over(patience, 3, &live(online, in_step, 0)), "they may come");
+            assert!(is_over(patience, 4, &live(online, in_step, 0)));
+        }
+        assert!(is_over(&mut Patience::default(), 0, &live([true; 2], [true; 2], 0)));
+        let others = LiveReport { peers: Vec::new(), ..LiveReport::default() };
+        assert!(!is_over(&mut Patience::default(), 0, &others), "nothing is known of them yet");
+    }
+
+    #[test]
+    fn a_device_that_is_connected_is_waited_for_as_long_as_something_comes() {
+        let at = |patience: &mut Patience, seconds, received| {
+            is_over(patience, seconds, &live([true; 2], [true, false], received))
+        };
+        let patience = &mut Patience::default();
+        assert!(!at(patience, 119, 0));
+        assert!(at(patience, 120, 0));
+        assert!(!at(patience, 121, 7), "now something came");
+        assert!(!at(patience, 240, 7));
+        assert!(!at(patience, 240, 8));
+        assert!(at(patience, 360, 8));
+    }
 }
