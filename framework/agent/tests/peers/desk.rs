@@ -98,16 +98,29 @@ impl Desk {
 
     /// `segue up`, once it answers.
     pub(crate) fn up(&self) -> Agent {
-        let mut command = self.command(&["up", "--json"]);
+        Self::begun(self.command(&["up", "--json"]))
+    }
+
+    /// `segue up` in the local network, by a command that says where that is.
+    pub(crate) fn up_in_lan(&self, place: &[String]) -> Agent {
+        let plain = self.command(&["up", "--json", "--network", "lan"]);
+        let Some((enter, words)) = place.split_first() else { return Self::begun(plain) };
+        let mut command = Command::new(enter);
+        command.args(words).arg(plain.get_program()).args(plain.get_args()).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null());
+        Self::begun(command)
+    }
+
+    fn begun(mut command: Command) -> Agent {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut agent = Agent(child);
         assert!(agent.line().contains("\"peer\""));
         agent
     }
 
-    /// `segue up` that is killed at the n-th write of its store, or before; nothing where `strace` does not
-    /// work. Returns whether it was killed before it was in step.
-    pub(crate) fn up_until_killed(&self, call: &str, nth: u32) -> Option<bool> {
+    /// `segue up` that is killed at the n-th write of its store; nothing where `strace` does not work.
+    pub(crate) fn doomed(&self, call: &str, nth: u32) -> Option<Doomed> {
         let probe = Command::new("strace").args(["-f", "-qq", "-e", "trace=none", "true"]).output();
         if !probe.is_ok_and(|output| output.status.success()) {
             eprintln!("skipped: strace does not work here");
@@ -119,28 +132,23 @@ impl Desk {
         command.args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
         command.arg(plain.get_program()).args(["up", "--json"]).env_clear();
         command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        Some(Doomed(Agent(command.spawn().unwrap())))
+    }
+
+    /// Such a one, until it is killed or in step. Returns whether it was killed before.
+    pub(crate) fn up_until_killed(&self, call: &str, nth: u32) -> Option<bool> {
+        let mut doomed = self.doomed(call, nth)?;
         let latest = Instant::now() + PATIENCE;
-        loop {
-            if child.try_wait().unwrap().is_some() {
-                return Some(true);
-            }
+        while !doomed.is_dead() {
             let peers = self.answer(&["peers"]).0;
             if peers["peers"].as_array().is_some_and(|all| all.iter().any(|p| p["in_step"] == true))
             {
-                // strace lets go of what it traces when it ends.
-                let pid = child.id();
-                let traced =
-                    fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-                for pid in traced.split_whitespace() {
-                    assert!(Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
-                }
-                child.wait().unwrap();
-                return Some(false);
+                break;
             }
             assert!(Instant::now() < latest, "neither killed nor in step");
         }
+        Some(doomed.dies())
     }
 
     /// An invitation that serves by itself until somebody has joined.
@@ -192,6 +200,13 @@ impl Desk {
         self.database().query_row(sql, [title], |row| row.get(0)).unwrap()
     }
 
+    /// What it knows of where others are is this.
+    pub(crate) fn remembers_addresses(&self, addresses: &[&str]) {
+        let store = Connection::open(self.home().join("segue.db")).unwrap();
+        let changed = store.execute("UPDATE peer SET addresses = ?1", [addresses.join("\n")]);
+        assert_eq!(changed.unwrap(), 1);
+    }
+
     fn database(&self) -> Connection {
         let path = self.path().join(".local/share/strawberry/strawberry/strawberry.db");
         Connection::open(path).unwrap()
@@ -208,6 +223,46 @@ impl Desk {
             assert!(Instant::now() < latest, "{title} is {}", self.known(title));
         }
     }
+}
+
+/// A process that is killed at a write.
+pub(crate) struct Doomed(Agent);
+
+impl Doomed {
+    /// Waits until it answers; `false` if it was killed before.
+    pub(crate) fn serves(&mut self) -> bool {
+        self.0.line().contains("\"peer\"")
+    }
+
+    fn is_dead(&mut self) -> bool {
+        self.0.0.try_wait().unwrap().is_some() || self.traced().iter().all(|pid| is_zombie(pid))
+    }
+
+    /// What strace runs.
+    fn traced(&self) -> Vec<String> {
+        let pid = self.0.0.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        children.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Kills it if nothing did before; returns whether something did.
+    pub(crate) fn dies(mut self) -> bool {
+        let mut was_dead = self.is_dead();
+        // strace lets go of what it traces when it ends.
+        for pid in self.traced() {
+            was_dead |= !Command::new("kill").args(["-KILL", &pid]).status().unwrap().success();
+        }
+        self.0.0.wait().unwrap();
+        was_dead
+    }
+}
+
+/// Whether it has died, and nobody has heard of it yet.
+fn is_zombie(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')')
+        .next()
+        .is_none_or(|rest| rest.trim_start().starts_with(['Z', 'X']) || rest.is_empty())
 }
 
 /// A process that serves.

@@ -7,6 +7,8 @@ mod desk;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod lan;
+#[cfg(test)]
 mod own;
 #[cfg(test)]
 mod three;
