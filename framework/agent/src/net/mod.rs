@@ -123,21 +123,20 @@ impl Net {
         Ok(net)
     }
 
-    /// One that nobody hears; and what tells of which lanes it was said that a batch failed.
+    /// One that nobody hears; and what it was told since that was last asked.
     #[cfg(test)]
-    pub(crate) fn unheard() -> (Self, impl FnMut() -> Vec<segue_sync::Connection>) {
+    pub(crate) fn unheard() -> (Self, impl FnMut() -> Vec<String>) {
         let (commands, mut received) = mpsc::unbounded_channel();
         let (live, waiting) = (Arc::default(), Waiting::default());
         let net = Self { commands, live, waiting, reach: Reach::Loopback, meter: Meter::default() };
-        let failed = move || {
-            std::iter::from_fn(|| received.try_recv().ok())
-                .filter_map(|command| match command {
-                    Command::Failed(connection) => Some(connection),
-                    _ => None,
-                })
-                .collect()
+        let word = |command| match command {
+            Command::Refresh => "refresh".to_owned(),
+            Command::Ingested(connection, _) => format!("{} is judged", connection.0),
+            Command::Failed(connection) => format!("{} failed", connection.0),
+            _ => "another".to_owned(),
         };
-        (net, failed)
+        let told = move || std::iter::from_fn(|| received.try_recv().ok()).map(word).collect();
+        (net, told)
     }
 
     /// The store may have something new.

@@ -90,10 +90,11 @@ pub fn invite(home: &Path, request: Request, reception: &mut dyn Reception) -> R
         return Err(Failure::refused("that is no invitation", ""));
     };
     let host = Host::of(home, *reach)?;
-    let known: BTreeSet<String> = host.live()?.peers.into_iter().map(|peer| peer.id).collect();
     let Response::Invite(report) = host.command(request, &Quiet)? else {
         return Err(Failure::refused("the agent gave no ticket", "segue doctor"));
     };
+    // Not before: an agent that has only begun knows nobody until its network has looked, which a ticket waits for.
+    let known: BTreeSet<String> = host.live()?.peers.into_iter().map(|peer| peer.id).collect();
     reception.ticket(&report);
     if !host.is_brief() && !reception.stays() {
         return Ok(());

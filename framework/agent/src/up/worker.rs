@@ -62,6 +62,8 @@ impl Worker {
             let event = done.unwrap_or_else(|_| {
                 self.begin_again();
                 waits.told(self.agent.net.as_ref());
+                // What was stored before is news to others all the same.
+                self.refresh_net();
                 spare
             });
             if self.events.blocking_send(event).is_err() {

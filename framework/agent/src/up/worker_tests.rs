@@ -127,10 +127,10 @@ fn breaks(agent: &mut Agent) -> Arc<AtomicBool> {
 }
 
 #[test]
-fn a_session_hears_of_a_batch_that_could_not_be_judged() {
+fn the_network_hears_of_a_job_that_had_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let mut agent = agent(&folder);
-    let (net, mut failed) = Net::unheard();
+    let (net, mut told) = Net::unheard();
     agent.net = Some(net);
     let is_broken = breaks(&mut agent);
     let (jobs, mut next) = working(agent);
@@ -140,11 +140,16 @@ fn a_session_hears_of_a_batch_that_could_not_be_judged() {
     jobs.send(ingest()).unwrap();
     let event = next();
     assert!(matches!(&event, Event::Ingested(_, Err(why)) if why == PANICKED), "{event:?}");
-    assert_eq!(failed(), [connection]);
+    assert_eq!(told(), ["7 failed", "refresh"]);
     is_broken.store(false, Ordering::Relaxed);
     jobs.send(ingest()).unwrap();
     assert!(matches!(next(), Event::Ingested(_, Ok(false))));
-    assert_eq!(failed(), []);
+    assert_eq!(told(), ["7 is judged"]);
+    // A pass that had an error may have stored something before.
+    is_broken.store(true, Ordering::Relaxed);
+    jobs.send(Job::Pass(DOCUMENT)).unwrap();
+    while !matches!(next(), Event::Passed(_, Err(_))) {}
+    assert_eq!(told(), ["refresh"]);
 }
 
 /// A device that shows a ticket of which it is kept that it gives this role, and what it is told.
