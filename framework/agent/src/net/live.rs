@@ -80,8 +80,8 @@ impl Live {
 
     /// Nobody is connected any more; what came and whom it met stays so.
     pub(super) fn begins_anew(&mut self) {
-        let Self { received, met, names, .. } = std::mem::take(self);
-        *self = Self { received, met, names, ..Self::default() };
+        let Self { names, received, met, .. } = std::mem::take(self);
+        *self = Self { names, received, met, ..Self::default() };
     }
 
     pub(super) fn unreached(&mut self, device: &DeviceId, why: &str) {

@@ -213,7 +213,7 @@ impl Patience {
         if live.received != self.received {
             (self.moved, self.received) = (after, live.received);
         }
-        is_done || (is_away && after >= REACH) || after - self.moved >= STEP
+        is_done || (is_away && after >= REACH) || after >= self.moved + STEP
     }
 }
 

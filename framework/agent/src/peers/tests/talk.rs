@@ -167,7 +167,7 @@ impl Talker {
                 }
                 Told::Step { peer, in_step: true, .. } => _ = self.in_step.insert(peer),
                 Told::Step { peer, in_step: false, .. } | Told::Apart { peer, .. } => {
-                    _ = self.in_step.remove(&peer)
+                    self.in_step.remove(&peer);
                 }
                 Told::Culprit { who, why } => device.note(&who, &why),
                 Told::Ended { closing, .. } => ended.push((self.at, closing)),
