@@ -39,7 +39,9 @@ macro_rules! keys {
                 Ok(SignedStatement { bytes, signature, signer })
             }
 
-            pub(crate) fn sign_bytes(&self, message: &[u8]) -> Signature {
+            /// Signs bytes. They begin with a tag that nothing else has which this key signs, so
+            /// that no signature can stand under something else.
+            pub fn sign_bytes(&self, message: &[u8]) -> Signature {
                 self.0.sign(message).to_bytes()
             }
         }
@@ -59,8 +61,12 @@ keys! {
     DeviceKey -> DeviceId;
 }
 
-/// Checks strictly: small-order keys and other spellings of one signature are refused.
-pub(crate) fn verify_bytes(
+/// Checks what a key's `sign_bytes` made, strictly: keys of small order and other spellings of one
+/// signature are refused.
+///
+/// # Errors
+/// [`AccessError::Signature`] or [`AccessError::Key`].
+pub fn verify_bytes(
     key: &[u8; 32],
     message: &[u8],
     signature: &Signature,

@@ -30,7 +30,7 @@ pub use admission::{Admission, Equivocation, Node, admission, cut_heads};
 pub use change::{sign_change, verify_change};
 pub use error::{AccessError, Refusal, TicketError};
 pub use invitation::{Invitation, State};
-pub use key::{DeviceKey, PersonKey, Signature};
+pub use key::{DeviceKey, PersonKey, Signature, verify_bytes};
 pub use licence::{sign_licence, verify_licence};
 pub use members::{Members, Standing, may_write};
 pub use quota::{OverQuota, Quota, Usage};
