@@ -12,6 +12,7 @@
 mod effective;
 mod error;
 mod json;
+pub mod lease;
 pub mod sidecar;
 mod statement;
 mod terms;

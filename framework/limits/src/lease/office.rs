@@ -1,0 +1,107 @@
+//! The office: where the owner's key is, seats are issued.
+//!
+//! There must be one, since two that cannot hear each other would issue the same seat. So a copy
+//! of the folder is none, and what was restored waits until all that it may have forgotten is
+//! over. It does not decide who may ask, nor how many seats there are: that comes with the [`Offer`].
+//!
+//! Invariant: a term begins only when, by all that this office ever issued, the one before it
+//! came back or has been over for twice the clock's bound.
+
+use std::collections::BTreeSet;
+
+use segue_model::DeviceId;
+
+use super::denied::Denied;
+use super::seats::Seats;
+use super::state::Office;
+use super::statement::{Lease, LeaseHash, Licence, Link, Request, To, Token};
+use super::{CLOCK_BOUND_MS, STOP_BEFORE_MS, Standing, TERM_MAX_MS};
+
+/// What a licence allows now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// How many devices may use it at one time.
+    pub seats: u32,
+    /// How long a term lasts, in milliseconds; at most [`TERM_MAX_MS`].
+    pub term_ms: i64,
+    /// The end of the licence, in Unix milliseconds, if it has one.
+    pub until: Option<i64>,
+    /// Whom it allows: members of the document, and what the terms say of devices.
+    pub devices: BTreeSet<DeviceId>,
+}
+
+impl Offer {
+    /// When a term ends that begins now, if it is worth beginning.
+    fn end(&self, now: i64) -> Option<i64> {
+        let end = now + self.term_ms.clamp(0, TERM_MAX_MS);
+        let end = self.until.map_or(end, |until| until.min(end));
+        (now < end - STOP_BEFORE_MS).then_some(end)
+    }
+}
+
+impl Seats {
+    /// Answers the requests for a licence, oldest first, as far as there are free seats.
+    pub(super) fn serve(
+        &mut self,
+        licence: &Licence,
+        offer: &Offer,
+        now: i64,
+    ) -> Result<Vec<Lease>, Denied> {
+        self.check_office(now)?;
+        self.check_clock(now)?;
+        let Some(end) = offer.end(now) else { return Ok(Vec::new()) };
+        let mut issued = Vec::new();
+        for (hash, request) in self.leases.requests(licence) {
+            if !offer.devices.contains(&request.by.device)
+                || !self.is_open(&hash, &request, offer, now)
+            {
+                continue;
+            }
+            let Some(token) = self.free_seat(licence, offer, now) else { break };
+            issued.push(self.issue(token, hash, &request, end, now));
+        }
+        Ok(issued)
+    }
+
+    pub(super) fn check_office(&self, now: i64) -> Result<(), Denied> {
+        match self.state.office {
+            Some(Office { incarnation, not_before }) if incarnation == self.me.incarnation => {
+                if now < not_before { Err(Denied::OfficeWaits(not_before)) } else { Ok(()) }
+            }
+            _ => Err(Denied::NoOffice),
+        }
+    }
+
+    /// Whether a request is neither old nor answered, and its party has no seat yet.
+    fn is_open(&self, hash: &LeaseHash, request: &Request, offer: &Offer, now: i64) -> bool {
+        let age = now.saturating_sub(request.at);
+        let mut standings = self.leases.standings(&request.licence, offer.seats);
+        (-2 * CLOCK_BOUND_MS..TERM_MAX_MS).contains(&age)
+            && !self.leases.is_answered(hash, &request.licence)
+            && !standings.any(|(_, standing)| {
+                matches!(standing, Standing::Held(tip) if tip.holder == request.by && now < tip.end)
+            })
+    }
+
+    fn free_seat(&self, licence: &Licence, offer: &Offer, now: i64) -> Option<Token> {
+        let mut tokens = (0..offer.seats).map(|seat| Token { licence: *licence, seat });
+        tokens.find(|token| self.leases.is_free(token, now))
+    }
+
+    fn issue(
+        &mut self,
+        token: Token,
+        previous: LeaseHash,
+        request: &Request,
+        end: i64,
+        now: i64,
+    ) -> Lease {
+        // A clock may have been set back by a little; a term's name is never used twice.
+        let term = self.leases.last_term(&token).map_or(now, |last| now.max(last + 1));
+        let to = To::Device(request.by);
+        let link = Link { token, term, number: 0, previous, to, end, at: term };
+        self.state.issued.insert(token, link);
+        self.say(&Lease::Link(link));
+        Lease::Link(link)
+    }
+}
