@@ -17,6 +17,8 @@ mod denied;
 mod encoding;
 mod office;
 mod seats;
+#[cfg(test)]
+mod simulation;
 mod state;
 mod statement;
 
