@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use segue_controls::{Class, Control, all, page, root};
 
 /// The classes that the players, the command line and other devices must close.
-const CLOSED: [u8; 33] = [
+const CLOSED: [u8; 34] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 29, 30, 31,
-    33, 35, 36, 37, 38, 39, 40,
+    33, 35, 36, 37, 38, 39, 40, 42,
 ];
 
 fn classes() -> Vec<Class> {
