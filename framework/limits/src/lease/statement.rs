@@ -226,6 +226,21 @@ pub struct SignedLease {
 }
 
 impl SignedLease {
+    /// The bytes in which it travels, such as the body of another statement.
+    pub fn encode(&self) -> Vec<u8> {
+        [&self.signer[..], &self.signature, &self.bytes].concat()
+    }
+
+    /// Reads what [`encode`](Self::encode) made; nothing is believed by that.
+    ///
+    /// # Errors
+    /// [`AccessError::Malformed`] if it is shorter than a signature.
+    pub fn decode(bytes: &[u8]) -> Result<Self, AccessError> {
+        let mut reader = Reader(bytes);
+        let (signer, signature) = (reader.array()?, reader.array()?);
+        Ok(Self { bytes: reader.0.into(), signature, signer })
+    }
+
     /// What is said and by whom, if the signature is valid.
     ///
     /// # Errors

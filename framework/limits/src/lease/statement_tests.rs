@@ -75,6 +75,18 @@ fn what_is_cut_off_or_goes_on_is_malformed_even_if_it_is_signed() {
 }
 
 #[test]
+fn what_travels_is_the_signer_the_signature_and_what_is_said() {
+    for lease in samples() {
+        let signed = lease.sign(&key());
+        let travels = signed.encode();
+        assert_eq!(SignedLease::decode(&travels), Ok(signed));
+        assert!((0..96).all(|length| SignedLease::decode(&travels[..length]).is_err()));
+        let cut = SignedLease::decode(&travels[..travels.len() - 1]).unwrap();
+        assert!(cut.verify().is_err());
+    }
+}
+
+#[test]
 fn nobody_asks_in_another_devices_name() {
     let stranger = DeviceKey::from_seed([8; 32]);
     assert_eq!(samples()[0].sign(&stranger).verify(), Err(AccessError::Signer));
