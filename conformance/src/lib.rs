@@ -45,6 +45,8 @@ pub use trial::{Outcome, Trial, trials};
 ///     fixtures: "fixtures",
 ///     // Where in a home folder such a library lies.
 ///     home: ".local/share/memory-exact",
+///     // Optional: why the translator looks for no library, if it does not.
+///     // named: "a person says which folder",
 ///     // Whether the app itself would accept the library at this path.
 ///     sound: |path| std::fs::metadata(path).map(drop).map_err(|error| error.to_string()),
 ///     // Optional: a digest of everything that the translator does not model.
@@ -68,6 +70,7 @@ macro_rules! suite {
         translator: $translator:expr,
         fixtures: $fixtures:expr,
         home: $home:expr,
+        $(named: $named:expr,)?
         sound: $sound:expr
         $(, unmodelled: $unmodelled:expr)?
         $(, spoil: $spoil:expr)?
@@ -80,6 +83,7 @@ macro_rules! suite {
         fn main() -> ::std::process::ExitCode {
             let folder = ::std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
             let subject = $crate::Subject::new($translator, folder.join($fixtures), $home, $sound)
+                $(.with_named($named))?
                 $(.with_unmodelled($unmodelled))?
                 $(.with_spoil($spoil))?
                 $(.with_unknown_version($unknown_version))?

@@ -29,6 +29,8 @@ pub struct Subject {
     pub fixtures: PathBuf,
     /// Where in a home folder a library lies.
     pub home: PathBuf,
+    /// Why no library is looked for, if none is: a person names each.
+    pub named: Option<String>,
     /// Whether the app itself would accept a library, in its own way of checking.
     pub sound: Inspect<()>,
     /// A digest of what the translator does not model: what is left of the library when all
@@ -69,6 +71,7 @@ impl Subject {
             name: translator.capabilities().app.to_owned(),
             translator: Arc::new(translator),
             home: home.into(),
+            named: None,
             sound: Arc::new(sound),
             fixtures: PathBuf::new(),
             unmodelled: None,
@@ -140,6 +143,11 @@ impl Subject {
         start: impl Fn(&Path) -> Result<Running, String> + Send + Sync + 'static,
     ) -> Self {
         Self { live: Some(Arc::new(start)), ..self }
+    }
+
+    /// The same, with libraries that a person names, and why.
+    pub fn with_named(self, why: impl Into<String>) -> Self {
+        Self { named: Some(why.into()), ..self }
     }
 
     /// The same, with items and collections in separate files, and why.

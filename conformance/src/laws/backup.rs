@@ -20,13 +20,14 @@ fn restores(case: &Case<'_>) -> Verdict {
     let bytes = laid.bytes()?;
     let digest = || case.subject.unmodelled.as_ref().map(|digest| digest(&laid.path()));
     let unmodelled = digest();
+    let changes = some_change(case, &laid)?;
     let into = laid.beside("backup")?;
     let copies = laid.open()?.back_up(&into).or_fail("cannot back up")?;
     ensure!(!copies.is_empty(), "nothing was backed up");
     for copy in &copies {
         ensure!(copy.starts_with(&into) && copy.exists(), "{} is no copy", copy.display());
     }
-    let written = laid.write(&some_change(case, &laid)?)?;
+    let written = laid.write(&changes)?;
     let library = laid.open()?;
     let revision = library.restore(&written.revision, &into).or_fail("cannot restore")?;
     ensure!(laid.revision()? == revision, "restoring told another revision");

@@ -5,7 +5,7 @@ use std::fs;
 
 use segue_translator::Place;
 
-use crate::trial::{Case, Law, OrFail as _, Verdict, ensure};
+use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, skip};
 
 pub(crate) const LAWS: &[Law] = &[
     Law { name: "discover::finds_the_library_in_a_home", check: finds },
@@ -17,6 +17,10 @@ fn finds(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
     let place = Place::new(laid.home(), BTreeMap::new());
     let found = case.subject.translator.discover(&place);
+    if let Some(why) = &case.subject.named {
+        ensure!(found.is_empty(), "nothing is to be looked for, but {found:?} was found");
+        return skip(format!("declares: not looked for, {why}"));
+    }
     ensure!(found == [laid.path()], "expected {:?}, found {found:?}", laid.path());
     Ok(())
 }
