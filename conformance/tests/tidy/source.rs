@@ -164,6 +164,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("notify", &["framework/agent/"]),
     ("zbus", &["framework/agent/"]),
     ("iroh", &["transports/iroh/"]),
+    ("lofty", &["translators/tags/"]),
+    ("id3", &["translators/tags/"]),
 ];
 
 fn strays(tree: &Tree) -> Vec<String> {

@@ -26,6 +26,7 @@ pub fn translators() -> Vec<Arc<dyn Translator>> {
         Arc::new(segue_mpd::Mpd::default()),
         Arc::new(segue_rhythmbox::Rhythmbox),
         Arc::new(segue_strawberry::Strawberry),
+        Arc::new(segue_tags::Tags),
     ]
 }
 
