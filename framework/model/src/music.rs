@@ -3,21 +3,10 @@
 //! Units: ratings 0–100 (0 is a rating, absent is unrated), times in Unix seconds UTC,
 //! `duration` in milliseconds, ReplayGain in decibels (gain) and linear amplitude (peak).
 
-use crate::schema::{CollectionKind, Field, Rule, Schema, Shape};
+use crate::schema::{CollectionKind, Schema, Shape, TIME, fields};
 
-/// 9999-12-31T23:59:59Z, the last second that every app's calendar can show.
-const TIME: Shape = Shape::Int(0, 253_402_300_799);
 const COUNT: Shape = Shape::Int(0, u32::MAX as i64);
 const NUMBER: Shape = Shape::Int(1, u32::MAX as i64);
-
-macro_rules! fields {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal, $rule:ident, $shape:expr, $descriptive:literal;)*) => {
-        $($(#[$doc])*
-        pub static $constant: Field =
-            Field { name: $name, rule: Rule::$rule, shape: $shape, descriptive: $descriptive };)*
-        static FIELDS: &[&Field] = &[$(&$constant),*];
-    };
-}
 
 fields! {
     /// When the track came into the library.
@@ -89,12 +78,18 @@ pub static SMART_PLAYLIST: CollectionKind =
 pub static FOLDER: CollectionKind = CollectionKind { name: "folder", has_entries: false };
 
 /// The `music` schema.
-pub static MUSIC: Schema =
-    Schema { name: "music", fields: FIELDS, kinds: &[&PLAYLIST, &SMART_PLAYLIST, &FOLDER] };
+pub static MUSIC: Schema = Schema {
+    name: "music",
+    items: ["track", "tracks"],
+    lists: ["playlist", "playlists"],
+    fields: FIELDS,
+    kinds: &[&PLAYLIST, &SMART_PLAYLIST, &FOLDER],
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Rule;
 
     #[test]
     fn the_table_is_sorted_so_that_names_can_be_found() {

@@ -3,7 +3,13 @@
 //! The engine knows merge rules, never "rating". A new kind of library is a new table.
 //! Invariant: a name never changes its rule, because documents carry both.
 
-use crate::Value;
+use crate::{Value, books, music};
+
+/// Every kind of library that this version knows.
+static ALL: [&Schema; 2] = [&books::BOOKS, &music::MUSIC];
+
+/// Unix seconds up to 9999-12-31T23:59:59Z, the last second that every app's calendar can show.
+pub(crate) const TIME: Shape = Shape::Int(0, 253_402_300_799);
 
 /// How concurrent values of a field become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +113,10 @@ pub struct CollectionKind {
 pub struct Schema {
     /// The name in documents.
     pub name: &'static str,
+    /// What people call an item, and several: `track`, `tracks`.
+    pub items: [&'static str; 2],
+    /// What they call a collection, and several: `playlist`, `playlists`.
+    pub lists: [&'static str; 2],
     /// Fields of items, sorted by name.
     pub fields: &'static [&'static Field],
     /// Kinds of collections.
@@ -114,6 +124,11 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// The kind of library with this name, if this version knows it.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ALL.into_iter().find(|schema| schema.name == name)
+    }
+
     /// The field with this name.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         let index = self.fields.binary_search_by(|field| field.name.cmp(name)).ok()?;
@@ -132,3 +147,31 @@ impl PartialEq for Schema {
     }
 }
 impl Eq for Schema {}
+
+/// A schema's fields: a static for each, and the table of all, `FIELDS`.
+macro_rules! fields {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, $rule:ident, $shape:expr, $descriptive:literal;)*) => {
+        $($(#[$doc])*
+        pub static $constant: $crate::Field = $crate::Field {
+            name: $name,
+            rule: $crate::Rule::$rule,
+            shape: $shape,
+            descriptive: $descriptive,
+        };)*
+        static FIELDS: &[&$crate::Field] = &[$(&$constant),*];
+    };
+}
+pub(crate) use fields;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_is_found_by_its_name_and_a_strange_one_is_not() {
+        for schema in ALL {
+            assert!(Schema::named(schema.name).is_some_and(|found| std::ptr::eq(found, schema)));
+        }
+        assert!(Schema::named("moons").is_none());
+    }
+}

@@ -7,6 +7,8 @@ use super::*;
 /// A later version of the music schema: one field and one kind more.
 static NEWER: Schema = Schema {
     name: "music",
+    items: ["track", "tracks"],
+    lists: ["playlist", "playlists"],
     fields: &[&music::ARTIST, &MOOD, &music::TITLE],
     kinds: &[&MIX, &music::PLAYLIST],
 };

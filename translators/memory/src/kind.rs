@@ -72,8 +72,13 @@ static SHELF: CollectionKind = CollectionKind { name: "shelf", has_entries: true
 
 /// A schema of notes with a set of tags, so that histories exercise sets: `note` (register),
 /// `reads` (counter), `seen` (max), `tags` (set); collections are `shelf`.
-pub static NOTES: Schema =
-    Schema { name: "notes", fields: &[&NOTE, &READS, &SEEN, &TAGS_FIELD], kinds: &[&SHELF] };
+pub static NOTES: Schema = Schema {
+    name: "notes",
+    items: ["note", "notes"],
+    lists: ["shelf", "shelves"],
+    fields: &[&NOTE, &READS, &SEEN, &TAGS_FIELD],
+    kinds: &[&SHELF],
+};
 
 /// Every descriptive field that is held exactly by all music kinds but `memory-coarse`.
 macro_rules! music_fields {
