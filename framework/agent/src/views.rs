@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use segue_document::{DOCUMENT_RECORD, Record, resolve};
-use segue_model::{DocumentId, ItemId, Schema, music};
+use segue_model::{DocumentId, ItemId, Schema};
 use segue_store::{ConflictRow, ViewRow};
 use serde_json::{Map, json};
 
@@ -21,7 +21,7 @@ pub(crate) const COLLECTION: u8 = 1;
 
 /// The schema of a document.
 pub(crate) fn schema(name: &str) -> Result<&'static Schema, Failure> {
-    [&music::MUSIC].into_iter().find(|schema| schema.name == name).ok_or_else(|| {
+    Schema::named(name).ok_or_else(|| {
         let sentence = format!("this Segue does not know the kind of library `{name}`");
         Failure::refused(sentence, "a newer Segue may know it")
     })

@@ -5,15 +5,18 @@
 
 use std::collections::HashMap;
 
-use segue_model::{Item, Value, music};
+use segue_model::{Field, Item, Schema};
 
 use crate::identify::text_key;
+use crate::ladder::{Ladder, Moves};
 
-/// Pairs (index of vanished, index of arrived).
-pub fn pair(vanished: &[&Item], arrived: &[&Item]) -> Vec<(usize, usize)> {
+/// Pairs (index of vanished, index of arrived) of a library of this kind.
+pub fn pair(schema: &Schema, vanished: &[&Item], arrived: &[&Item]) -> Vec<(usize, usize)> {
+    let moves = &Ladder::of(schema).moves;
     let mut pairs = Vec::new();
     let mut taken = (vec![false; vanished.len()], vec![false; arrived.len()]);
-    for evidence in [tags, file_name] {
+    for evidence in [described, file_name] {
+        let evidence = |item: &Item| evidence(moves, item);
         let left = unique(vanished, &taken.0, evidence);
         let right = unique(arrived, &taken.1, evidence);
         let mut found: Vec<_> = left
@@ -21,7 +24,7 @@ pub fn pair(vanished: &[&Item], arrived: &[&Item]) -> Vec<(usize, usize)> {
             .filter_map(|(key, from)| Some((((*from)?), ((*right.get(key)?)?))))
             .collect();
         found.sort_unstable();
-        found.retain(|(from, to)| !other_song(vanished[*from], arrived[*to]));
+        found.retain(|(from, to)| !is_other(moves, vanished[*from], arrived[*to]));
         for (from, to) in found {
             (taken.0[from], taken.1[to]) = (true, true);
             pairs.push((from, to));
@@ -34,7 +37,7 @@ pub fn pair(vanished: &[&Item], arrived: &[&Item]) -> Vec<(usize, usize)> {
 fn unique(
     items: &[&Item],
     taken: &[bool],
-    evidence: fn(&Item) -> Option<String>,
+    evidence: impl Fn(&Item) -> Option<String>,
 ) -> HashMap<String, Option<usize>> {
     let mut keys = HashMap::new();
     for (index, item) in items.iter().enumerate().filter(|(index, _)| !taken[*index]) {
@@ -45,48 +48,46 @@ fn unique(
     keys
 }
 
-/// All that describes the content, and its length as the same app states it.
-fn tags(item: &Item) -> Option<String> {
-    let value = |field| item.fields.value(field);
-    value(&music::DURATION)?;
-    value(&music::TITLE)?;
-    if value(&music::ARTIST).is_none() && value(&music::ALBUM).is_none() {
-        return None;
-    }
-    let fields = [
-        &music::TITLE,
-        &music::ARTIST,
-        &music::ALBUM,
-        &music::ALBUM_ARTIST,
-        &music::DISC,
-        &music::TRACK,
-        &music::DURATION,
-    ];
-    Some(fields.iter().map(|field| text_key(value(field))).collect::<Vec<_>>().join("\u{1f}"))
+/// All that describes the content, as the same app states it.
+fn described(moves: &Moves, item: &Item) -> Option<String> {
+    let value = |field: &'static Field| item.fields.value(field);
+    let is_known = |row: &&[&'static Field]| row.iter().any(|field| value(field).is_some());
+    moves.needed.iter().all(is_known).then(|| joined(moves.described, item))
 }
 
-/// Whether the tags say that a file of the same name is another song: `01.mp3` of another album. A
-/// title alone, or all but the title, may have been corrected on the way.
-fn other_song(from: &Item, to: &Item) -> bool {
-    let differs = |field| match (from.fields.value(field), to.fields.value(field)) {
+/// The file's own name and what must be known beside it.
+fn file_name(moves: &Moves, item: &Item) -> Option<String> {
+    let path = item.location.as_ref()?.as_bytes();
+    let name = path.rsplit(|byte| *byte == b'/').next()?;
+    let known = moves.beside_name.iter().all(|field| item.fields.value(field).is_some());
+    let is_enough = known && !moves.beside_name.is_empty();
+    is_enough.then(|| format!("{}\u{1f}{}", joined(moves.beside_name, item), name.escape_ascii()))
+}
+
+fn joined(fields: &[&'static Field], item: &Item) -> String {
+    let texts = fields.iter().map(|field| text_key(item.fields.value(field)));
+    texts.collect::<Vec<_>>().join("\u{1f}")
+}
+
+/// Whether what describes it says that a file of the same name is another thing: `01.mp3` of another
+/// album.
+fn is_other(moves: &Moves, from: &Item, to: &Item) -> bool {
+    let differs = |field: &&'static Field| match (from.fields.value(field), to.fields.value(field))
+    {
         (Some(old), Some(new)) => text_key(Some(old)) != text_key(Some(new)),
         _ => false,
     };
-    differs(&music::MB_RECORDING)
-        || (differs(&music::TITLE) && (differs(&music::ARTIST) || differs(&music::ALBUM)))
-}
-
-/// The file's own name and its length.
-fn file_name(item: &Item) -> Option<String> {
-    let path = item.location.as_ref()?.as_bytes();
-    let name = path.rsplit(|byte| *byte == b'/').next()?;
-    let duration = item.fields.value(&music::DURATION).and_then(Value::as_int)?;
-    Some(format!("{duration}\u{1f}{}", name.escape_ascii()))
+    moves.others.iter().any(|row| row.iter().all(differs))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use segue_model::{Value, books, music};
+
+    fn pair(vanished: &[&Item], arrived: &[&Item]) -> Vec<(usize, usize)> {
+        super::pair(&music::MUSIC, vanished, arrived)
+    }
 
     fn song(path: &str, title: &str, duration: i64) -> Item {
         let mut item = Item::new(path);
@@ -131,5 +132,24 @@ mod tests {
         };
         let (old, new) = (recording(&old, "x"), recording(&on("/b/01.mp3", "one", "second"), "y"));
         assert_eq!(pair(&[&old], &[&new]), []);
+    }
+
+    #[test]
+    fn a_moved_book_is_found_and_a_translation_in_its_place_is_not() {
+        let book = |path: &str, language: &str, isbn: Option<&str>| {
+            let mut item = Item::new(path);
+            item.location = Some(path.into());
+            item.fields.set(&books::TITLE, Value::text("Faust"));
+            item.fields.set(&books::AUTHORS, Value::list(["Goethe"]));
+            item.fields.set(&books::LANGUAGES, Value::list([language]));
+            item.fields.set(&books::IDENTIFIERS, isbn.map(|isbn| Value::list([isbn])));
+            item
+        };
+        let pair = |from: &Item, to: &Item| super::pair(&books::BOOKS, &[from], &[to]);
+        let old = book("/a/faust.epub", "de", None);
+        assert_eq!(pair(&old, &book("/b/goethe.epub", "de", None)), [(0, 0)]);
+        assert_eq!(pair(&old, &book("/b/faust.epub", "de", Some("isbn:1"))), [(0, 0)]);
+        assert_eq!(pair(&old, &book("/b/faust.epub", "en", None)), []);
+        assert_eq!(pair(&old, &book("/b/other.epub", "de", Some("isbn:1"))), []);
     }
 }

@@ -8,17 +8,15 @@ use std::collections::HashMap;
 use std::num::NonZeroU128;
 
 use segue_document::{Record, resolve};
-use segue_model::{Field, Item, ItemId, LinkId, Location, Value, music};
+use segue_model::{Field, Item, ItemId, LinkId, Location, Schema, Value};
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::LinkView;
+use crate::ladder::{By, Check, Ladder, Part, STEPS_MAX, TRAITS_MAX};
 
-/// Lengths of the same recording as two apps state them differ by at most this.
-const DURATION_MS_MAX: u64 = 2_000;
-
-/// Lengths of the same file, stated in whole seconds by one of them, differ by at most this.
-const SECOND_MS: u64 = 1_000;
+/// Lengths of what may be the same differ by at most this.
+const LENGTH_MS_MAX: u64 = 2_000;
 
 /// More questions than this help nobody.
 const QUESTIONS_MAX: usize = 1_000;
@@ -26,33 +24,33 @@ const QUESTIONS_MAX: usize = 1_000;
 /// A hash of one piece of evidence.
 type Key = Option<NonZeroU128>;
 
-/// The rungs, the most certain first.
+/// The rungs, the most certain first. Which of them a kind of library has, says its [`ladder`](crate::ladder).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rung {
     /// The same file on this device.
     File,
     /// The same MusicBrainz recording and release.
     Recording,
-    /// The same path below the root, and equal length.
+    /// The same identifier: an ISBN, a UUID.
+    Identifier,
+    /// The same path below the root, and nothing that it says of itself speaks against it.
     Path,
-    /// The same artist, album, disc, track and title, and nearly the same length.
+    /// The same description: artist, album, disc, track, title and nearly the same length.
     Tags,
 }
 
-const RUNGS: [Rung; 4] = [Rung::File, Rung::Recording, Rung::Path, Rung::Tags];
-
 /// What is known about one item that can tell it from others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Evidence {
-    file: Key,
-    path: Key,
-    release_track: Key,
-    recording: Key,
-    tags: Key,
+    ladder: &'static Ladder,
+    /// By step, for those with one piece of evidence.
+    keys: [Key; STEPS_MAX],
+    /// For the step with several.
+    elements: Box<[NonZeroU128]>,
+    /// By trait.
+    traits: [Key; TRAITS_MAX],
     loose: Key,
-    title: Key,
-    artist: Key,
-    duration_ms: Option<i64>,
+    length: Option<i64>,
 }
 
 impl Evidence {
@@ -60,86 +58,104 @@ impl Evidence {
     pub fn of_item(view: &LinkView<'_>, item: &Item) -> Self {
         let value = |field: &'static Field| item.fields.value(field).cloned();
         let path = view.relative(item.location.as_ref());
-        Self::of_values(&value, item.location.as_ref(), path.as_ref())
+        let ladder = Ladder::of(view.capabilities.schema);
+        Self::of_values(ladder, &value, item.location.as_ref(), path.as_ref())
     }
 
     /// The evidence that the document gives for an item, once for each place where a link has it.
     /// `file` turns a link's relative location into a path of this device, where that is known.
     pub fn of_record(
+        schema: &Schema,
         record: &Record,
         file: &dyn Fn(LinkId, &Location) -> Option<Location>,
     ) -> Vec<Self> {
+        let ladder = Ladder::of(schema);
         let value = |field: &'static Field| resolve::value(record, field);
         let mut all: Vec<Self> = record
             .origins
             .keys()
             .filter_map(|link| {
                 let path = record.location(*link)?;
-                Some(Self::of_values(&value, file(*link, path).as_ref(), Some(path)))
+                Some(Self::of_values(ladder, &value, file(*link, path).as_ref(), Some(path)))
             })
             .collect();
         if all.is_empty() {
-            all.push(Self::of_values(&value, None, None));
+            all.push(Self::of_values(ladder, &value, None, None));
         }
         all
     }
 
     fn of_values(
+        ladder: &'static Ladder,
         value: &dyn Fn(&'static Field) -> Option<Value>,
         file: Option<&Location>,
         path: Option<&Location>,
     ) -> Self {
-        let text = |field: &'static Field| value(field).map(|value| text_key(Some(&value)));
-        let (title, artist, album) =
-            (text(&music::TITLE), text(&music::ARTIST), text(&music::ALBUM));
-        let number = |field| value(field).and_then(|value| value.as_int());
-        let disc = number(&music::DISC).unwrap_or(1).to_string();
-        let track = number(&music::TRACK).unwrap_or(0).to_string();
-        let recording = text(&music::MB_RECORDING).map(|id| id.to_lowercase());
-        let release = text(&music::MB_RELEASE).map(|id| id.to_lowercase());
-        let path = path.filter(|path| !path.as_bytes().is_empty());
-        Self {
-            file: file.and_then(|file| hash(&[file.as_bytes()])),
-            path: path.and_then(|path| hash(&[path.as_bytes()])),
-            release_track: all_of(&[&recording, &release]),
-            recording: all_of(&[&recording]),
-            tags: all_of(&[&artist, &album, &Some(disc), &Some(track), &title]),
-            loose: all_of(&[&artist, &title]),
-            title: all_of(&[&title]),
-            artist: all_of(&[&artist]),
-            duration_ms: number(&music::DURATION),
-        }
-    }
-
-    fn key(&self, rung: Rung) -> Key {
-        match rung {
-            Rung::File => self.file,
-            Rung::Recording => self.release_track,
-            Rung::Path => self.path,
-            Rung::Tags => self.tags,
-        }
-    }
-
-    /// Whether nothing speaks against the rung's match.
-    fn agrees(&self, rung: Rung, other: &Self) -> bool {
-        let apart = match (self.duration_ms, other.duration_ms) {
-            (Some(a), Some(b)) => Some(a.abs_diff(b)),
-            _ => None,
+        let all = |parts: &[Part]| {
+            let texts = parts.iter().map(|part| part.text(value(part.field).as_ref()));
+            let texts: Option<Vec<String>> = texts.collect();
+            hash(&texts?.iter().map(String::as_bytes).collect::<Vec<_>>())
         };
-        let near = |most: u64| apart.is_some_and(|apart| apart <= most);
-        let differ = |a: Key, b: Key| a.is_some() && b.is_some() && a != b;
-        let other_recording = differ(self.recording, other.recording);
-        let other_song = differ(self.title, other.title) && differ(self.artist, other.artist);
-        match rung {
-            // One file on one device is one thing, unless one app still describes another file
-            // that lay there before.
-            Rung::File => {
-                near(DURATION_MS_MAX) || (self.title.is_some() && self.title == other.title)
+        let place = |place: Option<&Location>| {
+            place.filter(|path| !path.as_bytes().is_empty()).and_then(|at| hash(&[at.as_bytes()]))
+        };
+        let mut keys = [None; STEPS_MAX];
+        let mut elements = Box::default();
+        for (key, step) in keys.iter_mut().zip(ladder.steps) {
+            match step.by {
+                By::File => *key = place(file),
+                By::Path => *key = place(path),
+                By::Parts(parts) => *key = all(parts),
+                By::Elements(field) => elements = hashes(value(field).as_ref()),
             }
-            Rung::Recording => apart.is_none() || near(DURATION_MS_MAX),
-            Rung::Path => near(SECOND_MS) && !other_recording && !other_song,
-            Rung::Tags => near(DURATION_MS_MAX) && !other_recording,
         }
+        let mut traits = [None; TRAITS_MAX];
+        for (key, part) in traits.iter_mut().zip(ladder.traits) {
+            *key = all(std::slice::from_ref(part));
+        }
+        let loose = ladder.doubt.and_then(|(parts, _)| all(parts));
+        let length = ladder.length.and_then(value).and_then(|value| value.as_int());
+        Self { ladder, keys, elements, traits, loose, length }
+    }
+
+    /// What it can match by on this step.
+    fn keys(&self, step: usize) -> &[NonZeroU128] {
+        match self.ladder.steps.get(step).map(|step| &step.by) {
+            Some(By::Elements(_)) => &self.elements,
+            _ => self.keys[step].as_slice(),
+        }
+    }
+
+    /// Whether nothing speaks against a match on this step.
+    fn agrees(&self, step: usize, other: &Self) -> bool {
+        let differ = |which: &usize| {
+            let (one, other) = (self.traits[*which], other.traits[*which]);
+            one.is_some() && other.is_some() && one != other
+        };
+        let stands = |check: &Check| match check {
+            Check::Near(most) => self.apart(other).is_some_and(|apart| apart <= *most),
+            Check::NotFar(most) => self.apart(other).is_none_or(|apart| apart <= *most),
+            Check::Same(which) => {
+                self.traits[*which].is_some() && self.traits[*which] == other.traits[*which]
+            }
+            Check::NotOther(which) => !which.iter().all(differ),
+        };
+        let rows = self.ladder.steps.get(step).map_or(&[][..], |step| step.holds);
+        rows.iter().any(|row| row.iter().all(stands))
+    }
+
+    /// By how much their lengths differ, if both are known.
+    fn apart(&self, other: &Self) -> Option<u64> {
+        Some(self.length?.abs_diff(other.length?))
+    }
+
+    /// Whether they may be the same although no step says so.
+    fn is_like(&self, other: &Self) -> bool {
+        let near = match self.ladder.length {
+            Some(_) => self.apart(other).is_some_and(|apart| apart <= LENGTH_MS_MAX),
+            None => true,
+        };
+        near && self.loose == other.loose
     }
 }
 
@@ -194,7 +210,7 @@ struct Slot {
 #[derive(Default)]
 struct Slots {
     all: Vec<Slot>,
-    rungs: HashMap<(Rung, NonZeroU128), Vec<u32>>,
+    steps: HashMap<(usize, NonZeroU128), Vec<u32>>,
     loose: HashMap<NonZeroU128, Vec<u32>>,
 }
 
@@ -205,10 +221,9 @@ impl Slots {
     }
 
     fn learn(&mut self, slot: u32, evidence: Evidence) {
-        self.all[slot as usize].evidence.push(evidence);
-        for rung in RUNGS {
-            if let Some(key) = evidence.key(rung) {
-                let slots = self.rungs.entry((rung, key)).or_default();
+        for step in 0..evidence.ladder.steps.len() {
+            for key in evidence.keys(step) {
+                let slots = self.steps.entry((step, *key)).or_default();
                 if !slots.contains(&slot) {
                     slots.push(slot);
                 }
@@ -217,30 +232,35 @@ impl Slots {
         if let Some(key) = evidence.loose {
             self.loose.entry(key).or_default().push(slot);
         }
+        self.all[slot as usize].evidence.push(evidence);
     }
 
-    /// The one free slot that `evidence` matches on `rung`.
-    fn candidate(&self, link: LinkId, rung: Rung, evidence: &Evidence) -> Option<u32> {
-        let slots = self.rungs.get(&(rung, evidence.key(rung)?))?;
-        let mut free = slots.iter().filter(|slot| !self.all[**slot as usize].bound.contains(&link));
-        let (slot, more) = (*free.next()?, free.next());
+    /// The one free slot that `evidence` matches on this step by one of these keys.
+    fn candidate(
+        &self,
+        link: LinkId,
+        step: usize,
+        evidence: &Evidence,
+        keys: &[NonZeroU128],
+    ) -> Option<u32> {
+        let slots = keys.iter().filter_map(|key| self.steps.get(&(step, *key))).flatten();
+        let mut free = slots.filter(|slot| !self.all[**slot as usize].bound.contains(&link));
+        let slot = *free.next()?;
+        let is_only = free.all(|other| *other == slot);
         let agrees = |other: &Evidence| {
-            other.key(rung) == evidence.key(rung) && evidence.agrees(rung, other)
+            let shares = |key: &NonZeroU128| keys.contains(key);
+            other.keys(step).iter().any(shares) && evidence.agrees(step, other)
         };
-        (more.is_none() && self.all[slot as usize].evidence.iter().any(agrees)).then_some(slot)
+        (is_only && self.all[slot as usize].evidence.iter().any(agrees)).then_some(slot)
     }
 
     fn doubt(&self, link: LinkId, evidence: &Evidence) -> Option<(u32, &'static str)> {
-        let near = |other: &Evidence| {
-            other.loose == evidence.loose
-                && matches!((other.duration_ms, evidence.duration_ms),
-                    (Some(a), Some(b)) if a.abs_diff(b) <= DURATION_MS_MAX)
-        };
+        let (_, reason) = evidence.ladder.doubt?;
         let slot = self.loose.get(&evidence.loose?)?.iter().find(|slot| {
             let slot = &self.all[**slot as usize];
-            !slot.bound.contains(&link) && slot.evidence.iter().any(near)
+            !slot.bound.contains(&link) && slot.evidence.iter().any(|other| evidence.is_like(other))
         })?;
-        Some((*slot, "same artist, title and length, but the rest does not decide"))
+        Some((*slot, reason))
     }
 }
 
@@ -270,7 +290,7 @@ pub fn identify(
                 slot
             });
             items.push(slots.all[slot as usize].item);
-            slots.learn(slot, *evidence);
+            slots.learn(slot, evidence.clone());
         }
         for (slot, other, reason) in doubts.into_iter().take(QUESTIONS_MAX) {
             // Who was free may have been matched by a later item of the same library.
@@ -290,22 +310,23 @@ fn match_party(
     matched: &mut HashMap<Rung, u64>,
 ) -> Vec<Option<u32>> {
     let mut found = vec![None; party.items.len()];
-    for rung in RUNGS {
+    let steps = party.items.first().map_or(&[][..], |evidence| evidence.ladder.steps);
+    for (number, step) in steps.iter().enumerate() {
         let mut own: HashMap<NonZeroU128, u32> = HashMap::new();
-        for evidence in &party.items {
-            if let Some(key) = evidence.key(rung) {
-                *own.entry(key).or_default() += 1;
-            }
+        for key in party.items.iter().flat_map(|evidence| evidence.keys(number)) {
+            *own.entry(*key).or_default() += 1;
         }
         for (evidence, found) in party.items.iter().zip(&mut found) {
-            let Some(key) = evidence.key(rung).filter(|_| found.is_none()) else { continue };
-            if own[&key] > 1 {
+            if found.is_some() {
                 continue;
             }
-            if let Some(slot) = slots.candidate(party.link, rung, evidence) {
+            // What two of one library share, tells neither from the other.
+            let keys = evidence.keys(number).iter().copied().filter(|key| own[key] == 1);
+            let keys: Vec<NonZeroU128> = keys.collect();
+            if let Some(slot) = slots.candidate(party.link, number, evidence, &keys) {
                 slots.all[slot as usize].bound.push(party.link);
                 *found = Some(slot);
-                *matched.entry(rung).or_default() += 1;
+                *matched.entry(step.rung).or_default() += 1;
             }
         }
     }
@@ -326,10 +347,14 @@ pub(crate) fn text_key(value: Option<&Value>) -> String {
     }
 }
 
-fn all_of(parts: &[&Option<String>]) -> Key {
-    let parts: Option<Vec<&[u8]>> =
-        parts.iter().map(|part| part.as_ref().map(String::as_bytes)).collect();
-    hash(&parts?)
+/// A hash of each element, once.
+fn hashes(value: Option<&Value>) -> Box<[NonZeroU128]> {
+    let texts = value.and_then(Value::as_list).unwrap_or_default();
+    let text = |text: &str| text_key(Some(&Value::text(text)));
+    let mut all: Vec<_> = texts.iter().filter_map(|one| hash(&[text(one).as_bytes()])).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into()
 }
 
 fn hash(parts: &[&[u8]]) -> Key {

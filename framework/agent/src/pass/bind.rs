@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use segue_document::shard_of;
 use segue_model::{
-    Availability, BaseItem, Item, ItemId, LinkId, Listing, Location, NativeId, OperationId,
+    Availability, BaseItem, Item, ItemId, LinkId, Listing, Location, NativeId, OperationId, Schema,
 };
 use segue_reconcile::arrival;
 use segue_reconcile::guard::{Batch, Tally, looks_rebuilt};
@@ -111,7 +111,7 @@ fn sort_differences(
     for (from, to) in moved {
         draft.add(from.item, Sight::Beside(from, to));
     }
-    for (from, to) in moves(&mut vanished, &mut arrived) {
+    for (from, to) in moves(member.capabilities.schema, &mut vanished, &mut arrived) {
         if from.listing == Listing::Hidden {
             draft.listed_again.insert(to.id.clone());
         }
@@ -195,20 +195,24 @@ fn moved_from_missing(
     let (mut arrived, ghosts): (Vec<Item>, Vec<Item>) = std::mem::take(&mut difference.arrived)
         .into_iter()
         .partition(|item| item.availability == Availability::Present);
-    let moved = moves(&mut missing, &mut arrived);
+    let moved = moves(schema, &mut missing, &mut arrived);
     arrived.extend(ghosts);
     difference.arrived = arrived;
     Ok(moved)
 }
 
 /// Takes the pairs of one thing that moved out of both lists.
-fn moves(vanished: &mut Vec<BaseItem>, arrived: &mut Vec<Item>) -> Vec<(BaseItem, Item)> {
+fn moves(
+    schema: &Schema,
+    vanished: &mut Vec<BaseItem>,
+    arrived: &mut Vec<Item>,
+) -> Vec<(BaseItem, Item)> {
     if vanished.is_empty() || arrived.is_empty() {
         return Vec::new();
     }
     let old: Vec<&Item> = vanished.iter().map(|base| &base.held).collect();
     let new: Vec<&Item> = arrived.iter().collect();
-    let pairs: HashMap<usize, usize> = arrival::pair(&old, &new).into_iter().collect();
+    let pairs: HashMap<usize, usize> = arrival::pair(schema, &old, &new).into_iter().collect();
     let mut arrivals: Vec<Option<Item>> = std::mem::take(arrived).into_iter().map(Some).collect();
     let mut moved = Vec::new();
     let mut index = 0;
@@ -280,6 +284,9 @@ fn freeze(draft: &mut MemberDraft, base: &BaseItem, now: &Item) {
 
 /// All live items of the document with their evidence. Needed only when something is new.
 fn known(pass: &mut Pass<'_>, members: &[Member]) -> Result<Vec<Known>, Failure> {
+    let Some(schema) = members.first().map(|member| member.capabilities.schema) else {
+        return Ok(Vec::new());
+    };
     let mut bound: HashMap<ItemId, Vec<LinkId>> = HashMap::new();
     let roots: HashMap<LinkId, Option<&Location>> =
         members.iter().map(|member| (member.row.id, member.row.root.as_ref())).collect();
@@ -297,7 +304,7 @@ fn known(pass: &mut Pass<'_>, members: &[Member]) -> Result<Vec<Known>, Failure>
                 continue;
             }
             let item = ItemId(id);
-            let evidence = Evidence::of_record(&record, &file);
+            let evidence = Evidence::of_record(schema, &record, &file);
             let mut links = bound.get(&item).cloned().unwrap_or_default();
             for other in pass.same.component(&item).into_iter().flatten() {
                 links.extend(bound.get(other).into_iter().flatten());
