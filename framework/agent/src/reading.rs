@@ -1,9 +1,10 @@
 //! Reads a library against its base, item by item, and keeps only what differs.
 //!
 //! Both sides come sorted by native id, so a million unchanged items need no memory. An error voids
-//! the whole reading: a library that could not be read to its end has lost nothing.
+//! the whole reading: a library that could not be read to its end has lost nothing. What a translator
+//! names as a loss, and does not send, stays as the base has it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use segue_model::{
     Availability, BaseItem, CarriedLimit, Collection, Item, Listing, NativeId, Schema, music,
@@ -66,6 +67,9 @@ pub(crate) fn read(
     while let Some(base) = merge.next_base()? {
         merge.out.vanished.push(base);
     }
+    // What is there and cannot be read now is neither gone nor changed.
+    let lost: HashSet<&NativeId> = reading.losses.iter().map(|loss| &loss.id).collect();
+    merge.out.vanished.retain(|base| !lost.contains(&base.held.id));
     merge.out.reading = reading;
     Ok(merge.out)
 }
