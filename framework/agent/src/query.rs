@@ -35,17 +35,13 @@ pub(crate) fn log(agent: &Agent) -> Result<Vec<LogRow>, Failure> {
 
 /// The document that is meant: the named one, else the only one, else the one that is linked.
 pub(crate) fn document(agent: &Agent, name: Option<&str>) -> Result<DocumentRow, Failure> {
-    let mut rows = agent.home.store.documents()?;
-    if let Some(name) = name {
-        rows.retain(|row| row.schema == name || row.id.to_string().starts_with(name));
-    } else if rows.len() > 1 {
-        let links = agent.home.store.links()?;
-        let is_linked =
-            |row: &DocumentRow| links.iter().any(|link| link.active && link.document == row.id);
-        if rows.iter().any(is_linked) {
-            rows.retain(is_linked);
-        }
-    }
+    let mut rows = match name {
+        None => current(agent)?,
+        Some(_) => agent.home.store.documents()?,
+    };
+    rows.retain(|row| {
+        name.is_none_or(|name| row.schema == name || row.id.to_string().starts_with(name))
+    });
     match (rows.len(), name) {
         (1, _) => Ok(rows.remove(0)),
         (0, None) => Err(Failure::refused(
@@ -62,6 +58,25 @@ pub(crate) fn document(agent: &Agent, name: Option<&str>) -> Result<DocumentRow,
             Err(Failure::refused(sentence, format!("say which: {}", ids.join(" or "))))
         }
     }
+}
+
+/// The documents that are linked; all if none is.
+fn current(agent: &Agent) -> Result<Vec<DocumentRow>, Failure> {
+    let mut rows = agent.home.store.documents()?;
+    let links = agent.home.store.links()?;
+    let is_linked =
+        |row: &DocumentRow| links.iter().any(|link| link.active && link.document == row.id);
+    if rows.iter().any(is_linked) {
+        rows.retain(is_linked);
+    }
+    Ok(rows)
+}
+
+/// The same, of which there is one at least.
+fn searched(agent: &Agent) -> Result<Vec<DocumentRow>, Failure> {
+    let rows = current(agent)?;
+    // Says what to do where there is none yet.
+    if rows.is_empty() { document(agent, None).map(|row| vec![row]) } else { Ok(rows) }
 }
 
 fn same_as(shards: &mut Shards<'_>) -> Result<SameAs, Failure> {
@@ -115,17 +130,21 @@ pub(crate) fn items(agent: &Agent, document: &str) -> Result<u64, Failure> {
 
 /// Items and collections in which a text stands.
 pub(crate) fn find(agent: &mut Agent, text: &str) -> Result<Vec<FoundItem>, Failure> {
-    let row = document(agent, None)?;
-    views::refresh(agent, &row.id)?;
-    let rows = agent.home.store.search(&row.id, text)?;
-    Ok(rows.into_iter().map(|row| found(row.id, &row.body)).collect())
+    let mut all = Vec::new();
+    for row in searched(agent)? {
+        views::refresh(agent, &row.id)?;
+        let rows = agent.home.store.search(&row.id, text)?;
+        all.extend(rows.into_iter().map(|view| found(&row.schema, view.id, &view.body)));
+    }
+    Ok(all)
 }
 
-fn found(id: [u8; 16], body: &str) -> FoundItem {
+fn found(schema: &str, id: [u8; 16], body: &str) -> FoundItem {
     let mut body: Json = serde_json::from_str(body).unwrap_or(Json::Null);
     let text = |json: &Json| json.as_str().map(str::to_owned);
     FoundItem {
         id: ItemId(id).to_string(),
+        schema: schema.to_owned(),
         kind: text(&body["kind"]).unwrap_or_default(),
         title: text(&body["title"]).unwrap_or_default(),
         location: text(&body["location"]),
@@ -135,25 +154,26 @@ fn found(id: [u8; 16], body: &str) -> FoundItem {
 
 /// An item or collection that a person names: by id, by the beginning of one, or by its title.
 pub(crate) fn named(agent: &mut Agent, text: &str) -> Result<(DocumentId, [u8; 16]), Failure> {
-    let row = document(agent, None)?;
-    views::refresh(agent, &row.id)?;
     let wanted = text.to_lowercase();
     let (mut by_id, mut by_title, mut by_name) = (Vec::new(), Vec::new(), Vec::new());
     let is_id = text.len() >= 4 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    agent.home.store.views(&row.id, &mut |view| {
-        if is_id && ItemId(view.id).to_string().starts_with(&wanted) {
-            by_id.push(view.clone());
-        }
-        if view.sort_text == wanted {
-            by_title.push(view);
-        } else if view.sort_text.split(" — ").next() == Some(&wanted) {
-            by_name.push(view);
-        }
-        std::ops::ControlFlow::Continue(())
-    })?;
+    for row in searched(agent)? {
+        views::refresh(agent, &row.id)?;
+        agent.home.store.views(&row.id, &mut |view| {
+            if is_id && ItemId(view.id).to_string().starts_with(&wanted) {
+                by_id.push((row.id, view.clone()));
+            }
+            if view.sort_text == wanted {
+                by_title.push((row.id, view));
+            } else if view.sort_text.split(" — ").next() == Some(&wanted) {
+                by_name.push((row.id, view));
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+    }
     let found = [by_id, by_title, by_name].into_iter().find(|found| !found.is_empty());
     match found.as_deref() {
-        Some([one]) => Ok((row.id, one.id)),
+        Some([(document, one)]) => Ok((*document, one.id)),
         None | Some([]) => Err(Failure::refused(
             format!("nothing is called `{text}`"),
             "look for it with: segue find TEXT",
@@ -162,7 +182,7 @@ pub(crate) fn named(agent: &mut Agent, text: &str) -> Result<(DocumentId, [u8; 1
             let lines: Vec<String> = several
                 .iter()
                 .take(8)
-                .map(|view| {
+                .map(|(_, view)| {
                     let item = found_line(view.id, &view.body);
                     format!("{} {item}", &ItemId(view.id).to_string()[..12])
                 })
@@ -174,7 +194,7 @@ pub(crate) fn named(agent: &mut Agent, text: &str) -> Result<(DocumentId, [u8; 1
 }
 
 fn found_line(id: [u8; 16], body: &str) -> String {
-    let item = found(id, body);
+    let item = found("", id, body);
     match item.location {
         Some(location) => format!("{} ({location})", item.title),
         None => item.title,

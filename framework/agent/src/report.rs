@@ -74,7 +74,7 @@ pub(crate) fn title(record: &Record) -> String {
     if record.kind.is_some() {
         return text("name").unwrap_or_else(|| "Unnamed".into());
     }
-    match (text("title"), text("artist")) {
+    match (text("title"), text("artist").or_else(|| text("authors"))) {
         (Some(title), Some(artist)) => format!("{title} — {artist}"),
         (Some(title), None) => title,
         (None, _) => record.any_location().map_or_else(
@@ -207,6 +207,7 @@ const fn rung_name(rung: Rung) -> &'static str {
     match rung {
         Rung::File => "file",
         Rung::Recording => "recording",
+        Rung::Identifier => "identifier",
         Rung::Path => "path",
         Rung::Tags => "tags",
     }
@@ -241,6 +242,7 @@ fn library(store: &Reader, member: &Member, draft: &MemberDraft) -> Result<Libra
     fields.retain(|(name, _)| name != "playlists");
     Ok(LibraryPlan {
         library: member.label.clone(),
+        schema: member.capabilities.schema.name.to_owned(),
         running: member.running.is_some(),
         waits: member.waits(),
         sets: draft.edits.fields.len() as u64,

@@ -127,7 +127,7 @@ impl<'a> Titles<'a> {
     }
 }
 
-/// Title and artist, else the file's name, else the library's own id.
+/// Title and artist or authors, else the file's name, else the library's own id.
 pub(crate) fn title(item: &Item) -> String {
     let text = |name: &str| {
         let (_, value) = item.fields.iter().find(|(field, _)| field.name == name)?;
@@ -137,7 +137,7 @@ pub(crate) fn title(item: &Item) -> String {
             _ => None,
         }
     };
-    match (text("title"), text("artist"), &item.location) {
+    match (text("title"), text("artist").or_else(|| text("authors")), &item.location) {
         (Some(title), Some(artist), _) => format!("{title} — {artist}"),
         (Some(title), None, _) => title,
         (None, _, Some(location)) => {

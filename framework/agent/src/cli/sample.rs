@@ -63,6 +63,7 @@ pub(super) fn plan() -> PlanReport {
         pairs.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect()
     };
     let strawberry = LibraryPlan {
+        schema: "music".into(),
         library: "strawberry".into(),
         running: true,
         sets: 7_404,
@@ -78,6 +79,7 @@ pub(super) fn plan() -> PlanReport {
         ..LibraryPlan::default()
     };
     let rhythmbox = LibraryPlan {
+        schema: "music".into(),
         library: "rhythmbox".into(),
         sets: 114,
         collections: 2,
@@ -306,6 +308,7 @@ fn log(summary: &str) -> Vec<LogRow> {
 fn found(title: &str) -> Vec<FoundItem> {
     let track = FoundItem {
         id: ITEM.into(),
+        schema: "music".into(),
         kind: "item".into(),
         title: title.into(),
         fields: json!({ "rating": 100 }),
@@ -313,6 +316,7 @@ fn found(title: &str) -> Vec<FoundItem> {
     };
     let playlist = FoundItem {
         id: OTHER.into(),
+        schema: "music".into(),
         kind: "playlist".into(),
         title: "Blue".into(),
         fields: json!({}),

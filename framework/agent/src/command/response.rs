@@ -148,7 +148,7 @@ pub struct PlanReport {
     pub items: u64,
     /// How many items of different libraries are one.
     pub matched: u64,
-    /// How they were recognised: rung (`file`, `recording`, `path`, `tags`) and number.
+    /// How they were recognised: rung (`file`, `recording`, `identifier`, `path`, `tags`) and number.
     #[serde(serialize_with = "as_object", deserialize_with = "of_object")]
     pub rungs: Vec<(String, u64)>,
     /// How many pairs are doubtful.
@@ -166,6 +166,9 @@ pub struct PlanReport {
 pub struct LibraryPlan {
     /// The library.
     pub library: String,
+    /// The schema: `music`.
+    #[serde(default)]
+    pub schema: String,
     /// Whether the app is running, so that writing waits.
     pub running: bool,
     /// Why it would not be written, if so: running, read-only, unreadable.
@@ -385,6 +388,8 @@ pub struct ExportText(pub String);
 pub struct FoundItem {
     /// Its id.
     pub id: String,
+    /// The schema: `music`.
+    pub schema: String,
     /// `item` or the kind of collection.
     pub kind: String,
     /// Title and artist, or name.

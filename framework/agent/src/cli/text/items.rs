@@ -13,7 +13,7 @@ pub(super) fn found(items: &[FoundItem]) -> Page {
         let rating = item.fields.get("rating").map(|rating| value("rating", rating));
         table.row([
             short_id(&item.id),
-            kind(&item.kind),
+            kind(item),
             title(&item.title),
             rating.unwrap_or_default(),
             item.location.clone().unwrap_or_default(),
@@ -24,9 +24,9 @@ pub(super) fn found(items: &[FoundItem]) -> Page {
     Page::of(table.lines(2)).say(shown).then("Where the values of the first came from:", why)
 }
 
-fn kind(kind: &str) -> String {
-    match kind {
-        "item" => nouns("music")[0].to_owned(),
+fn kind(found: &FoundItem) -> String {
+    match &*found.kind {
+        "item" => nouns(&found.schema)[0].to_owned(),
         other => other.replace('_', " "),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use segue_model::music::MUSIC;
+
 use super::settle::values;
 use super::words::{
     clean, count, field_name, growth, nouns, number, of_field, shell_word, title, value,
@@ -28,10 +30,11 @@ pub(super) fn page(plan: &PlanReport) -> Page {
 }
 
 fn known(plan: &PlanReport) -> String {
-    let [item, items, ..] = nouns("music");
+    let schema = schema(&plan.libraries);
+    let [item, items, ..] = nouns(schema);
     let mut table = Table::with_right(&[0]);
     for (rung, found) in plan.rungs.iter().filter(|(_, found)| *found > 0) {
-        table.row([number(*found), rung_words(rung)]);
+        table.row([number(*found), rung_words(rung, schema)]);
     }
     let alone = plan.libraries.iter().filter(|library| library.only_here > 0);
     for library in alone.filter(|_| plan.libraries.len() > 1) {
@@ -43,13 +46,24 @@ fn known(plan: &PlanReport) -> String {
     format!("  {} in all\n{}", count(plan.items, item, items), table.lines(4))
 }
 
-fn rung_words(rung: &str) -> String {
-    match rung {
-        "file" => "same file",
-        "recording" => "same recording and release (MusicBrainz)",
-        "path" => "same place below the root, same length",
-        "tags" => "same artist, album and title, nearly the same length",
-        other => other,
+/// The kind of all these libraries; empty if there are several.
+fn schema(libraries: &[LibraryPlan]) -> &str {
+    let mut known =
+        libraries.iter().map(|library| &*library.schema).filter(|name| !name.is_empty());
+    let first = known.next().unwrap_or_default();
+    if known.all(|other| other == first) { first } else { "" }
+}
+
+fn rung_words(rung: &str, schema: &str) -> String {
+    match (rung, schema == MUSIC.name) {
+        ("file", _) => "same file",
+        ("recording", _) => "same recording and release (MusicBrainz)",
+        ("identifier", _) => "same identifier (ISBN, UUID, …)",
+        ("path", true) => "same place below the root, same length",
+        ("path", false) => "same place below the root",
+        ("tags", true) => "same artist, album and title, nearly the same length",
+        ("tags", false) => "same description",
+        (other, _) => other,
     }
     .to_owned()
 }
@@ -71,7 +85,8 @@ fn changes(libraries: &[LibraryPlan]) -> Table {
     for field in rating.chain(others) {
         table.row(row(&field_name(field, 2), &|library| edits_of(library, field)));
     }
-    table.row(row("playlists", &playlists));
+    let [.., collections] = nouns(schema(libraries));
+    table.row(row(collections, &playlists));
     if any(|library| library.lacking_entries) {
         table.row(row("entries it lacks", &|library| number(library.lacking_entries)));
     }
@@ -90,7 +105,10 @@ fn edits_of(library: &LibraryPlan, field: &str) -> String {
     let edits = find(field);
     let grown = library.growth.iter().find(|(name, _)| name == field);
     match grown.filter(|_| edits > 0 && COUNTERS.contains(&field)) {
-        Some((_, by)) => format!("{} on {}", growth(*by), count(edits, "track", "tracks")),
+        Some((_, by)) => {
+            let [item, items, ..] = nouns(&library.schema);
+            format!("{} on {}", growth(*by), count(edits, item, items))
+        }
         None => number(edits),
     }
 }

@@ -5,6 +5,7 @@
 
 use indicatif::HumanCount;
 use jiff::Timestamp;
+use segue_model::Schema;
 use serde_json::Value as Json;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -121,7 +122,7 @@ pub(super) fn value(field: &str, value: &Json) -> String {
 fn whole(field: &str, value: i64) -> String {
     match field {
         "rating" => stars(value),
-        "last_played" | "added_at" => minute(value),
+        "last_played" | "finished_at" | "added_at" => minute(value),
         "duration" => format!("{}:{:02}", value / 60_000, value / 1000 % 60),
         "play_count" | "skip_count" => HumanCount(value.unsigned_abs()).to_string(),
         _ => value.to_string(),
@@ -153,9 +154,11 @@ pub(super) fn field_name(field: &str, number: u64) -> String {
 
 /// What a schema calls its items and collections: one, many; one, many.
 pub(super) fn nouns(schema: &str) -> [&'static str; 4] {
-    match schema {
-        "music" => ["track", "tracks", "playlist", "playlists"],
-        _ => ["item", "items", "collection", "collections"],
+    match Schema::named(schema) {
+        Some(Schema { items: [item, items], lists: [list, lists], .. }) => {
+            [item, items, list, lists]
+        }
+        None => ["item", "items", "collection", "collections"],
     }
 }
 
