@@ -23,6 +23,7 @@ const TRIAL_WAIT: Duration = Duration::from_secs(20);
 /// The built-in translators, in the order in which they are shown.
 pub fn translators() -> Vec<Arc<dyn Translator>> {
     vec![
+        Arc::new(segue_books::Books),
         Arc::new(segue_mpd::Mpd::default()),
         Arc::new(segue_rhythmbox::Rhythmbox),
         Arc::new(segue_strawberry::Strawberry),
