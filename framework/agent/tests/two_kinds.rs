@@ -1,5 +1,7 @@
 //! Libraries of two kinds in one Segue: each has a document of its own, and a pass is about both.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

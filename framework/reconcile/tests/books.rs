@@ -11,7 +11,7 @@ static APP: Capabilities = Capabilities::of("test", &books::BOOKS, &[]);
 fn book(line: &str) -> Item {
     let mut parts = line.split('|').map(|part| part.trim().to_owned());
     let mut next = || parts.next().filter(|part| !part.is_empty());
-    let path = next().unwrap();
+    let path = next().unwrap_or_default();
     let mut item = Item::new(&*path);
     item.location = Some(Location::from(path));
     item.fields.set(&books::TITLE, next().map(Value::text));

@@ -54,7 +54,8 @@ pub trait Sink {
     fn collection(&mut self, collection: Collection) -> Result<(), Error>;
 }
 
-/// Something a library holds that could not be carried. Always recorded, never only logged.
+/// Something a library holds that could not be carried. Always recorded, never only logged. An item that a
+/// loss names and that is not sent is in the library all the same: it stays what it was last read as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
     /// What it concerns.

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use segue_translator::{Error, ErrorKind, Revision};
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
@@ -89,7 +90,7 @@ pub(crate) fn revision(files: &[Found]) -> Revision {
         file.state.iter().for_each(|number| hasher.update(number.to_le_bytes()));
     }
     let digest = hasher.finalize();
-    let digits: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = HEXLOWER.encode(&digest[..16]);
     Revision(format!("{}:{digits}", files.len()))
 }
 

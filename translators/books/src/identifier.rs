@@ -94,7 +94,7 @@ fn isbn(said: &str) -> Result<String, String> {
             let sum: u32 = weighed.map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
             Ok(format!("isbn:{number}{}", (10 - sum % 10) % 10))
         }
-        _ => Err(format!("`{:.40}` is no ISBN", said)),
+        _ => Err(format!("`{said:.40}` is no ISBN")),
     }
 }
 

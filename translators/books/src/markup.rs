@@ -49,7 +49,7 @@ pub(crate) fn elements(bytes: &[u8]) -> Result<Vec<Element>, String> {
             Event::Text(text) => add(&mut all, &open, &text.into_inner()),
             Event::CData(text) => add(&mut all, &open, &text.into_inner()),
             Event::GeneralRef(name) => {
-                add(&mut all, &open, character(&name)?.encode_utf8(&mut [0; 4]))
+                add(&mut all, &open, character(&name)?.encode_utf8(&mut [0; 4]));
             }
             Event::Comment(_) | Event::PI(_) | Event::Decl(_) | Event::DocType(_) => {}
             Event::Eof if open.is_empty() && !all.is_empty() => return Ok(all),
@@ -141,7 +141,7 @@ mod tests {
             String::new(),
             "no markup".into(),
         ] {
-            assert!(elements(hostile.as_bytes()).is_err(), "{:.20}", hostile);
+            assert!(elements(hostile.as_bytes()).is_err(), "{hostile:.20}");
         }
     }
 

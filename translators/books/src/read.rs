@@ -95,7 +95,7 @@ fn read_book(
     };
     package.losses.into_iter().for_each(&mut lose);
     let mut limits: Vec<CarriedLimit> = Vec::new();
-    let beside = licences.beside(book).map(|licence| read_licence(licence));
+    let beside = licences.beside(book).map(read_licence);
     for limit in inside.into_iter().chain(beside) {
         if let Some(why) = limit.terms.unknown.get(lcp::UNREADABLE).and(limit.note.as_deref()) {
             lose(format!("a licence that cannot be read: {why}"));

@@ -10,7 +10,7 @@ segue_conformance::suite! {
     translator: Books,
     fixtures: "fixtures/folders",
     home: "Books",
-    sound: |path| sound(path),
+    sound: sound,
     folder: "each book is a file",
 }
 

@@ -11,6 +11,7 @@ mod signature;
 
 use std::collections::BTreeSet;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use segue_translator::model::{Amount, CarriedLimit, Proof, Terms};
 use sha2::{Digest as _, Sha256};
@@ -50,7 +51,7 @@ pub fn read(bytes: &[u8]) -> CarriedLimit {
 /// The limit of a licence that cannot be read, for this reason.
 pub(crate) fn unreadable(bytes: &[u8], why: &str) -> CarriedLimit {
     let digest = Sha256::digest(bytes);
-    let digits: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = HEXLOWER.encode(&digest[..16]);
     CarriedLimit {
         carrier: "lcp",
         issuer: "".into(),

@@ -6,8 +6,7 @@
 //! Invariant: a proof names the key by the SHA-256 of its SubjectPublicKeyInfo, and whoever checks the same
 //! bytes again finds the same.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use der::{Decode as _, Encode as _};
 use jiff::Timestamp;
 use ring::signature::{
@@ -40,7 +39,8 @@ fn check(licence: &Json, times: &[Timestamp]) -> Result<[u8; 32], String> {
         value.ok_or_else(|| format!("its signature has no `{key}`"))
     };
     let bytes = |key: &str| {
-        let decoded = STANDARD.decode(text(key)?.as_bytes());
+        let lines: String = text(key)?.split_ascii_whitespace().collect();
+        let decoded = BASE64.decode(lines.as_bytes());
         decoded.map_err(|_| format!("the `{key}` of its signature is no Base64"))
     };
     let algorithm = text("algorithm")?;

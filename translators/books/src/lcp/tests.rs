@@ -148,7 +148,7 @@ fn absurd_rights_deny_and_say_why() {
         assert_eq!(refused(&limit), expected, "{rights}");
         assert_eq!((&*limit.licence, &*limit.issuer), ("a", "b"), "who it is from is known");
     }
-    let many: String = (0..=RIGHTS_MAX).map(|n| format!("\"x:{n}\":1,")).collect();
+    let many = (0..=RIGHTS_MAX).map(|n| format!("\"x:{n}\":1,")).collect::<Vec<_>>().concat();
     refused(&with(&format!("{{{many}\"print\":1}}")));
     refused(&with(&format!("{{\"x:{}\":1}}", "y".repeat(NAME_MAX))));
     for broken in ["{\"print\":NaN}", "{\"print\":1,\"print\":99}", &"[".repeat(60)] {
