@@ -289,8 +289,11 @@ pub(crate) fn difference(expected: &Catalog, found: &Catalog) -> Option<String> 
         }
     }
     let mut pairs = expected.collections.iter().zip(&found.collections);
-    let (one, other) = pairs.find(|(one, other)| one != other)?;
-    Some(format!("expected {}, found {}", in_short(one), in_short(other)))
+    if let Some((one, other)) = pairs.find(|(one, other)| one != other) {
+        return Some(format!("expected {}, found {}", in_short(one), in_short(other)));
+    }
+    let limits = (&expected.limits, &found.limits);
+    (limits.0 != limits.1).then(|| format!("expected {:?}, found {:?}", limits.0, limits.1))
 }
 
 /// A collection without the length of its entries.

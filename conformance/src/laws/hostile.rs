@@ -13,7 +13,7 @@ use segue_translator::{Collector, Container, Error, ErrorKind, Library, Reading,
 use super::write::some_change;
 use crate::edits;
 use crate::laid::Laid;
-use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail, panic_text, skip};
+use crate::trial::{Case, Law, OrFail as _, Stop, Verdict, ensure, fail, panic_text, skip};
 
 pub(crate) const LAWS: &[Law] = &[
     Law { name: "hostile::f06_truncated_is_not_a_shorter_library", check: truncated },
@@ -81,7 +81,11 @@ impl<'a> Damage<'a> {
         }
         let laid = case.lay()?;
         let (whole, _) = laid.read()?;
-        let changes = some_change(case, &laid)?;
+        // A folder of which nothing may be written is damaged all the same.
+        let changes = match some_change(case, &laid) {
+            Err(Stop::Skipped(_)) if case.subject.named.is_some() => ChangeSet::default(),
+            changes => changes?,
+        };
         let into = laid.beside("backup")?;
         let copies = laid.open()?.back_up(&into).or_fail("cannot back up")?;
         let own = |path: &Path| {
@@ -98,7 +102,7 @@ impl<'a> Damage<'a> {
     }
 
     /// Reads and writes the damaged library. `Some` is what was read.
-    fn look(&self, what: &str) -> Verdict<Option<Catalog>> {
+    fn look(&self, what: &str) -> Verdict<Option<(Catalog, Reading)>> {
         let before = self.laid.bytes()?;
         let host = std::sync::Arc::new(segue_translator::Idle);
         let translator = &self.case.subject.translator;
@@ -117,7 +121,7 @@ impl<'a> Damage<'a> {
             Err(panic) => return fail(format!("{what}: panicked: {}", panic_text(&*panic))),
         };
         ensure!(self.laid.bytes()? == before, "{what}: a file was touched");
-        Ok(read.ok().map(|(catalog, _)| catalog))
+        Ok(read.ok())
     }
 
     /// Whatever this answers, no byte may change; the caller compares.
@@ -129,16 +133,44 @@ impl<'a> Damage<'a> {
 
     /// What can be read of a damaged library is all of it, or nothing.
     fn is_whole_or_error(&self, what: &str) -> Verdict {
-        let Some(read) = self.look(what)? else { return Ok(()) };
+        let Some((read, reading)) = self.look(what)? else { return Ok(()) };
+        if self.case.subject.named.is_some() {
+            return self.names_what_is_lost(what, &read, &reading);
+        }
         edits::difference(&self.whole, &read)
             .map_or(Ok(()), |difference| fail(format!("{what} was read: {difference}")))
     }
 
+    /// Of a folder each item is read as it was, or named as lost.
+    fn names_what_is_lost(&self, what: &str, read: &Catalog, reading: &Reading) -> Verdict {
+        let is_lost = |id: &NativeId| reading.losses.iter().any(|loss| loss.id == *id);
+        for item in &self.whole.items {
+            let (id, found) = (&item.id, read.item(&item.id));
+            ensure!(found == Some(item) || is_lost(id), "{what}: `{id}` became {found:?}, untold");
+            let limits = (limits(&self.whole, id), limits(read, id));
+            ensure!(limits.0 == limits.1 || is_lost(id), "{what}: `{id}` has other limits, untold");
+        }
+        let stranger = read.items.iter().find(|item| self.whole.item(&item.id).is_none());
+        ensure!(stranger.is_none(), "{what}: {stranger:?} appeared");
+        Ok(())
+    }
+
     fn is_error(&self, what: &str) -> Verdict {
         let read = self.look(what)?;
+        if let (Some((read, reading)), Some(_)) = (&read, &self.case.subject.named) {
+            let whole = edits::difference(&self.whole, read).is_none() && reading.losses.is_empty();
+            ensure!(!whole, "{what} was read as if nothing were wrong");
+            return self.names_what_is_lost(what, read, reading);
+        }
         ensure!(read.is_none(), "{what} was read without an error");
         Ok(())
     }
+}
+
+/// What an item carries, without the bytes that say so: a blank among them is no other limit.
+fn limits(catalog: &Catalog, id: &NativeId) -> Vec<CarriedLimit> {
+    let limits = catalog.limits.get(id).into_iter().flatten().cloned();
+    limits.map(|limit| CarriedLimit { evidence: None, ..limit }).collect()
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Verdict {
@@ -240,7 +272,7 @@ fn pipe(case: &Case<'_>) -> Verdict {
             let opened = translator.open(&library, host);
             let read = opened.and_then(|library| Collector::collect(&*library));
             // The receiver is gone if we took too long.
-            let _ = sender.send(read.map(drop).map_err(|error| error.to_string()));
+            let _ = sender.send(read.map_err(|error| error.to_string()));
         });
         let read = answer.recv_timeout(PIPE_WAIT);
         // A reader that waits gets its end of file, and its thread ends.
@@ -250,7 +282,10 @@ fn pipe(case: &Case<'_>) -> Verdict {
         put(path, bytes)?;
         match read {
             Ok(Err(_)) => {}
-            Ok(Ok(())) => return fail("a pipe was read without an error"),
+            Ok(Ok((read, reading))) if case.subject.named.is_some() => {
+                damage.names_what_is_lost("a pipe", &read, &reading)?;
+            }
+            Ok(Ok(_)) => return fail("a pipe was read without an error"),
             Err(mpsc::RecvTimeoutError::Timeout) => return fail("reading waits for a pipe"),
             Err(mpsc::RecvTimeoutError::Disconnected) => return fail("reading a pipe panicked"),
         }
