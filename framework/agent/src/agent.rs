@@ -22,6 +22,7 @@ pub struct Agent {
     pub(crate) world: World,
     pub(crate) home: Home,
     pub(crate) circles: Circles,
+    pub(crate) said: limits::Known,
     /// The way to other devices; only an agent that stays has one.
     pub(crate) net: Option<Net>,
 }
@@ -43,7 +44,13 @@ impl Agent {
     /// If the folder cannot be used.
     pub fn open_in(folder: &Path, world: World) -> Result<Self, Failure> {
         let home = Home::open(folder, &world)?;
-        Ok(Self { world, home, circles: Circles::default(), net: None })
+        Ok(Self {
+            world,
+            home,
+            circles: Circles::default(),
+            said: limits::Known::default(),
+            net: None,
+        })
     }
 
     /// The folder.

@@ -282,7 +282,11 @@ pub(crate) fn why(agent: &mut Agent, item: &str, field: Option<&str>) -> Result<
             _ => fields.extend(others(&record, field, schema, &names)),
         }
     }
-    Ok(Trace { item: ItemId(id).to_string(), title: report::title(&record), fields })
+    let withheld = match record.kind {
+        Some(_) => None,
+        None => crate::limits::report::why_withheld(agent, document, ItemId(id), &record)?,
+    };
+    Ok(Trace { item: ItemId(id).to_string(), title: report::title(&record), withheld, fields })
 }
 
 fn registers(

@@ -10,8 +10,8 @@ segue_conformance::suite! {
     translator: Books,
     fixtures: "fixtures/folders",
     home: "Books",
+    named: "each book is a file",
     sound: sound,
-    folder: "each book is a file",
 }
 
 /// A reader tells a book by the first file in it, which lies there as it is.

@@ -124,6 +124,7 @@ pub(crate) static CAPABILITIES: Capabilities = Capabilities {
     schema: &MUSIC,
     fields: &FIELDS,
     collections: &[],
+    hides: false,
     cannot_hold: &["playlists", "anything new: tags are read and never written"],
 };
 

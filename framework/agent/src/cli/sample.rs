@@ -344,7 +344,7 @@ fn trace(title: &str) -> Trace {
     };
     let ratings = [value(100, true, "rhythmbox", THEN), value(60, false, "strawberry", NOW)];
     let fields = std::iter::once(plays).chain(ratings).collect();
-    Trace { item: ITEM.into(), title: title.into(), fields }
+    Trace { item: ITEM.into(), title: title.into(), withheld: None, fields }
 }
 
 pub(super) fn doctor() -> DoctorReport {

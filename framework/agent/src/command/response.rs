@@ -407,6 +407,9 @@ pub struct Trace {
     pub item: String,
     /// Title and artist, or name.
     pub title: String,
+    /// Why no app lists it, if a limit withholds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
     /// Each field that was asked for.
     pub fields: Vec<TraceValue>,
 }

@@ -15,15 +15,21 @@ pub(crate) mod sidecars;
 mod tests;
 mod time;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use segue_access::{Members, SignedStatement, VerifiedStatement};
+use segue_document::DOCUMENT_RECORD;
 use segue_limits::{Limits, UNREADABLE};
 use segue_model::{CarriedLimit, DocumentId, ItemId};
 use segue_reconcile::policy::Policy;
-use segue_store::{Reader, StoreError};
+use segue_store::{LinkRow, Reader, StoreError};
 
 use crate::agent::Agent;
 use crate::failure::Failure;
+use crate::hiding::Mark;
 use crate::pass::SameAs;
+use crate::shards::Shards;
 use policy::Withholding;
 pub(crate) use time::{now, record};
 
@@ -31,6 +37,33 @@ pub(crate) use time::{now, record};
 pub(crate) struct Said {
     pub(crate) verified: Vec<VerifiedStatement>,
     pub(crate) members: Members,
+    /// What follows for the document's items.
+    pub(crate) limits: Limits,
+}
+
+/// What was said of the documents that were asked for. Statements only grow, so their number says whether
+/// it still holds.
+#[derive(Default)]
+pub(crate) struct Known(Mutex<BTreeMap<DocumentId, (u64, Arc<Said>)>>);
+
+impl Known {
+    /// Everything that was said about a document by now.
+    pub(crate) fn of(
+        &self,
+        reader: &Reader,
+        document: &DocumentId,
+    ) -> Result<Arc<Said>, StoreError> {
+        let count = reader.statement_count(document)?;
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, said)) = all.get(document)
+            && *known == count
+        {
+            return Ok(Arc::clone(said));
+        }
+        let said = Arc::new(Said::load(reader, document)?);
+        all.insert(*document, (count, Arc::clone(&said)));
+        Ok(said)
+    }
 }
 
 impl Said {
@@ -44,22 +77,34 @@ impl Said {
         });
         let verified: Vec<_> = signed.filter_map(|signed| signed.verified().ok()).collect();
         let members = Members::of_verified(&verified, document);
-        Ok(Self { verified, members })
-    }
-
-    /// What follows for the document's items.
-    pub(crate) fn limits(&self) -> Limits {
-        Limits::of(&self.verified, &self.members, &prove)
+        let limits = Limits::of(&verified, &members, &prove);
+        Ok(Self { verified, members, limits })
     }
 }
 
 /// Checks again what a licence inside a statement says.
-fn prove(_carrier: &str, _evidence: &[u8]) -> Option<CarriedLimit> {
-    None
+fn prove(carrier: &str, evidence: &[u8]) -> Option<CarriedLimit> {
+    (carrier == "lcp").then(|| segue_books::lcp::read(evidence))
 }
 
 fn is_unreadable(limit: &CarriedLimit) -> bool {
     limit.terms.unknown.contains(UNREADABLE)
+}
+
+/// What of limits concerns a library beside its own revision: while it is the same, no pass is due because of
+/// them. And whether the library holds what it may, as far as that is known.
+pub(crate) fn standing(agent: &Agent, row: &LinkRow) -> Result<(String, bool), Failure> {
+    let said = agent.said.of(&agent.home.store, &row.document)?;
+    let mut mark = String::new();
+    if said.limits.items().next().is_some() {
+        let mut shards = Shards::new(&agent.home.store, row.document, agent.home.actor)?;
+        let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
+        let now = now(agent, &said.limits)?.now;
+        let policy = Withholding::of(&said.limits, &[], &same, now, agent.home.device.id());
+        policy.mark().clone_into(&mut mark);
+    }
+    let is_known = Mark::known(&agent.home.store, row.id)?.name == mark;
+    Ok((format!("{mark} {}", sidecars::fingerprint(&agent.home.store, row.id)?), is_known))
 }
 
 /// A limit that an item of a library carries.
@@ -75,14 +120,14 @@ pub(crate) struct Ruling {
 pub(crate) struct Judge<'a> {
     agent: &'a Agent,
     document: DocumentId,
-    said: Said,
+    said: Arc<Said>,
     /// Whether anybody believes what this device says.
     may_write: bool,
 }
 
 impl<'a> Judge<'a> {
     pub(crate) fn new(agent: &'a Agent, document: DocumentId) -> Result<Self, Failure> {
-        let said = Said::load(&agent.home.store, &document)?;
+        let said = agent.said.of(&agent.home.store, &document)?;
         let exists = agent.home.store.document(&document)?.is_some();
         let may_write = !exists || said.members.may_write(&agent.home.device.id());
         Ok(Self { agent, document, said, may_write })
@@ -102,9 +147,13 @@ impl<'a> Judge<'a> {
         };
         let fresh: Vec<VerifiedStatement> =
             statements.iter().filter_map(|signed| signed.verified().ok()).collect();
-        let all = self.said.verified.iter().chain(&fresh);
-        let limits = Limits::of(all, &self.said.members, &prove);
-        let now = now(self.agent, &limits)?.now;
+        let widened = || {
+            let all = self.said.verified.iter().chain(&fresh);
+            Limits::of(all, &self.said.members, &prove)
+        };
+        let widened = (!fresh.is_empty()).then(widened);
+        let limits = widened.as_ref().unwrap_or(&self.said.limits);
+        let now = now(self.agent, limits)?.now;
         // In a document that begins with this pass nobody is a member yet, a reader says nothing that
         // counts, and nobody claims what cannot be read: what lies here holds here all the same.
         let is_heard = self.said.members.may_write(&me.id());
@@ -113,7 +162,7 @@ impl<'a> Judge<'a> {
             .filter(|(_, limit)| !is_heard || is_unreadable(limit))
             .cloned()
             .collect();
-        let policy = Box::new(Withholding::of(&limits, &own, same, now, me.id()));
+        let policy = Box::new(Withholding::of(limits, &own, same, now, me.id()));
         Ok(Ruling { policy, statements })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use segue_document::{Record, resolve, shard_of};
-use segue_limits::{Limits, Seat, Situation, State, next_change_after};
+use segue_limits::{Limits, Seat, Situation, State};
 use segue_model::{Amount, DeviceId, ItemId, LinkId, Terms, Value, music};
 use segue_reconcile::policy::Policy;
 use sha2::{Digest, Sha256};
@@ -54,12 +54,6 @@ impl Withholding {
     pub(crate) fn state(&self, item: &ItemId, plays: u64) -> State {
         let here = self.here(plays);
         self.terms.get(item).map_or(State::Valid, |terms| State::of(terms, &here))
-    }
-
-    /// When something is withheld, or no longer, without anything being said.
-    pub(crate) fn next_change(&self) -> Option<i64> {
-        let here = self.here(0);
-        self.terms.values().filter_map(|terms| next_change_after(terms, &here)).min()
     }
 
     fn here(&self, plays: u64) -> Situation {

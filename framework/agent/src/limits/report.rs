@@ -31,14 +31,15 @@ pub(crate) fn why_withheld(
     agent: &Agent,
     document: DocumentId,
     item: ItemId,
-    same: &SameAs,
     record: &Record,
 ) -> Result<Option<String>, Failure> {
-    let limits = Said::load(&agent.home.store, &document)?.limits();
-    if limits.items().next().is_none() {
+    let said = agent.said.of(&agent.home.store, &document)?;
+    if said.limits.items().next().is_none() {
         return Ok(None);
     }
-    let policy = withholding(agent, &limits, same)?;
+    let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
+    let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
+    let policy = withholding(agent, &said.limits, &same)?;
     let state = policy.state(&item, policy::plays(record));
     Ok((!state.is_valid()).then(|| state.to_string()))
 }
@@ -49,11 +50,11 @@ fn withholding(agent: &Agent, limits: &Limits, same: &SameAs) -> Result<Withhold
 }
 
 fn of_document(agent: &Agent, document: DocumentId) -> Result<Vec<LicenceRow>, Failure> {
-    let said = Said::load(&agent.home.store, &document)?;
-    let limits = said.limits();
+    let said = agent.said.of(&agent.home.store, &document)?;
+    let limits = &said.limits;
     let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
     let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
-    let policy = withholding(agent, &limits, &same)?;
+    let policy = withholding(agent, limits, &same)?;
     let items: BTreeSet<ItemId> = limits.items().map(|(item, _)| same.shown(*item)).collect();
     let mut rows = Vec::new();
     for item in items {

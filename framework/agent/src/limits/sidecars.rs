@@ -17,6 +17,7 @@ use segue_limits::sidecar;
 use segue_model::{CarriedLimit, LinkId, Location, NativeId};
 use segue_store::{Reader, StoreError, Tx};
 use segue_translator::file;
+use sha2::{Digest, Sha256};
 
 use super::is_unreadable;
 use crate::failure::Failure;
@@ -89,6 +90,18 @@ pub(crate) fn look(store: &Reader, member: &mut Member) -> Result<Looked, Failur
     let carried = of_items(store, member, read)?;
     member.carried.extend(carried);
     Ok(looked)
+}
+
+/// How the folders and licences of a library are now, in a word.
+pub(crate) fn fingerprint(store: &Reader, link: LinkId) -> Result<String, StoreError> {
+    let mut hasher = Sha256::new();
+    for path in store.looked_at(link)?.keys() {
+        hasher.update(stamp(path).unwrap_or_default());
+        hasher.update([0]);
+    }
+    let mut word = [0; 8];
+    word.copy_from_slice(&hasher.finalize()[..8]);
+    Ok(format!("{:016x}", u64::from_be_bytes(word)))
 }
 
 /// The stamp of a licence that has to be looked at again.

@@ -2,14 +2,14 @@
 
 use segue_limits::{Clock, Limits, Time};
 
-use super::Said;
 use crate::agent::Agent;
 use crate::failure::Failure;
 
 /// Whether anything is limited in any document.
 fn is_any_limit(agent: &Agent) -> Result<bool, Failure> {
     for document in agent.home.store.documents()? {
-        if Said::load(&agent.home.store, &document.id)?.limits().items().next().is_some() {
+        let said = agent.said.of(&agent.home.store, &document.id)?;
+        if said.limits.items().next().is_some() {
             return Ok(true);
         }
     }

@@ -29,7 +29,7 @@ use crate::net::waiting::say;
 use crate::peers::ingest::ingest;
 use crate::peers::{invite, join};
 use crate::progress::Progress;
-use crate::{libraries, look, services};
+use crate::{libraries, limits, look, services};
 
 const PANICKED: &str = "Segue has an error; see above";
 
@@ -299,7 +299,9 @@ impl Worker {
     fn try_look(&self, glance: &Glance) -> Result<Look, Failure> {
         let Some(row) = self.agent.home.store.link(glance.link)? else { return Ok(Look::Same) };
         let library = libraries::open(&self.agent, &row.app, &row.path)?;
-        let revision = library.revision()?.0;
+        let own = library.revision()?.0;
+        let (standing, is_withheld) = limits::standing(&self.agent, &row)?;
+        let revision = format!("{own} {standing}");
         if glance.known.as_ref() == Some(&revision) {
             if !glance.must_be_free {
                 return Ok(Look::Same);
@@ -308,7 +310,7 @@ impl Worker {
                 return Ok(Look::Away(format!("{what} is running")));
             }
         }
-        let is_read = row.revision.as_ref() == Some(&revision);
+        let is_read = row.revision.as_ref() == Some(&own) && is_withheld;
         let in_step = is_read && !look::is_behind(&self.agent, &row)?;
         Ok(Look::Seen { revision, in_step })
     }

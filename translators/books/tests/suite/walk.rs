@@ -144,7 +144,7 @@ fn nothing_is_written() {
         old: None,
         new: Some(Value::Int(80)),
     };
-    let changes = ChangeSet { fields: vec![edit], collections: Vec::new() };
+    let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
     let refused = library.write(&revision, &changes).unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Unsupported);
     let stale = library.write(&Revision::default(), &changes).unwrap_err();

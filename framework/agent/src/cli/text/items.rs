@@ -42,7 +42,11 @@ pub(super) fn trace(trace: &Trace) -> Page {
         table.row(cells(heading, row));
     }
     let heading = format!("  {}   {}\n", title(&trace.title), short_id(&trace.item));
-    let page = Page::of(heading + &table.lines(4));
+    let mut page = Page::of(heading + &table.lines(4));
+    if let Some(why) = &trace.withheld {
+        page =
+            page.say(format!("It is withheld from every app: {}. See segue licences.", clean(why)));
+    }
     // The parts of a sum are no opinions: what nobody wrote in one operation cannot be settled.
     match trace.fields.iter().find(|row| !row.shown && row.operation.is_some()) {
         Some(other) => {
