@@ -21,6 +21,8 @@ use super::json::Json;
 
 const RSA: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
 const ECDSA: &str = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256";
+/// An RSA key of 2048 bits has more bytes.
+const RSA_MIN: usize = 256;
 /// Both numbers of a signature over P-256, one after the other.
 const FIXED: usize = 64;
 /// What a key is for: rsaEncryption, id-ecPublicKey.
@@ -55,6 +57,10 @@ fn check(licence: &Json, times: &[Timestamp]) -> Result<[u8; 32], String> {
     if key.algorithm.oid.to_string() != *kind {
         return Err("the key of its certificate is of another kind than its signature".into());
     }
+    let bytes_of_key = key.subject_public_key.raw_bytes();
+    if algorithm == RSA && bytes_of_key.len() < RSA_MIN {
+        return Err("the key of its certificate is shorter than 2048 bits".into());
+    }
     is_valid_at(&certificate, times)?;
     let Json::Object(mut unsigned) = licence.clone() else { return Err("it is no object".into()) };
     unsigned.remove("signature");
@@ -64,7 +70,7 @@ fn check(licence: &Json, times: &[Timestamp]) -> Result<[u8; 32], String> {
         (_, FIXED) => &ECDSA_P256_SHA256_FIXED,
         _ => &ECDSA_P256_SHA256_ASN1,
     };
-    UnparsedPublicKey::new(with, key.subject_public_key.raw_bytes())
+    UnparsedPublicKey::new(with, bytes_of_key)
         .verify(message.as_bytes(), &value)
         .map_err(|_| "its signature does not fit what it says")?;
     let key = key.to_der().map_err(|error| format!("its key cannot be read: {error}"))?;

@@ -63,6 +63,8 @@ fn both_kinds_of_signatures_are_proofs_and_one_key_has_one_name() {
 fn a_signature_of_something_else_proves_nothing() {
     assert_eq!(why(&fixture("another-key.lcpl")), "its signature does not fit what it says");
     assert_eq!(why(&fixture("early.lcpl")), "its certificate was not valid when it was issued");
+    let short = "the key of its certificate is shorter than 2048 bits";
+    assert_eq!(why(&fixture("short-key.lcpl")), short);
     assert_eq!(why(&with("{}")), "it carries no signature");
     let changes = [
         ("\"print\":10", "\"print\":11", "its signature does not fit what it says"),
