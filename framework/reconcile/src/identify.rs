@@ -24,7 +24,7 @@ const QUESTIONS_MAX: usize = 1_000;
 /// A hash of one piece of evidence.
 type Key = Option<NonZeroU128>;
 
-/// The rungs, the most certain first. Which of them a kind of library has, says its [`ladder`](crate::ladder).
+/// The rungs, the most certain first. Which of them a kind of library has, the tables in `ladder.rs` say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rung {
     /// The same file on this device.
