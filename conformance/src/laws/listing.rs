@@ -105,8 +105,9 @@ fn changed(case: &Case<'_>) -> Verdict {
     let fields: Vec<_> = fields.into_iter().filter(|edit| edit.new.is_some()).collect();
     let mut items = stage.chosen.clone();
     for edit in &fields {
-        let item = items.iter_mut().find(|item| item.id == edit.item);
-        item.map(|item| item.fields.set(edit.field, edit.new.clone()));
+        if let Some(item) = items.iter_mut().find(|item| item.id == edit.item) {
+            item.fields.set(edit.field, edit.new.clone());
+        }
     }
     stage.write(items.into_iter().map(|item| ListingEdit::Show { item }).collect())?;
     let (after, _) = stage.laid.read()?;

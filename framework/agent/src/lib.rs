@@ -35,6 +35,7 @@ mod peers;
 mod plan;
 mod progress;
 mod query;
+mod read_back;
 mod reading;
 mod recover;
 pub mod registry;

@@ -4,10 +4,10 @@
 //! to be written; only then is an app's file touched. Whatever happens afterwards, the next pass
 //! finds the truth by reading, and the journal tells it which differences are ours.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use segue_model::{
-    BaseCollection, BaseItem, Heads, Item, LinkId, Listing, ListingEdit, NativeId, OperationId,
+    BaseCollection, BaseItem, Heads, LinkId, Listing, ListingEdit, NativeId, OperationId,
 };
 use segue_store::{Intent, LinkRow, OperationLink, OperationRow, Tx};
 use segue_translator::{ErrorKind, Library, Written};
@@ -19,6 +19,7 @@ use crate::home::Home;
 use crate::journal::Note;
 use crate::pass::{Draft, ListPlan, Member, MemberDraft, Sight};
 use crate::progress::{Moment, Progress};
+use crate::read_back::{Left, as_left, edited_fields, keep_refused, note_kept};
 use crate::reading::Difference;
 
 /// What is being executed, for the log.
@@ -441,14 +442,7 @@ fn settle(
             &BaseItem { item: base.item, held, shown, listing: Listing::Listed },
         )?;
     }
-    for native in &refused {
-        // A refused item that reads as its base says is not in the difference.
-        if let Some(base) = tx.base_item(link, native, member.capabilities.schema)? {
-            let shard = segue_document::shard_of(&base.item.0);
-            let shown = base.shown.clone().or_else(|| plan.shown(member, shard).cloned());
-            tx.put_base_item(link, &BaseItem { shown, ..base })?;
-        }
-    }
+    keep_refused(&tx, member, plan, &refused)?;
     for base in &plan.overridden {
         let pending = plan.pending.contains(&segue_document::shard_of(&base.item.0));
         if pending && !refused.contains(&base.held.id) && !edited.contains_key(&base.held.id) {
@@ -479,65 +473,6 @@ fn settle(
     })?;
     tx.clear_intent(number, link)?;
     Ok(tx.commit()?)
-}
-
-/// Remembers which values the app did not keep.
-fn note_kept(
-    tx: &Tx<'_>,
-    link: LinkId,
-    plan: &MemberDraft,
-    difference: &Difference,
-) -> Result<(), Failure> {
-    let read: HashMap<&NativeId, &Item> =
-        difference.changed.iter().map(|(_, now)| (&now.id, now)).collect();
-    let is_contested = crate::contested::is_any(tx, link)?;
-    for edit in &plan.edits.fields {
-        let now = read.get(&edit.item).copied();
-        let kept = now.is_some_and(|now| now.fields.value(edit.field) == edit.new.as_ref());
-        if is_contested || !kept {
-            crate::contested::note(tx, link, edit, kept)?;
-        }
-    }
-    Ok(())
-}
-
-/// How an item was found after our write.
-#[derive(Clone, Copy)]
-enum Left {
-    /// At the state that the write left: what differs from what was asked is how the app holds it.
-    Alone,
-    /// At a later state: what differs may be a person's edit, which the next pass has to find.
-    Touched,
-    /// Some of its edits were refused: those changed nothing.
-    Partly,
-}
-
-/// What the base says of an item after our write.
-fn as_left(member: &Member, base: &Item, now: &Item, fields: &[Asked], left: Left) -> Item {
-    let mut held = base.clone();
-    for (field, new) in fields {
-        let support = member.capabilities.field(field);
-        let asked = support.and_then(|support| support.hold(new.as_ref()?));
-        let is = now.fields.value(field).cloned();
-        match left {
-            Left::Alone => held.fields.set(field, is),
-            Left::Touched => held.fields.set(field, asked),
-            Left::Partly if is == asked => held.fields.set(field, is),
-            Left::Partly => {}
-        }
-    }
-    held
-}
-
-/// A field with the value that was asked for.
-type Asked = (&'static segue_model::Field, Option<segue_model::Value>);
-
-fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Vec<Asked>> {
-    let mut edited: HashMap<NativeId, Vec<Asked>> = HashMap::new();
-    for edit in &plan.edits.fields {
-        edited.entry(edit.item.clone()).or_default().push((edit.field, edit.new.clone()));
-    }
-    edited
 }
 
 /// Base rows of collections after a write. Returns whether anything is not as it was asked for.

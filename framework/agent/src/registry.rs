@@ -120,3 +120,8 @@ fn program(
 pub fn launch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     segue_stdio::launch(arguments)
 }
+
+/// Reads again a licence that travels inside a statement, by the carrier in which it was found.
+pub(crate) fn prove(carrier: &str, evidence: &[u8]) -> Option<segue_model::CarriedLimit> {
+    (carrier == "lcp").then(|| segue_books::lcp::read(evidence))
+}

@@ -230,7 +230,7 @@ fn read_listing_edit(
     schema: &'static Schema,
 ) -> Result<ListingEdit, StoreError> {
     let item = read_native(bytes)?;
-    let shown = bytes.optional(|bytes| bytes.bytes())?;
+    let shown = bytes.optional(Bytes::bytes)?;
     Ok(match shown {
         None => ListingEdit::Hide { item },
         Some(packed) => ListingEdit::Show { item: unpack(item.as_bytes(), packed, schema)? },

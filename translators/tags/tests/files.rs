@@ -160,7 +160,7 @@ fn nothing_is_written_and_it_says_why() {
     let (item, field) = (catalog.items[0].id.clone(), &music::RATING);
     let old = catalog.items[0].fields.value(field).cloned();
     let fields = vec![FieldEdit { item, field, old, new: Some(Value::Int(20)) }];
-    let changes = ChangeSet { fields, collections: Vec::new() };
+    let changes = ChangeSet { fields, ..ChangeSet::default() };
     let refused = library.write(&reading.revision, &changes).unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Unsupported);
     assert!(refused.to_string().ends_with("tags in audio files are read and not written"));

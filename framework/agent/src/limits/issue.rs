@@ -40,8 +40,8 @@ pub(crate) fn issue(agent: &Agent, action: &LicenceAction) -> Result<LicenceRepo
                 let hint = format!("renew it: segue licences renew {}", file.display());
                 return Err(Failure::refused(sentence, hint));
             }
-            let id: [u8; 8] = agent.world.random_bytes();
-            let fresh = || id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let id = u64::from_be_bytes(agent.world.random_bytes());
+            let fresh = || format!("{id:016x}");
             let sidecar = Sidecar {
                 issuer: issuer.clone().unwrap_or_else(|| agent.world.device.clone()).into(),
                 licence: licence.clone().unwrap_or_else(fresh).into(),

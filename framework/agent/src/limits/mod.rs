@@ -29,6 +29,7 @@ use crate::agent::Agent;
 use crate::failure::Failure;
 use crate::hiding::Mark;
 use crate::pass::SameAs;
+use crate::registry::prove;
 use crate::shards::Shards;
 use policy::Withholding;
 pub(crate) use time::{now, record};
@@ -80,11 +81,6 @@ impl Said {
         let limits = Limits::of(&verified, &members, &prove);
         Ok(Self { verified, members, limits })
     }
-}
-
-/// Checks again what a licence inside a statement says.
-fn prove(carrier: &str, evidence: &[u8]) -> Option<CarriedLimit> {
-    (carrier == "lcp").then(|| segue_books::lcp::read(evidence))
 }
 
 fn is_unreadable(limit: &CarriedLimit) -> bool {
@@ -141,10 +137,10 @@ impl<'a> Judge<'a> {
     /// What libraries may be given now.
     pub(crate) fn rule(&self, carried: &[Carried], same: &SameAs) -> Result<Ruling, Failure> {
         let me = &self.agent.home.device;
-        let statements = match self.may_write {
-            true => lift::statements(&self.said, me, self.document, carried)?,
-            false => Vec::new(),
-        };
+        let mut statements = Vec::new();
+        if self.may_write {
+            statements = lift::statements(&self.said, me, self.document, carried)?;
+        }
         let fresh: Vec<VerifiedStatement> =
             statements.iter().filter_map(|signed| signed.verified().ok()).collect();
         let widened = || {

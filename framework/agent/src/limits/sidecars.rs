@@ -48,10 +48,7 @@ impl Looked {
 
 /// Looks for licences beside a library's files; what they say is added to what the library carries.
 pub(crate) fn look(store: &Reader, member: &mut Member) -> Result<Looked, Failure> {
-    let known = match member.pairing {
-        true => BTreeMap::new(),
-        false => store.looked_at(member.row.id)?,
-    };
+    let known = if member.pairing { BTreeMap::new() } else { store.looked_at(member.row.id)? };
     let mut looked = Looked::default();
     let is_folder = |path: &Location| path.as_bytes().last() == Some(&b'/');
     let folders: BTreeSet<Location> =

@@ -26,7 +26,7 @@ fn a_hidden_song_keeps_its_row_and_comes_back_as_it_was() {
     assert_eq!(copy.write(&hide).unwrap().refused.len(), 1);
     let show = edit(ListingEdit::Show { item: item.clone() });
     copy.put(&show);
-    assert_eq!(difference(&before, &copy.dump()), [String::new(); 0]);
+    assert_eq!(difference(&before, &copy.dump()), Vec::<String>::new());
     assert_eq!(copy.write(&show).unwrap().refused[0].reason, "Strawberry shows it already");
 }
 

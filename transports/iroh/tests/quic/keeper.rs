@@ -101,7 +101,7 @@ async fn two_that_want_each_other_end_with_one_connection() {
             }
         };
         tokio::select! {
-            _ = within(talk) => {}
+            () = within(talk) => {}
             () = answer => {}
         }
     }

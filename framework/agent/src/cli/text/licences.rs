@@ -11,18 +11,18 @@ pub(super) fn list(rows: &[LicenceRow]) -> Page {
     let mut data = String::new();
     for row in rows {
         let (id, name) = (short_id(&row.item), title(&row.title));
-        data.push_str(&format!("  {name}   {id}   {}\n", state(row)));
+        data.extend([format!("  {name}   {id}   {}\n", state(row))]);
         let mut table = Table::default();
         for heard in &row.licences {
             table.row([heard.carrier.clone(), clean(&heard.issuer), says(heard), proof(heard)]);
         }
         data.push_str(&table.lines(4));
         if !row.hidden_in.is_empty() {
-            data.push_str(&format!("    hidden in {}\n", row.hidden_in.join(", ")));
+            data.extend([format!("    hidden in {}\n", row.hidden_in.join(", "))]);
         }
-        for place in &row.listed_in {
-            data.push_str(&format!("    still listed in {}\n", clean(place)));
-        }
+        let still =
+            row.listed_in.iter().map(|place| format!("    still listed in {}\n", clean(place)));
+        data.extend(still);
     }
     let withheld = rows.iter().filter(|row| !is_valid(row)).count() as u64;
     let limited = count(rows.len() as u64, "item is limited", "items are limited");
