@@ -1,6 +1,9 @@
 //! What is hidden is listed no more, and comes back whole; an app that hides nothing says so.
 
-use segue_translator::model::{Availability, Catalog, ChangeSet, Item, ListingEdit, NativeId};
+use segue_translator::model::{
+    Availability, Catalog, ChangeSet, Collection, CollectionEdit, Item, ListingEdit, NativeId,
+};
+use segue_translator::{Access, ErrorKind};
 
 use crate::edits;
 use crate::laid::Laid;
@@ -39,13 +42,42 @@ impl Stage {
         Ok(Self { laid, before, chosen })
     }
 
-    fn hide(&self) -> Verdict {
+    /// Hides what was chosen, and takes it out of the lists in the same write.
+    fn hide(&self, case: &Case<'_>) -> Verdict {
         let hide = |item: &Item| ListingEdit::Hide { item: item.id.clone() };
-        self.write(self.chosen.iter().map(hide).collect())
+        let listing = self.chosen.iter().map(hide).collect();
+        self.write(case, listing, |list| {
+            let rest = list.entries.iter().filter(|entry| !self.is_chosen(entry));
+            (list.entries.clone(), rest.cloned().collect())
+        })
     }
 
-    fn write(&self, listing: Vec<ListingEdit>) -> Verdict {
-        let written = self.laid.write(&ChangeSet { listing, ..ChangeSet::default() })?;
+    /// Shows items, and puts what was chosen back into the lists in the same write.
+    fn show(&self, case: &Case<'_>, items: &[Item]) -> Verdict {
+        let listing = items.iter().map(|item| ListingEdit::Show { item: item.clone() }).collect();
+        self.write(case, listing, |list| {
+            let rest = list.entries.iter().filter(|entry| !self.is_chosen(entry));
+            (rest.cloned().collect(), list.entries.clone())
+        })
+    }
+
+    fn write(
+        &self,
+        case: &Case<'_>,
+        listing: Vec<ListingEdit>,
+        entries: impl Fn(&Collection) -> (Vec<NativeId>, Vec<NativeId>),
+    ) -> Verdict {
+        let capabilities = case.capabilities()?;
+        let lists = self.before.collections.iter().filter(|list| {
+            let support = capabilities.collection(list.kind);
+            list.kind.has_entries && support.is_some_and(|it| it.access == Access::Write)
+        });
+        let edits = lists.filter_map(|list| {
+            let (id, (old, new)) = (list.id.clone(), entries(list));
+            (old != new).then_some(CollectionEdit::Reorder { id, old, new })
+        });
+        let changes = ChangeSet { listing, collections: edits.collect(), ..ChangeSet::default() };
+        let written = self.laid.write(&changes)?;
         ensure!(written.refused.is_empty(), "refused: {:?}", written.refused);
         Ok(())
     }
@@ -67,7 +99,7 @@ impl Stage {
 
 fn hidden(case: &Case<'_>) -> Verdict {
     let stage = Stage::of(case, SOME)?;
-    stage.hide()?;
+    stage.hide(case)?;
     let (after, _) = stage.laid.read()?;
     for item in &stage.chosen {
         let listed = after.item(&item.id);
@@ -85,9 +117,8 @@ fn shown(case: &Case<'_>) -> Verdict {
         digest.map(|digest| digest(&laid.path()).or_fail("cannot digest the library")).transpose()
     };
     let before = digest(&stage.laid)?;
-    stage.hide()?;
-    let show = |item: &Item| ListingEdit::Show { item: item.clone() };
-    stage.write(stage.chosen.iter().map(show).collect())?;
+    stage.hide(case)?;
+    stage.show(case, &stage.chosen)?;
     let (after, _) = stage.laid.read()?;
     edits::difference(&stage.before, &after).map_or(Ok(()), fail)?;
     ensure!(digest(&stage.laid)? == before, "what is not modelled is another");
@@ -96,7 +127,7 @@ fn shown(case: &Case<'_>) -> Verdict {
 
 fn changed(case: &Case<'_>) -> Verdict {
     let stage = Stage::of(case, SOME)?;
-    stage.hide()?;
+    stage.hide(case)?;
     let capabilities = case.capabilities()?;
     let mut rng = fastrand::Rng::with_seed(case.subject.seed);
     let all: Vec<&Item> = stage.chosen.iter().collect();
@@ -109,7 +140,7 @@ fn changed(case: &Case<'_>) -> Verdict {
             item.fields.set(edit.field, edit.new.clone());
         }
     }
-    stage.write(items.into_iter().map(|item| ListingEdit::Show { item }).collect())?;
+    stage.show(case, &items)?;
     let (after, _) = stage.laid.read()?;
     let made = ChangeSet { fields, ..ChangeSet::default() };
     let written = segue_translator::Written::default();
@@ -125,7 +156,7 @@ fn strangers(case: &Case<'_>) -> Verdict {
         ListingEdit::Show { item: known.clone() },
     ];
     all_refused(&stage.laid, listing)?;
-    stage.write(vec![ListingEdit::Hide { item: known.id.clone() }])?;
+    stage.hide(case)?;
     all_refused(&stage.laid, vec![ListingEdit::Hide { item: known.id.clone() }])
 }
 
@@ -147,5 +178,11 @@ fn undeclared(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;
     let (catalog, _) = laid.read()?;
     let Some(item) = catalog.items.first() else { return fail("the fixture has no items") };
-    all_refused(&laid, vec![ListingEdit::Hide { item: item.id.clone() }])
+    let listing = vec![ListingEdit::Hide { item: item.id.clone() }];
+    let changes = ChangeSet { listing: listing.clone(), ..ChangeSet::default() };
+    // Whoever writes nothing at all refuses the whole of it.
+    match laid.try_write(&changes)? {
+        Err(error) if error.kind == ErrorKind::Unsupported => Ok(()),
+        _ => all_refused(&laid, listing),
+    }
 }

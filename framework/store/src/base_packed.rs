@@ -146,17 +146,14 @@ pub(crate) fn unpack_collection(
     Ok(collection)
 }
 
+/// What stands in place of the number of fields where items are hidden or shown, which come first then.
+const WITH_LISTING: u64 = u64::MAX;
+
 /// Edits as bytes.
 pub fn pack_changes(changes: &ChangeSet) -> Vec<u8> {
     let mut writer = Writer::default();
-    writer.each(changes.fields.iter(), |writer, edit| {
-        write_native(writer, &edit.item);
-        writer.text(edit.field.name);
-        writer.optional(edit.old.as_ref(), Writer::value);
-        writer.optional(edit.new.as_ref(), Writer::value);
-    });
-    writer.each(changes.collections.iter(), write_collection_edit);
     if !changes.listing.is_empty() {
+        writer.number(WITH_LISTING);
         writer.each(changes.listing.iter(), |writer, edit| {
             write_native(writer, edit.item());
             let shown = match edit {
@@ -166,6 +163,13 @@ pub fn pack_changes(changes: &ChangeSet) -> Vec<u8> {
             writer.optional(shown.as_deref(), Writer::bytes);
         });
     }
+    writer.each(changes.fields.iter(), |writer, edit| {
+        write_native(writer, &edit.item);
+        writer.text(edit.field.name);
+        writer.optional(edit.old.as_ref(), Writer::value);
+        writer.optional(edit.new.as_ref(), Writer::value);
+    });
+    writer.each(changes.collections.iter(), write_collection_edit);
     writer.0
 }
 
@@ -206,6 +210,7 @@ fn write_collection_edit(writer: &mut Writer, edit: &CollectionEdit) {
 /// does not make.
 pub fn unpack_changes(packed: &[u8], schema: &'static Schema) -> Result<ChangeSet, StoreError> {
     let mut bytes = Bytes(packed);
+    let listing = read_listing(&mut bytes, schema)?;
     let fields = bytes.each(|bytes| {
         Ok(FieldEdit {
             item: read_native(bytes)?,
@@ -215,14 +220,21 @@ pub fn unpack_changes(packed: &[u8], schema: &'static Schema) -> Result<ChangeSe
         })
     })?;
     let collections = bytes.each(|bytes| read_collection_edit(bytes, schema))?;
-    // Written since there are limits; what was written before ends here.
-    let listing = if bytes.0.is_empty() {
-        Vec::new()
-    } else {
-        bytes.each(|b| read_listing_edit(b, schema))?
-    };
     bytes.end()?;
     Ok(ChangeSet { listing, fields, collections })
+}
+
+fn read_listing(
+    bytes: &mut Bytes<'_>,
+    schema: &'static Schema,
+) -> Result<Vec<ListingEdit>, StoreError> {
+    let mut ahead = Bytes(bytes.0);
+    if ahead.number()? != WITH_LISTING {
+        return Ok(Vec::new());
+    }
+    *bytes = ahead;
+    let listing = bytes.each(|bytes| read_listing_edit(bytes, schema))?;
+    if listing.is_empty() { Err(malformed("a list of what is hidden")) } else { Ok(listing) }
 }
 
 fn read_listing_edit(

@@ -88,6 +88,16 @@ pub struct Refusal {
     pub reason: String,
 }
 
+impl Refusal {
+    /// Refuses the edits that hide or show an item, for an app that hides nothing.
+    pub fn of_listing(changes: &ChangeSet) -> impl Iterator<Item = Self> + '_ {
+        changes.listing.iter().map(|edit| Self {
+            id: edit.item().clone(),
+            reason: "the app hides nothing".to_owned(),
+        })
+    }
+}
+
 /// What a write did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {

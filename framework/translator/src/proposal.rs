@@ -29,6 +29,7 @@ impl<'a> Proposal<'a> {
         let (expected, asked, refused) = (old.clone(), ChangeSet::default(), Vec::new());
         let made = Vec::new();
         let mut proposal = Self { capabilities, old, expected, asked, made, refused };
+        proposal.refused.extend(Refusal::of_listing(changes));
         for edit in &changes.fields {
             if let Err(reason) = proposal.field(edit) {
                 let id = edit.item.clone();

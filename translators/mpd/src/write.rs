@@ -62,6 +62,7 @@ pub(crate) fn write(
         return Err(client.error(ErrorKind::Unsupported, why));
     }
     let mut written = Written::default();
+    written.refused.extend(Refusal::of_listing(changes));
     let mut steps = stickers(client, capabilities, &changes.fields, &mut written.refused)?;
     if config.playlists.is_some() && !changes.collections.is_empty() {
         steps.extend(playlists(client, &changes.collections, &mut written.refused)?);

@@ -14,6 +14,7 @@ use segue_translator::model::{CollectionEdit, CollectionKind, NativeId, music};
 
 use crate::escape::{escape, escape_attribute, without_forbidden};
 use crate::playlists::{Child, Ordinals, Playlist, Shelf, start_tag};
+use crate::song_edits::Known;
 use crate::splice::Splice;
 
 /// A file without playlists, for a library that has none yet.
@@ -42,12 +43,7 @@ struct Draft<'a> {
 }
 
 /// Works out what `edits` do to the playlists of `body`.
-pub(crate) fn plan(
-    body: &str,
-    shelf: &Shelf,
-    edits: &[CollectionEdit],
-    known: &HashSet<Box<str>>,
-) -> Outcome {
+pub(crate) fn plan(body: &str, shelf: &Shelf, edits: &[CollectionEdit], known: &Known) -> Outcome {
     let mut drafts: Vec<Draft<'_>> =
         shelf.playlists.iter().map(|list| draft(list, known)).collect();
     let mut outcome = Outcome::default();
@@ -76,7 +72,7 @@ pub(crate) fn plan(
     outcome
 }
 
-fn draft<'a>(playlist: &'a Playlist, known: &HashSet<Box<str>>) -> Draft<'a> {
+fn draft<'a>(playlist: &'a Playlist, known: &Known) -> Draft<'a> {
     Draft {
         origin: Some(playlist),
         kind: playlist.kind,
@@ -86,17 +82,13 @@ fn draft<'a>(playlist: &'a Playlist, known: &HashSet<Box<str>>) -> Draft<'a> {
     }
 }
 
-fn current(playlist: &Playlist, known: &HashSet<Box<str>>) -> Vec<String> {
-    let entries = playlist.entries(|uri| known.contains(uri));
+fn current(playlist: &Playlist, known: &Known) -> Vec<String> {
+    let entries = playlist.entries(|uri| known.was_listed(uri));
     entries.into_iter().flatten().map(str::to_owned).collect()
 }
 
 /// Makes one edit on the drafts.
-fn make(
-    edit: &CollectionEdit,
-    drafts: &mut Vec<Draft<'_>>,
-    known: &HashSet<Box<str>>,
-) -> Result<(), Refusal> {
+fn make(edit: &CollectionEdit, drafts: &mut Vec<Draft<'_>>, known: &Known) -> Result<(), Refusal> {
     match edit {
         CollectionEdit::Create { kind, name, parent, entries } => {
             let refuse = |reason: &str| refusal(&NativeId::from(&**name), reason);
@@ -157,12 +149,12 @@ fn expect_entries(id: &NativeId, draft: &Draft<'_>, old: &[NativeId]) -> Result<
 }
 
 /// The locations of these songs, each once.
-fn songs(entries: &[NativeId], known: &HashSet<Box<str>>) -> Result<Vec<String>, String> {
+fn songs(entries: &[NativeId], known: &Known) -> Result<Vec<String>, String> {
     let mut seen = HashSet::new();
     let mut songs = Vec::with_capacity(entries.len());
     for entry in entries {
         let uri = std::str::from_utf8(entry.as_bytes()).unwrap_or_default();
-        if !known.contains(uri) {
+        if !known.is_listed(uri) {
             return Err(format!("the library has no song {entry}"));
         }
         if seen.insert(uri) {
@@ -173,12 +165,7 @@ fn songs(entries: &[NativeId], known: &HashSet<Box<str>>) -> Result<Vec<String>,
 }
 
 /// The splices that turn a playlist into its draft.
-fn changed(
-    body: &str,
-    origin: &Playlist,
-    draft: &Draft<'_>,
-    known: &HashSet<Box<str>>,
-) -> Vec<Splice> {
+fn changed(body: &str, origin: &Playlist, draft: &Draft<'_>, known: &Known) -> Vec<Splice> {
     if draft.removed {
         return vec![Splice::new(origin.lead..origin.span.end, "")];
     }
@@ -219,22 +206,17 @@ fn renamed(origin: &Playlist, name: &str) -> Vec<(String, String)> {
 }
 
 /// The children of a playlist with these entries.
-fn reordered<'t>(
-    body: &str,
-    origin: &'t Playlist,
-    entries: &'t [String],
-    known: &HashSet<Box<str>>,
-) -> String {
+fn reordered<'t>(body: &str, origin: &'t Playlist, entries: &'t [String], known: &Known) -> String {
     let mut own: HashMap<&str, &Child> = HashMap::new();
     let mut after: HashMap<Option<&'t str>, Vec<&Child>> = HashMap::new();
     let mut anchor = None;
     let mut anchors = vec![None];
-    for (child, entry) in origin.children.iter().zip(origin.entries(|uri| known.contains(uri))) {
+    for (child, entry) in origin.children.iter().zip(origin.entries(|uri| known.was_listed(uri))) {
         if let Some(uri) = entry {
             own.insert(uri, child);
             anchor = Some(uri);
             anchors.push(anchor);
-        } else if !child.location.as_deref().is_some_and(|uri| known.contains(uri)) {
+        } else if !child.location.as_deref().is_some_and(|uri| known.was_listed(uri)) {
             after.entry(anchor).or_default().push(child);
         }
     }

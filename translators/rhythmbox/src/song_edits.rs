@@ -25,7 +25,38 @@ pub(crate) struct Outcome {
     /// Edits that are not made, in the order of the edits.
     pub(crate) refused: Vec<Refusal>,
     /// Every location of the library, if asked for.
-    pub(crate) known: HashSet<Box<str>>,
+    pub(crate) known: Known,
+}
+
+/// The songs of a library, before a write and after it.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    before: HashSet<Box<str>>,
+    hidden: HashSet<Box<str>>,
+    shown: HashSet<Box<str>>,
+}
+
+impl Known {
+    fn note(&mut self, uri: &str, before: bool, after: bool) {
+        if before {
+            self.before.insert(uri.into());
+        }
+        match (before, after) {
+            (true, false) => _ = self.hidden.insert(uri.into()),
+            (false, true) => _ = self.shown.insert(uri.into()),
+            _ => {}
+        }
+    }
+
+    /// Whether Rhythmbox listed a song before the write.
+    pub(crate) fn was_listed(&self, uri: &str) -> bool {
+        self.before.contains(uri)
+    }
+
+    /// Whether it lists the song afterwards.
+    pub(crate) fn is_listed(&self, uri: &str) -> bool {
+        self.shown.contains(uri) || (self.was_listed(uri) && !self.hidden.contains(uri))
+    }
 }
 
 /// Works out what `changes` do to the songs of `body`.
@@ -50,11 +81,12 @@ pub(crate) fn plan(
     let mut song = Song::default();
     while songs.next(&mut song)? {
         let Some(location) = song.location() else { continue };
-        if !listing.see(body, &song, location) {
-            continue;
-        }
+        let is_listed = listing.see(body, &song, location);
         if with_known {
-            outcome.known.insert(location.into());
+            outcome.known.note(location, !song.is_ignored, is_listed);
+        }
+        if !is_listed {
+            continue;
         }
         let Some((&item, indices)) = wanted.get_key_value(location.as_bytes()) else { continue };
         if splices.contains_key(item) {
@@ -68,7 +100,7 @@ pub(crate) fn plan(
     }
     let made: Vec<Box<str>>;
     (outcome.splices, outcome.refused, made) = listing.finish(songs.tail());
-    outcome.known.extend(made);
+    outcome.known.shown.extend(made);
     outcome.splices.extend(splices.into_values().flatten());
     let refused = edits.iter().zip(reasons);
     outcome.refused.extend(

@@ -14,6 +14,7 @@ mod hostile;
 mod killed;
 mod lanes;
 mod liar;
+mod limits;
 mod meeting;
 mod merged;
 mod restored;

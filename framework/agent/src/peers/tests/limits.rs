@@ -1,0 +1,88 @@
+//! A limit that one device heard of holds on all, whatever happens to whoever said it.
+
+use segue_access::Statement;
+use segue_limits::{Body, Claim};
+use segue_model::{ItemId, Terms};
+
+use super::company::Company;
+use super::device::path;
+use crate::command::RoleName;
+use crate::peers::ingest::say;
+use crate::peers::revoke::revoke;
+
+/// A device says that a song may be used until then, or for ever, with this serial.
+fn says(company: &mut Company, who: usize, song: usize, serial: u64, until: Option<i64>) {
+    let device = &mut company.devices[who];
+    let (document, item) = (device.document(), ItemId(device.item(song)));
+    let terms = Terms { valid_until: until, ..Terms::default() };
+    let claim = Claim::member(item, "somebody", "loan", serial, terms);
+    let body = Body::Claim(claim.into()).encode().unwrap();
+    let signed = device.agent.home.device.sign(&Statement::Limit { document, body }).unwrap();
+    say(&mut device.agent, document, &[signed], &|_| Ok(())).unwrap();
+}
+
+/// On which devices the app lists a song.
+fn listed(company: &Company, song: usize) -> Vec<bool> {
+    let id = path(song).as_str().into();
+    company.devices.iter().map(|device| device.catalog().item(&id).is_some()).collect()
+}
+
+#[test]
+fn f41_an_end_that_one_device_heard_of_holds_on_all_and_a_renewal_brings_all_back() {
+    let mut company = Company::of(3, 3, 61);
+    company.devices[1].rates(1, 90);
+    company.meets();
+    let end = company.clock.now() + 100;
+    says(&mut company, 2, 1, 1, Some(end));
+    company.meets_apart();
+    assert_eq!(listed(&company, 1), [true, true, true]);
+    company.clock.pass(100);
+    for device in &mut company.devices {
+        device.pass();
+    }
+    assert_eq!(listed(&company, 1), [false, false, false]);
+    assert_eq!(listed(&company, 0), [true, true, true]);
+    // What others say loosens nothing; what the same one says next does.
+    says(&mut company, 0, 1, 9, None);
+    company.meets_apart();
+    assert_eq!(listed(&company, 1), [false, false, false]);
+    says(&mut company, 2, 1, 2, Some(end + 86_400));
+    company.meets_apart();
+    assert_eq!(listed(&company, 1), [true, true, true]);
+    for device in &company.devices {
+        assert_eq!(device.rating(1), Some(90));
+    }
+}
+
+#[test]
+fn f41_who_is_put_out_takes_no_limit_along_and_a_newcomer_hears_of_it() {
+    let mut company = Company::of(2, 3, 62);
+    let now = company.clock.now();
+    says(&mut company, 1, 1, 1, Some(now));
+    company.meets_apart();
+    let out = company.devices[1].id().to_string();
+    revoke(&mut company.devices[0].agent, &out).unwrap();
+    company.devices[0].pass();
+    assert!(!listed(&company, 1)[0]);
+    let newcomer = company.add();
+    company.let_in(0, newcomer, RoleName::Write);
+    company.talk(&[0, newcomer]);
+    company.devices[newcomer].fill(0..3);
+    company.devices[newcomer].link();
+    company.devices[newcomer].pass();
+    assert!(!listed(&company, 1)[newcomer]);
+    assert!(listed(&company, 2)[newcomer]);
+}
+
+#[test]
+fn f41_a_reader_limits_nothing_for_others() {
+    let mut company = Company::of(1, 3, 63);
+    let reader = company.add();
+    company.let_in(0, reader, RoleName::Read);
+    company.talk(&[0, reader]);
+    let now = company.clock.now();
+    says(&mut company, reader, 1, 1, Some(now));
+    company.talk(&[0, reader]);
+    company.devices[0].pass();
+    assert!(listed(&company, 1)[0]);
+}
