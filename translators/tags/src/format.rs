@@ -63,6 +63,20 @@ fn ends(path: &Path) -> Option<String> {
     Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
 
+/// Whether a file of chunks (AIFF, WAV) is shorter than its first one says: its tags may stand at the end.
+fn is_cut(reader: &mut impl Read, size: u64) -> std::io::Result<bool> {
+    let mut head = Vec::with_capacity(8);
+    reader.take(8).read_to_end(&mut head)?;
+    let Some((kind, length)) = head.split_first_chunk::<4>() else { return Ok(false) };
+    let Ok(length) = <[u8; 4]>::try_from(length) else { return Ok(false) };
+    let said = match kind {
+        b"FORM" => u32::from_be_bytes(length),
+        b"RIFF" => u32::from_le_bytes(length),
+        _ => return Ok(false),
+    };
+    Ok(u64::from(said) + 8 > size)
+}
+
 /// Reads a file of this name and size.
 pub(crate) fn read(
     name: &Path,
@@ -75,6 +89,8 @@ pub(crate) fn read(
             .preserve_format_specific_items(false),
     );
     let most = BYTES_MAX.min(size.saturating_add(BYTES_MORE));
+    let is_cut = is_cut(&mut reader, size)?;
+    reader.rewind()?;
     let id3 = frames::tags(&mut Meter::new(&mut reader, most))?;
     reader.rewind()?;
     let mut reader = Meter::new(reader, most);
@@ -85,6 +101,9 @@ pub(crate) fn read(
     let mut file = Parsed::new(kind, &mut reader, is_m4p)?;
     let mut limiting = Vec::new();
     let mut contents = Contents::default();
+    if is_cut {
+        contents.losses.push("what was at its end: the file is shorter than it says".to_owned());
+    }
     for tag in &id3 {
         frames::read(tag, &mut file.said, &mut limiting, &mut contents.losses);
     }
@@ -92,6 +111,8 @@ pub(crate) fn read(
     let milliseconds = file.length.as_millis() as u64;
     if (1..=HOURS_MAX * 3_600_000).contains(&milliseconds) {
         contents.fields.set(&music::DURATION, Value::Int(milliseconds as i64));
+    } else {
+        contents.losses.push("how long it is, which its file does not tell".to_owned());
     }
     contents.fields.set(&music::RATING, file.said.rating(&mut contents.losses));
     contents.fields.set(&music::PLAY_COUNT, file.said.plays());

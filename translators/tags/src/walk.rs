@@ -40,7 +40,8 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<Found>, Error> {
     let walk = WalkDir::new(folder).min_depth(1).into_iter();
     for entry in walk.filter_entry(|entry| entry.depth() == 0 || is_shown(entry.file_name())) {
         let entry = entry.map_err(|error| failure(folder, error))?;
-        if !entry.file_type().is_file() || !format::is_audio(entry.path()) {
+        // What is called so and is no file is found too, and lost when it is read.
+        if entry.file_type().is_symlink() || !format::is_audio(entry.path()) {
             continue;
         }
         found.push(look(folder, &entry)?);
