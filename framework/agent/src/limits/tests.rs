@@ -209,6 +209,20 @@ fn f41_neither_undo_nor_a_licence_that_is_gone_loosens_anything() {
 }
 
 #[test]
+fn f41_undoing_the_pass_after_a_renewal_takes_no_song_away() {
+    let mut desk = Desk::new();
+    desk.grant("b", until(1));
+    desk.day(1);
+    desk.sync();
+    desk.renew("b", START + 9 * DAY);
+    desk.sync();
+    assert_eq!(desk.listed(), [ALL, ALL]);
+    desk.run(Request::Undo { operation: None });
+    desk.sync();
+    assert_eq!(desk.listed(), [ALL, ALL]);
+}
+
+#[test]
 fn f41_a_licence_that_cannot_be_read_denies_for_as_long_as_it_cannot() {
     let mut desk = Desk::new();
     desk.grant("b", until(9));
