@@ -89,6 +89,8 @@ pub(crate) fn export(agent: &Agent, name: Option<&str>) -> Result<ExportText, Fa
     let schema = views::schema(&row.schema)?;
     let mut shards = Shards::new(&agent.home.store, row.id, agent.home.actor)?;
     let same = same_as(&mut shards)?;
+    let said = agent.said.of(&agent.home.store, &row.id)?;
+    let terms = |items: &[ItemId]| said.limits.effective(items).terms;
     let (mut items, mut collections) = (Vec::new(), Vec::new());
     for shard in shards.written() {
         for (id, record) in shards.records(shard)? {
@@ -100,10 +102,11 @@ pub(crate) fn export(agent: &Agent, name: Option<&str>) -> Result<ExportText, Fa
             } else if let Some(component) = same.component(&ItemId(id)) {
                 if same.shown(ItemId(id)).0 == id {
                     let merged = views::merged(&mut shards, ItemId(id), component)?;
-                    items.push(ExportItem::of(&merged, schema));
+                    let all: Vec<ItemId> = component.iter().copied().collect();
+                    items.push(ExportItem::of(&merged, schema, &terms(&all)));
                 }
             } else {
-                items.push(ExportItem::of(&record, schema));
+                items.push(ExportItem::of(&record, schema, &terms(&[ItemId(id)])));
             }
         }
         shards.release(shard);

@@ -1,6 +1,6 @@
 //! The whole document as canonical JSON: the same bytes on every peer with the same state.
 
-use segue_model::Schema;
+use segue_model::{Schema, Terms};
 use serde_json::{Map, Value as Json, json};
 
 use crate::encode::{location_text, value_json};
@@ -16,12 +16,12 @@ pub struct ExportItem(Json);
 pub struct ExportCollection(Json);
 
 impl ExportItem {
-    /// The item of a live record.
-    pub fn of(record: &Record, schema: &Schema) -> Self {
+    /// The item of a live record, with what is allowed of it.
+    pub fn of(record: &Record, schema: &Schema, terms: &Terms) -> Self {
         let mut out = Map::new();
         out.insert("fields".into(), Json::Object(fields(record, schema)));
         out.insert("id".into(), json!(segue_model::ItemId(record.id).to_string()));
-        out.insert("limits".into(), json!({}));
+        out.insert("limits".into(), Json::Object(limits(terms)));
         if let Some(location) = record.any_location() {
             out.insert("location".into(), json!(location_text(location)));
         }
@@ -32,6 +32,25 @@ impl ExportItem {
     pub const fn json(&self) -> &Json {
         &self.0
     }
+}
+
+/// Terms by their names; what is not restricted is not there.
+fn limits(terms: &Terms) -> Map<String, Json> {
+    let mut out = Map::new();
+    let moments = [("valid_from", terms.valid_from), ("valid_until", terms.valid_until)];
+    for (name, moment) in moments {
+        out.extend(moment.map(|moment| (name.to_owned(), json!(moment))));
+    }
+    if let Some(devices) = &terms.devices {
+        let devices: Vec<String> = devices.iter().map(ToString::to_string).collect();
+        out.insert("devices".into(), json!(devices));
+    }
+    out.extend(terms.amounts.iter().map(|(amount, most)| (amount.name().to_owned(), json!(most))));
+    out.extend(terms.denied.iter().map(|denied| (denied.name().to_owned(), json!(false))));
+    if !terms.unknown.is_empty() {
+        out.insert("unknown".into(), json!(terms.unknown));
+    }
+    out
 }
 
 impl ExportCollection {

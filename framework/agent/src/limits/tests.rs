@@ -169,6 +169,9 @@ fn f41_a_licence_ends_in_every_app_without_an_edit_and_comes_back_with_its_renew
     desk.grant("b", until(1));
     desk.sync();
     assert_eq!(desk.states(), ["valid"]);
+    let Response::Export(text) = desk.run(Request::Export { document: None }) else { panic!() };
+    let end = format!("\"limits\":{{\"valid_until\":{}}}", START + DAY);
+    assert_eq!(text.0.matches(&end).count(), 1, "{}", text.0);
     assert_eq!(desk.listed(), [ALL, ALL]);
     desk.day(1);
     desk.sync();
