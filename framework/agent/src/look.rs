@@ -118,6 +118,9 @@ pub(crate) fn status(agent: &mut Agent) -> Result<StatusReport, Failure> {
     for document in documents {
         report.conflicts += crate::conflicts::total(store, &document)?;
         report.doubtful += store.questions(&document)?.len() as u64;
+        let (withheld, ending) = crate::limits::report::counts(agent, document)?;
+        report.withheld += withheld;
+        report.ending += ending;
     }
     Ok(report)
 }
@@ -142,7 +145,7 @@ fn state(
         Ok(revision) => revision,
         Err(error) => return Ok(("missing", Some(error.to_string()))),
     };
-    let behind = is_behind(agent, row)?;
+    let behind = is_behind(agent, row)? || !crate::limits::standing(agent, row)?.1;
     let reads = || crate::members::may_write(&agent.home, &row.document).map(|may| !may);
     Ok(match (running, row.revision.as_ref() == Some(&revision.0), behind) {
         (Some(what), _, true) => ("waiting", Some(format!("{what} is running"))),

@@ -180,7 +180,8 @@ pub(super) enum Command {
     /// While the agent runs it passes on what changed by itself; see segue up.
     ///
     /// With --json: "links" (each "library", "path", "document", "state", "reason"), "peers",
-    /// "agent" (null, or "pid", "version", "peer", "since").
+    /// "agent" (null, or "pid", "version", "peer", "since"), "withheld" and "ending": how many items a
+    /// limit withholds, and how many more it will within a week.
     #[command(verbatim_doc_comment)]
     Status,
     /// List what was done, the latest first

@@ -186,6 +186,8 @@ pub(super) fn status() -> StatusReport {
         agent: None,
         conflicts: 3,
         doubtful: 1,
+        withheld: 0,
+        ending: 0,
     }
 }
 

@@ -336,6 +336,10 @@ pub struct StatusReport {
     pub conflicts: u64,
     /// How many matches are doubtful.
     pub doubtful: u64,
+    /// How many items a limit withholds now.
+    pub withheld: u64,
+    /// How many more it will within a week.
+    pub ending: u64,
 }
 
 /// One link.

@@ -26,6 +26,26 @@ pub(crate) fn licences(agent: &Agent) -> Result<Vec<LicenceRow>, Failure> {
     Ok(rows)
 }
 
+/// So soon an end is told beforehand, in seconds: a week.
+const SOON: i64 = 7 * 86_400;
+
+/// How many items of a document are withheld now, and how many more will be soon.
+pub(crate) fn counts(agent: &Agent, document: DocumentId) -> Result<(u64, u64), Failure> {
+    let said = agent.said.of(&agent.home.store, &document)?;
+    if said.limits.items().next().is_none() {
+        return Ok((0, 0));
+    }
+    let (mut withheld, mut ending) = (0, 0);
+    let now = now(agent, &said.limits)?.now;
+    for row in of_document(agent, document)? {
+        let is_valid = matches!(row.state.as_str(), VALID | UNVERIFIED);
+        let ends = row.valid_until.is_some_and(|until| until < now.saturating_add(SOON));
+        withheld += u64::from(!is_valid);
+        ending += u64::from(is_valid && ends);
+    }
+    Ok((withheld, ending))
+}
+
 /// The state of an item that a limit withholds, in words for a person; `None` if nothing does.
 pub(crate) fn why_withheld(
     agent: &Agent,
@@ -84,11 +104,14 @@ fn of_document(agent: &Agent, document: DocumentId) -> Result<Vec<LicenceRow>, F
     Ok(rows)
 }
 
+const VALID: &str = "valid";
+const UNVERIFIED: &str = "unverified";
+
 /// The state in a word that stays.
 fn word(state: &State, is_verified: bool) -> &'static str {
     match state {
-        State::Valid if is_verified => "valid",
-        State::Valid => "unverified",
+        State::Valid if is_verified => VALID,
+        State::Valid => UNVERIFIED,
         State::NotYet { .. } => "not yet valid",
         State::Expired { .. } => "expired",
         State::OtherDevices => "for other devices",

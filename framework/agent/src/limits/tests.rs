@@ -102,6 +102,13 @@ impl Desk {
         self.licences().into_iter().map(|row| row.state).collect()
     }
 
+    /// How many items are withheld, how many will be soon, and how each library is.
+    fn status(&mut self) -> (u64, u64, Vec<String>) {
+        let Response::Status(report) = self.run(Request::Status) else { panic!() };
+        let states = report.links.into_iter().map(|link| link.state);
+        (report.withheld, report.ending, states.collect())
+    }
+
     /// Days after the start.
     fn day(&self, day: i64) {
         self.clock.store(START + day * DAY, Ordering::Relaxed);
@@ -184,6 +191,17 @@ fn f41_a_licence_ends_in_every_app_without_an_edit_and_comes_back_with_its_renew
     desk.sync();
     assert_eq!(desk.states(), ["valid"]);
     assert_eq!(desk.listed(), [ALL, ALL]);
+}
+
+#[test]
+fn what_ends_is_told_before_and_after() {
+    let mut desk = Desk::new();
+    desk.grant("a", until(30));
+    desk.grant("b", until(3));
+    desk.sync();
+    assert_eq!(desk.status(), (0, 1, vec!["in step".to_owned(), "in step".to_owned()]));
+    desk.day(3);
+    assert_eq!(desk.status(), (1, 0, vec!["waiting".to_owned(), "waiting".to_owned()]));
 }
 
 #[test]

@@ -26,6 +26,14 @@ pub(super) fn status(report: &StatusReport) -> Page {
         let doubtful = count(report.doubtful, "match is", "matches are");
         page = page.say(format!("{doubtful} doubtful: segue match"));
     }
+    if report.withheld > 0 {
+        let withheld = count(report.withheld, "item is", "items are");
+        page = page.say(format!("{withheld} withheld by a limit: segue licences"));
+    }
+    if report.ending > 0 {
+        let ending = count(report.ending, "item ends", "items end");
+        page = page.say(format!("{ending} within a week: segue licences"));
+    }
     page = match &report.agent {
         Some(agent) => page.say(format!("The agent runs, process {}.", agent.pid)),
         None => page.say("The agent is not running."),
