@@ -1,22 +1,18 @@
 //! Who the devices of a document are, by the signed statements about it, and what that means here.
 
-use segue_access::{Members, SignedStatement};
+use segue_access::Members;
 use segue_model::{DocumentId, LinkId};
 use segue_store::{Reader, StoreError};
 
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::peers::circle::signed;
 
 /// The devices of a document with their roles and names. Checks every signature: ask once for each
 /// report or pass.
 pub(crate) fn members(reader: &Reader, document: &DocumentId) -> Result<Members, StoreError> {
-    let rows = reader.statements(document)?.into_iter();
-    let signed = rows.map(|row| SignedStatement {
-        bytes: row.bytes,
-        signature: row.signature,
-        signer: row.signer,
-    });
-    Ok(Members::of(&signed.collect::<Vec<_>>(), document))
+    let signed: Vec<_> = reader.statements(document)?.into_iter().map(signed).collect();
+    Ok(Members::of(&signed, document))
 }
 
 /// Whether others take what this device writes into a document; one that does not exist yet begins

@@ -40,6 +40,11 @@ pub(crate) fn issue(agent: &Agent, action: &LicenceAction) -> Result<LicenceRepo
                 let hint = format!("renew it: segue licences renew {}", file.display());
                 return Err(Failure::refused(sentence, hint));
             }
+            let terms = terms.to_terms().map_err(|why| Failure::refused(why, "see --help"))?;
+            if terms.is_free() {
+                let sentence = "a licence without a limit limits nothing";
+                return Err(Failure::refused(sentence, "say an end: --until 2027-01-01T00:00:00Z"));
+            }
             let id = u64::from_be_bytes(agent.world.random_bytes());
             let fresh = || format!("{id:016x}");
             let sidecar = Sidecar {
@@ -47,7 +52,7 @@ pub(crate) fn issue(agent: &Agent, action: &LicenceAction) -> Result<LicenceRepo
                 licence: licence.clone().unwrap_or_else(fresh).into(),
                 serial: 1,
                 issued_at: now,
-                terms: terms.to_terms().map_err(|why| Failure::refused(why, "see --help"))?,
+                terms,
                 subject: file.file_name().map(|name| name.to_string_lossy().into()),
             };
             sidecar::write(&sidecar, key).map_err(refused)?

@@ -29,6 +29,7 @@ use crate::agent::Agent;
 use crate::failure::Failure;
 use crate::hiding::Mark;
 use crate::pass::SameAs;
+use crate::peers::circle::signed;
 use crate::registry::prove;
 use crate::shards::Shards;
 use policy::Withholding;
@@ -70,12 +71,7 @@ impl Known {
 impl Said {
     /// Reads the statements of a document; of one that does not exist yet there are none.
     pub(crate) fn load(reader: &Reader, document: &DocumentId) -> Result<Self, StoreError> {
-        let rows = reader.statements(document)?.into_iter();
-        let signed = rows.map(|row| SignedStatement {
-            bytes: row.bytes,
-            signature: row.signature,
-            signer: row.signer,
-        });
+        let signed = reader.statements(document)?.into_iter().map(signed);
         let verified: Vec<_> = signed.filter_map(|signed| signed.verified().ok()).collect();
         let members = Members::of_verified(&verified, document);
         let limits = Limits::of(&verified, &members, &prove);

@@ -1,7 +1,7 @@
 //! Licences that lie beside the files of a library: `NAME.segue-licence` beside `NAME`.
 //!
 //! A folder is listed when a library first has a file in it, and again when it changed; a licence is read
-//! when it changed. So a pass in which nothing changed costs one look at each folder. One that cannot be
+//! when it changed, or when its file is new to the library. So a pass in which nothing changed costs one look at each folder. One that cannot be
 //! read is looked at in each pass, because it denies for as long as it cannot.
 //!
 //! It looks for the licences of files whose place the library knows, and follows no link out of it.
@@ -14,7 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use segue_limits::sidecar;
-use segue_model::{CarriedLimit, LinkId, Location, NativeId};
+use segue_model::{CarriedLimit, Item, LinkId, Location, NativeId};
 use segue_store::{Reader, StoreError, Tx};
 use segue_translator::file;
 use sha2::{Digest, Sha256};
@@ -65,6 +65,9 @@ pub(crate) fn look(store: &Reader, member: &mut Member) -> Result<Looked, Failur
         }
         looked.stamps.insert(folder, stamp);
     }
+    // A licence may have lain there before the app listed its file.
+    let new: BTreeSet<&Location> =
+        new_items(member).filter_map(|item| item.location.as_ref()).collect();
     let mut read: Vec<(Location, CarriedLimit)> = Vec::new();
     for path in found {
         let now = stamp(&path);
@@ -72,7 +75,7 @@ pub(crate) fn look(store: &Reader, member: &mut Member) -> Result<Looked, Failur
             looked.stamps.insert(path, None);
             continue;
         }
-        if now.as_ref() == known.get(&path) {
+        if now.as_ref() == known.get(&path) && !new.contains(&file_of(&path)) {
             continue;
         }
         let limit = match file::read_bounded(&as_path(&path), BYTES_MAX) {
@@ -104,14 +107,24 @@ pub(crate) fn fingerprint(store: &Reader, link: LinkId) -> Result<String, StoreE
 /// The stamp of a licence that has to be looked at again.
 const UNREAD: &str = "?";
 
+/// What the library lists anew, or otherwise than before.
+fn new_items(member: &Member) -> impl Iterator<Item = &Item> {
+    let difference = member.difference.iter();
+    difference.flat_map(|difference| {
+        difference.arrived.iter().chain(difference.changed.iter().map(|(_, now)| now))
+    })
+}
+
 /// The folders of what is new in the library.
 fn new_folders(member: &Member) -> Vec<Location> {
-    let difference = member.difference.iter();
-    let items = difference.flat_map(|difference| {
-        difference.arrived.iter().chain(difference.changed.iter().map(|(_, now)| now))
-    });
-    let places = items.filter_map(|item| item.location.as_ref());
+    let places = new_items(member).filter_map(|item| item.location.as_ref());
     places.filter_map(folder_of).collect()
+}
+
+/// The file that a licence is for.
+fn file_of(licence: &Location) -> Location {
+    let bytes = licence.as_bytes();
+    Location::new(bytes.strip_suffix(sidecar::SUFFIX.as_bytes()).unwrap_or(bytes))
 }
 
 fn folder_of(place: &Location) -> Option<Location> {
@@ -149,23 +162,14 @@ fn of_items(
     if read.is_empty() {
         return Ok(Vec::new());
     }
-    let file = |path: &Location| {
-        let end = path.as_bytes().len() - sidecar::SUFFIX.len();
-        Location::new(&path.as_bytes()[..end])
-    };
     let mut licences: HashMap<Location, CarriedLimit> =
-        read.into_iter().map(|(path, limit)| (file(&path), limit)).collect();
+        read.into_iter().map(|(path, limit)| (file_of(&path), limit)).collect();
     let mut out = Vec::new();
     let mut take = |native: &NativeId, place: Option<&Location>| {
         let found = place.and_then(|place| licences.remove(place));
         out.extend(found.map(|limit| (native.clone(), limit)));
     };
-    if let Some(difference) = &member.difference {
-        let changed = difference.changed.iter().map(|(_, now)| now);
-        for item in difference.arrived.iter().chain(changed) {
-            take(&item.id, item.location.as_ref());
-        }
-    }
+    new_items(member).for_each(|item| take(&item.id, item.location.as_ref()));
     if !member.pairing {
         let mut cursor = store.base_cursor(member.row.id)?;
         while let Some(raw) = cursor.next()? {

@@ -230,6 +230,24 @@ fn f41_neither_undo_nor_a_licence_that_is_gone_loosens_anything() {
 }
 
 #[test]
+fn f41_a_licence_that_lay_there_before_the_app_listed_its_file_holds() {
+    let mut desk = Desk::new();
+    let file = desk.file("d");
+    fs::write(&file, "d").unwrap();
+    desk.grant("d", until(1));
+    desk.sync();
+    for kind in [Kind::Exact, Kind::Stars] {
+        Store::edit(kind, &desk.path(kind), |catalog| catalog.items.push(song(&file))).unwrap();
+    }
+    desk.sync();
+    assert_eq!(desk.states(), ["valid"]);
+    desk.day(1);
+    desk.sync();
+    assert_eq!(desk.listed(), [ALL, ALL]);
+    assert_eq!(desk.states(), ["expired"]);
+}
+
+#[test]
 fn f41_undoing_the_pass_after_a_renewal_takes_no_song_away() {
     let mut desk = Desk::new();
     desk.grant("b", until(1));

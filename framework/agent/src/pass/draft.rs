@@ -131,8 +131,6 @@ pub(crate) struct MemberDraft {
     pub(crate) withholding: BTreeSet<u8>,
     /// What the policy withholds now, if the library was last written under another one.
     pub(crate) mark: Option<Mark>,
-    /// Items that are withheld and stay listed: the app hides nothing, or lists them again each time.
-    pub(crate) stubborn: u64,
     /// Entries of lists that go because they are withheld.
     pub(crate) entries_withheld: u64,
     /// What is to be written.

@@ -82,7 +82,8 @@ pub(super) fn of_items(
     Ok(withheld)
 }
 
-/// What becomes of an item that is withheld and that a library has.
+/// Hides an item that is withheld and that a library lists; one that the app lists again each time, or that
+/// it cannot hide, stays.
 pub(super) fn hide(
     pass: &mut Pass<'_>,
     index: usize,
@@ -97,8 +98,6 @@ pub(super) fn hide(
     let draft = &mut pass.drafts[index];
     if member.capabilities.hides && times < AGAIN_MAX {
         draft.edits.listing.push(ListingEdit::Hide { item: held.id.clone() });
-    } else {
-        draft.stubborn += 1;
     }
     Ok(())
 }

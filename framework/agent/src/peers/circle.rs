@@ -53,7 +53,8 @@ impl Circles {
     }
 }
 
-fn signed(row: StatementRow) -> SignedStatement {
+/// A statement as it is kept, for checking.
+pub(crate) fn signed(row: StatementRow) -> SignedStatement {
     SignedStatement { bytes: row.bytes, signature: row.signature, signer: row.signer }
 }
 
