@@ -1,10 +1,12 @@
 //! The agent in this process: takes requests, gives responses.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use segue_limits::lease::Licence;
 use segue_store::{HomeLock, Store};
 
-use crate::command::{Request, Response};
+use crate::command::{Request, Response, SeatAction};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::net::Net;
@@ -23,6 +25,8 @@ pub struct Agent {
     pub(crate) home: Home,
     pub(crate) circles: Circles,
     pub(crate) said: limits::Known,
+    /// Licences of which a seat is being given away: nothing of them is in use any more.
+    pub(crate) stopped: BTreeSet<Licence>,
     /// The way to other devices; only an agent that stays has one.
     pub(crate) net: Option<Net>,
 }
@@ -49,6 +53,7 @@ impl Agent {
             home,
             circles: Circles::default(),
             said: limits::Known::default(),
+            stopped: BTreeSet::new(),
             net: None,
         })
     }
@@ -84,6 +89,9 @@ impl Agent {
                 query::why(self, &item, field.as_deref()).map(Response::Trace)
             }
             Request::Licences => limits::report::licences(self).map(Response::Licences),
+            Request::Office { take_over: false } => {
+                limits::seats::ask::office(self, false).map(Response::Office)
+            }
             Request::Conflicts => query::conflicts(self).map(Response::Conflicts),
             Request::Doctor => doctor::doctor(self, progress).map(Response::Doctor),
             Request::Services { library } => {
@@ -151,6 +159,15 @@ impl Agent {
             Request::Admit { peer, yes } => invite::admit(self, &peer, yes).map(Response::Admit),
             Request::Licence { action } => {
                 limits::issue::issue(self, &action).map(Response::Licence)
+            }
+            Request::Seat { item, action: SeatAction::Take } => {
+                limits::seats::ask::take(self, &item, progress).map(Response::Seat)
+            }
+            Request::Seat { item, action: SeatAction::Give { to } } => {
+                limits::seats::ask::give(self, &item, to.as_deref(), progress).map(Response::Seat)
+            }
+            Request::Office { take_over } => {
+                limits::seats::ask::office(self, take_over).map(Response::Office)
             }
             Request::Revoke { peer } => revoke::revoke(self, &peer).map(Response::Revoke),
             Request::Join { .. } => Err(join::no_agent()),

@@ -10,6 +10,7 @@ use crate::agent::Agent;
 use crate::command::{Check, DoctorReport};
 use crate::failure::Failure;
 use crate::libraries;
+use crate::limits::seats;
 use crate::peers::circle::Circle;
 use crate::peers::settle;
 use crate::progress::Progress;
@@ -25,6 +26,10 @@ pub(crate) fn doctor(agent: &mut Agent, progress: &dyn Progress) -> Result<Docto
         checks.push(check(&format!("{name}: members"), members(agent, &row)));
         checks.push(check(&format!("{name}: log"), log(agent, &row.id, progress)));
         checks.push(check(&format!("{name}: caches"), caches(agent, &row.id)));
+        let seats = seats::check(agent, &row.id);
+        if seats.is_err() {
+            checks.push(check(&format!("{name}: seats"), seats));
+        }
     }
     for row in agent.home.store.links()?.into_iter().filter(|row| row.active) {
         let found = libraries::open(agent, &row.app, &row.path)

@@ -20,13 +20,15 @@ pub(crate) struct Home {
     pub(crate) store: Store,
     pub(crate) device: DeviceKey,
     pub(crate) person: PersonKey,
+    /// Which life of the device this is.
+    pub(crate) incarnation: [u8; 4],
     /// Who our changes are by: device and incarnation.
     pub(crate) actor: [u8; 16],
 }
 
 /// What tells a store from those that it was copied from.
 pub(crate) struct Incarnation {
-    number: [u8; 4],
+    pub(crate) number: [u8; 4],
     mark: String,
     /// Who changes are by from then on.
     pub(crate) actor: [u8; 16],
@@ -51,7 +53,7 @@ impl Home {
         let person = PersonKey::from_seed(key(folder, "person.key", world)?);
         let incarnation = incarnation(&mut store, &path, world)?;
         let actor = actor_of(&device.id(), incarnation);
-        Ok(Self { folder: folder.to_owned(), store, device, person, actor })
+        Ok(Self { folder: folder.to_owned(), store, device, person, incarnation, actor })
     }
 
     /// Another incarnation of this store, for when the present one was, or may be, somebody else's too.

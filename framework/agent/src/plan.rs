@@ -16,6 +16,7 @@ use crate::agent::Agent;
 use crate::command::{LibrarySpec, PassReport, PlanReport, ShownEdit};
 use crate::failure::Failure;
 use crate::libraries;
+use crate::limits::seats;
 use crate::names::Names;
 use crate::operate::{self, Operation};
 use crate::pass::{self, Draft, Frame, Member};
@@ -335,8 +336,10 @@ fn begin_document(agent: &mut Agent, drafted: &Drafted) -> Result<(), Failure> {
         root_statement: signed_root.bytes.clone(),
         created_at: (agent.world.now)(),
     };
+    let office = seats::founded(agent);
     let tx = agent.home.store.transaction()?;
     tx.put_document(&row)?;
+    seats::put(&tx, &drafted.document, &office)?;
     for statement in &signed {
         tx.add_statement(
             &drafted.document,

@@ -39,16 +39,7 @@ fn believing_the_clock(
     yes: bool,
     progress: &dyn Progress,
 ) -> Result<PassReport, Failure> {
-    let operation = Operation {
-        number: None,
-        id: OperationId(agent.world.random_bytes()),
-        kind: "sync",
-        summary: "synced".into(),
-        plan: None,
-        undoes: None,
-        time: (agent.world.now)(),
-        confirmed: yes,
-    };
+    let operation = operation(agent, yes);
     let Some(resumed) = crate::undo::resume(agent, progress)? else {
         return pass(agent, specs, &operation, progress);
     };
@@ -66,6 +57,20 @@ fn believing_the_clock(
     Ok(report)
 }
 
+/// A pass of its own; `confirmed` if a person lets guards pass.
+pub(crate) fn operation(agent: &Agent, confirmed: bool) -> Operation {
+    Operation {
+        number: None,
+        id: OperationId(agent.world.random_bytes()),
+        kind: "sync",
+        summary: "synced".into(),
+        plan: None,
+        undoes: None,
+        time: (agent.world.now)(),
+        confirmed,
+    }
+}
+
 /// Runs one pass as part of an operation.
 pub(crate) fn pass(
     agent: &mut Agent,
@@ -74,6 +79,7 @@ pub(crate) fn pass(
     progress: &dyn Progress,
 ) -> Result<PassReport, Failure> {
     crate::recover::recover(agent)?;
+    crate::limits::seats::tend(agent)?;
     let mut report = PassReport {
         operation: operation.number,
         libraries: Vec::new(),
@@ -110,16 +116,7 @@ pub(crate) fn dry_run(
     specs: &[LibrarySpec],
     progress: &dyn Progress,
 ) -> Result<PlanReport, Failure> {
-    let operation = Operation {
-        number: None,
-        id: OperationId(agent.world.random_bytes()),
-        kind: "sync",
-        summary: String::new(),
-        plan: None,
-        undoes: None,
-        time: (agent.world.now)(),
-        confirmed: false,
-    };
+    let operation = operation(agent, false);
     let mut report = PlanReport::default();
     for rows in documents(agent, specs)? {
         let drafted = draft(agent, rows, &operation, progress)?;

@@ -159,3 +159,32 @@ fn undo_takes_back_what_the_files_brought() {
     assert_eq!(desk.rhythmdb(), before);
     assert_eq!(files(&desk.music()), music, "a file was touched");
 }
+
+#[test]
+fn f42_a_seat_is_taken_and_given_back_and_the_player_lists_the_song_as_long() {
+    let desk = Desk::new();
+    desk.link();
+    let song = "Low Tide Ledger/04 Lantern Row.flac";
+    let file = desk.music().join("The Tin Harbours").join(song);
+    assert!(file.exists(), "{}", file.display());
+    let is_hidden = || {
+        let text = desk.rhythmdb();
+        let at = text.find("04%20Lantern%20Row.flac</location>").unwrap();
+        text[..at].rsplit("<entry").next().unwrap().starts_with(" type=\"ignore\"")
+    };
+    desk.ok(&["licences", "grant", file.to_str().unwrap(), "--seats", "1"]);
+    desk.ok(&["sync"]);
+    assert!(is_hidden(), "nobody has the seat");
+    let row = desk.ok(&["licences"])[0].clone();
+    assert_eq!((&row["state"], &row["seats"]), (&"leased elsewhere".into(), &1.into()), "{row}");
+    let item = row["item"].as_str().unwrap();
+    let taken = desk.ok(&["licences", "take", item]);
+    assert_eq!(taken["state"], "taken", "{taken}");
+    assert!(!is_hidden());
+    let row = desk.ok(&["licences"])[0].clone();
+    assert_eq!(row["holders"][0]["until"], taken["until"], "{row}");
+    assert_eq!(desk.ok(&["licences", "give", item])["state"], "given");
+    assert!(is_hidden());
+    assert_eq!(desk.ok(&["licences"])[0]["holders"], Json::Array(Vec::new()));
+    assert_eq!(desk.ok(&["licences", "office"])[0]["here"], true);
+}

@@ -265,8 +265,9 @@ pub(super) enum Command {
     ///
     /// With --json: a list, each "item", "title", "valid_from", "valid_until", "state" (valid,
     /// unverified, expired, not yet valid, for other devices, leased elsewhere, played out, unknown
-    /// limit), "issuer", "licences", "hidden_in", "listed_in"; of a licence that is written "path",
-    /// "licence", "serial", "valid_until".
+    /// limit), "issuer", "licences", "seats", "seat_until", "holders", "hidden_in", "listed_in"; of a
+    /// licence that is written "path", "licence", "serial", "valid_until"; of a seat "item", "title",
+    /// "state" (taken, asked, given), "until", "words".
     #[command(verbatim_doc_comment)]
     Licences {
         #[command(subcommand)]

@@ -80,9 +80,7 @@ pub(super) fn ask(
         Some(Command::Why { item, field }) => Request::Why { item, field },
         Some(Command::Conflicts) => Request::Conflicts,
         Some(Command::Licences { action: None }) => Request::Licences,
-        Some(Command::Licences { action: Some(action) }) => {
-            Request::Licence { action: action.action() }
-        }
+        Some(Command::Licences { action: Some(action) }) => action.request(),
         Some(Command::Resolve { item, field, value, keep }) => {
             Request::Resolve { item, field, value, keep }
         }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
-use crate::command::{LicenceAction, LicenceTerms};
+use crate::command::{LicenceAction, LicenceTerms, Request, SeatAction};
 
-/// What to do with the licence beside a file.
+/// What to do with licences.
 #[derive(Debug, Subcommand)]
 pub(super) enum LicenceCommand {
     /// Write a licence beside a file, signed by you
@@ -31,6 +31,41 @@ pub(super) enum LicenceCommand {
     Revoke {
         /// The file
         file: PathBuf,
+    },
+    /// Take a seat of something that only so many devices may use at one time
+    ///
+    ///   $ segue licences take "Blue in Green"
+    ///   Blue in Green — Miles Davis is yours on this computer until 2026-12-08 09:00 UTC.
+    ///
+    /// Seats are given out by the folder in which the document began. If that is another device, it is
+    /// asked, and answers when the two meet. A seat ends after a week at most: take it again then.
+    #[command(verbatim_doc_comment)]
+    Take {
+        /// The item: its id, the beginning of it, or its title
+        item: String,
+    },
+    /// Give this computer's seat back, or to another device that asked for it
+    ///
+    ///   $ segue licences give "Blue in Green" --to laptop
+    ///
+    /// First the libraries here list it no longer, then the seat goes. If an app has to be closed for that,
+    /// nothing is given.
+    #[command(verbatim_doc_comment)]
+    Give {
+        /// The item: its id, the beginning of it, or its title
+        item: String,
+        /// The device: its id, the beginning of it, or its name
+        #[arg(long, value_name = "DEVICE")]
+        to: Option<String>,
+    },
+    /// Say whether seats are given out here
+    ///
+    /// Only the folder in which a document began gives out its seats, and no copy of it.
+    #[command(verbatim_doc_comment)]
+    Office {
+        /// That folder is gone for good: from now on this one does, 30 days later
+        #[arg(long)]
+        take_over: bool,
     },
 }
 
@@ -88,9 +123,14 @@ impl UseArg {
 
 impl LicenceCommand {
     /// What it asks for. Paths are made absolute: the agent works in another folder.
-    pub(super) fn action(self) -> LicenceAction {
+    pub(super) fn request(self) -> Request {
         let file = |file: PathBuf| std::path::absolute(&file).unwrap_or(file);
-        match self {
+        let action = match self {
+            Self::Take { item } => return Request::Seat { item, action: SeatAction::Take },
+            Self::Give { item, to } => {
+                return Request::Seat { item, action: SeatAction::Give { to } };
+            }
+            Self::Office { take_over } => return Request::Office { take_over },
             Self::Grant(args) => {
                 let amounts =
                     [("seats", args.seats), ("plays", args.plays), ("copies", args.copies)];
@@ -111,7 +151,8 @@ impl LicenceCommand {
                 LicenceAction::Renew { file: file(path), until: Some(until) }
             }
             Self::Revoke { file: path } => LicenceAction::Revoke { file: file(path) },
-        }
+        };
+        Request::Licence { action }
     }
 }
 

@@ -112,6 +112,12 @@ pub struct LicenceRow {
     pub state: String,
     /// The same for people, with the moment.
     pub words: String,
+    /// How many devices may use it at one time.
+    pub seats: Option<u32>,
+    /// Until when this device has a seat, in Unix time.
+    pub seat_until: Option<i64>,
+    /// The devices that have seats.
+    pub holders: Vec<SeatHolder>,
     /// Who issued the first of its licences that says so.
     pub issuer: String,
     /// All licences that hold.
@@ -149,4 +155,67 @@ pub struct LicenceHeard {
     pub device: Option<String>,
     /// What a person may read there.
     pub note: Option<String>,
+}
+
+/// What to do with a seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeatAction {
+    /// Takes one for this device.
+    Take,
+    /// Gives this device's own away.
+    Give {
+        /// The device that gets it: its id, the beginning of it, or its name; otherwise it goes back.
+        to: Option<String>,
+    },
+}
+
+/// A device that has a seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatHolder {
+    /// What people call it.
+    pub device: String,
+    /// Until then, in Unix time.
+    pub until: i64,
+}
+
+/// What became of a seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatReport {
+    /// The item.
+    pub item: String,
+    /// Title and artist.
+    pub title: String,
+    /// Whether this device has it.
+    pub state: SeatState,
+    /// Until when this device has it, in Unix time.
+    pub until: Option<i64>,
+    /// Why this device does not have it yet.
+    pub words: Option<String>,
+}
+
+/// How a seat stands after a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeatState {
+    /// This device has one.
+    Taken,
+    /// It asked for one.
+    Asked,
+    /// It gave its own away.
+    Given,
+}
+
+/// Whether seats of a document are given out here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfficeReport {
+    /// The document.
+    pub document: String,
+    /// Its kind.
+    pub schema: String,
+    /// Whether this folder gives out its seats.
+    pub here: bool,
+    /// Whether the document is this person's.
+    pub owner: bool,
+    /// The same for people.
+    pub words: String,
 }

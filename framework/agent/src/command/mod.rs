@@ -9,7 +9,10 @@ mod request;
 mod response;
 mod service;
 
-pub use licences::{LicenceAction, LicenceHeard, LicenceReport, LicenceRow, LicenceTerms};
+pub use licences::{
+    LicenceAction, LicenceHeard, LicenceReport, LicenceRow, LicenceTerms, OfficeReport, SeatAction,
+    SeatHolder, SeatReport, SeatState,
+};
 pub use peers::{
     AdmitReport, InvitationView, InviteReport, JoinReport, PeerRow, PeersReport, RefusedView,
     RevokeReport, RoleName, WaitingRow,

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LicenceAction, RoleName, ServiceAction};
+use super::{LicenceAction, RoleName, SeatAction, ServiceAction};
 use crate::net::choice::Reach;
 
 /// A library on the command line: `APP` (the discovered one) or `APP=PATH`.
@@ -232,6 +232,18 @@ pub enum Request {
         /// What to do.
         action: LicenceAction,
     },
+    /// Takes a seat of an item, or gives it away.
+    Seat {
+        /// Its id, the beginning of it, or its title.
+        item: String,
+        /// What to do with it.
+        action: SeatAction,
+    },
+    /// Whether seats are given out here.
+    Office {
+        /// The folder that gave them out is gone for good: this one does from now on.
+        take_over: bool,
+    },
     /// The other devices.
     Peers,
     /// Puts a device out.
@@ -258,7 +270,9 @@ impl Request {
             Self::Join { .. } => Some("join"),
             Self::Admit { .. } => Some("peers"),
             Self::Revoke { .. } => Some("revoke"),
-            Self::Licence { .. } => Some("licences"),
+            Self::Licence { .. } | Self::Seat { .. } | Self::Office { take_over: true } => {
+                Some("licences")
+            }
             Self::Look
             | Self::Plan { .. }
             | Self::ShowPlan { .. }
@@ -271,6 +285,7 @@ impl Request {
             | Self::Why { .. }
             | Self::Conflicts
             | Self::Licences
+            | Self::Office { take_over: false }
             | Self::Doctor
             | Self::Services { .. }
             | Self::ServiceLog { .. }
@@ -289,6 +304,7 @@ impl Request {
                 | Self::Licence { .. }
                 | Self::Log
                 | Self::Matches
+                | Self::Office { .. }
                 | Self::Peers
                 | Self::Why { .. }
         )

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::{
     AdmitReport, AgentRow, InviteReport, JoinReport, LicenceReport, LicenceRow, MetricsText,
-    PeerRow, PeersReport, RevokeReport, ServiceLogRow, ServiceReport,
+    OfficeReport, PeerRow, PeersReport, RevokeReport, SeatReport, ServiceLogRow, ServiceReport,
 };
 
 /// Named numbers as a JSON object, in their order.
@@ -79,6 +79,10 @@ pub enum Response {
     Licences(Vec<LicenceRow>),
     /// To `Licence`.
     Licence(LicenceReport),
+    /// To `Seat`.
+    Seat(SeatReport),
+    /// To `Office`.
+    Office(Vec<OfficeReport>),
     /// To `Unlink`.
     Unlink(UnlinkReport),
     /// To `Doctor`.

@@ -10,6 +10,7 @@ pub(crate) mod issue;
 mod lift;
 mod policy;
 pub(crate) mod report;
+pub(crate) mod seats;
 pub(crate) mod sidecars;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use segue_access::{Members, SignedStatement, VerifiedStatement};
 use segue_document::DOCUMENT_RECORD;
+use segue_limits::lease::{Leases, Licence, seated};
 use segue_limits::{Limits, UNREADABLE};
 use segue_model::{CarriedLimit, DocumentId, ItemId};
 use segue_reconcile::policy::Policy;
@@ -33,6 +35,7 @@ use crate::peers::circle::signed;
 use crate::registry::prove;
 use crate::shards::Shards;
 use policy::Withholding;
+use seats::View;
 pub(crate) use time::{now, record};
 
 /// Everything that was said about a document, its signatures checked.
@@ -41,6 +44,10 @@ pub(crate) struct Said {
     pub(crate) members: Members,
     /// What follows for the document's items.
     pub(crate) limits: Limits,
+    /// What was said about seats.
+    leases: Option<Leases>,
+    /// The licences that have seats, each with how many.
+    seated: BTreeMap<Licence, u32>,
 }
 
 /// What was said of the documents that were asked for. Statements only grow, so their number says whether
@@ -75,7 +82,10 @@ impl Said {
         let verified: Vec<_> = signed.filter_map(|signed| signed.verified().ok()).collect();
         let members = Members::of_verified(&verified, document);
         let limits = Limits::of(&verified, &members, &prove);
-        Ok(Self { verified, members, limits })
+        let leases = seats::leases(&verified, &members);
+        let each = |(item, effective): (&ItemId, &_)| seated(*document, *item, effective);
+        let seated = limits.items().flat_map(each).collect();
+        Ok(Self { verified, members, limits, leases, seated })
     }
 }
 
@@ -92,7 +102,9 @@ pub(crate) fn standing(agent: &Agent, row: &LinkRow) -> Result<(String, bool), F
         let mut shards = Shards::new(&agent.home.store, row.document, agent.home.actor)?;
         let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
         let now = now(agent, &said.limits)?.now;
-        let policy = Withholding::of(&said.limits, &[], &same, now, agent.home.device.id());
+        let view = View::of(agent, row.document, &said);
+        let device = agent.home.device.id();
+        let policy = Withholding::of(&said.limits, &[], &same, now, device, &view);
         policy.mark().clone_into(&mut mark);
     }
     let is_known = Mark::known(&agent.home.store, row.id)?.name == mark;
@@ -154,7 +166,8 @@ impl<'a> Judge<'a> {
             .filter(|(_, limit)| !is_heard || is_unreadable(limit))
             .cloned()
             .collect();
-        let policy = Box::new(Withholding::of(limits, &own, same, now, me.id()));
+        let view = View::of(self.agent, self.document, &self.said);
+        let policy = Box::new(Withholding::of(limits, &own, same, now, me.id(), &view));
         Ok(Ruling { policy, statements })
     }
 }

@@ -9,6 +9,7 @@ use segue_reconcile::policy::Policy;
 use sha2::{Digest, Sha256};
 
 use super::Carried;
+use super::seats::View;
 use crate::pass::SameAs;
 
 /// The policy that follows from limits.
@@ -19,6 +20,8 @@ pub(crate) struct Withholding {
     mark: String,
     now: i64,
     device: DeviceId,
+    /// Whether this device has seats, of what has any.
+    seats: BTreeMap<ItemId, Seat>,
 }
 
 impl Withholding {
@@ -29,10 +32,11 @@ impl Withholding {
         same: &SameAs,
         now: i64,
         device: DeviceId,
+        view: &View,
     ) -> Self {
         let said = limits.items().map(|(item, _)| *item);
         let limited: BTreeSet<ItemId> = said.chain(own.iter().map(|(item, _)| *item)).collect();
-        let mut terms = BTreeMap::new();
+        let (mut terms, mut seats) = (BTreeMap::new(), BTreeMap::new());
         for item in limited {
             let component = same.component(&item).cloned().unwrap_or_else(|| [item].into());
             let all: Vec<ItemId> = component.iter().copied().collect();
@@ -40,24 +44,25 @@ impl Withholding {
             let effective = carried.fold(limits.effective(&all).terms, |terms, (_, carried)| {
                 terms.meet(&carried.terms)
             });
+            if effective.amounts.contains_key(&Amount::Seats) {
+                let seat = view.seat(limits, &all);
+                seats.extend(all.iter().map(|item| (*item, seat)));
+            }
             if may_withhold(&effective) {
                 terms.extend(component.into_iter().map(|item| (item, effective.clone())));
             }
         }
         let shards = terms.keys().map(|item| shard_of(&item.0)).collect();
-        let mut policy = Self { terms, shards, mark: String::new(), now, device };
+        let mut policy = Self { terms, shards, mark: String::new(), now, device, seats };
         policy.mark = policy.fingerprint();
         policy
     }
 
     /// What holds of an item here and now.
     pub(crate) fn state(&self, item: &ItemId, plays: u64) -> State {
-        let here = self.here(plays);
+        let seat = self.seats.get(item).copied().unwrap_or(Seat::Absent);
+        let here = Situation { now: self.now, device: self.device, plays, seat };
         self.terms.get(item).map_or(State::Valid, |terms| State::of(terms, &here))
-    }
-
-    fn here(&self, plays: u64) -> Situation {
-        Situation { now: self.now, device: self.device, plays, seat: Seat::Absent }
     }
 
     /// Names which items are withheld, as far as the document does not say more.

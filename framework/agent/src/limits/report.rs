@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use segue_document::{DOCUMENT_RECORD, Record};
-use segue_limits::{Heard, Limits, State};
-use segue_model::{DocumentId, ItemId, Listing, Proof};
+use segue_limits::{Heard, Limits, Seat, State};
+use segue_model::{Amount, DocumentId, ItemId, Listing, Proof};
 
+use super::seats::{View, name};
 use super::{Said, Withholding, now, policy};
 use crate::agent::Agent;
 use crate::command::{LicenceHeard, LicenceRow};
@@ -59,14 +60,43 @@ pub(crate) fn why_withheld(
     }
     let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
     let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
-    let policy = withholding(agent, &said.limits, &same)?;
+    let view = View::of(agent, document, &said);
+    let policy = withholding(agent, &said.limits, &same, &view)?;
     let state = policy.state(&item, policy::plays(record));
-    Ok((!state.is_valid()).then(|| state.to_string()))
+    let component = same.component(&item).cloned().unwrap_or_else(|| [item].into());
+    let all: Vec<ItemId> = component.into_iter().collect();
+    Ok((!state.is_valid()).then(|| words(&said, &view, &all, &state)))
 }
 
-fn withholding(agent: &Agent, limits: &Limits, same: &SameAs) -> Result<Withholding, Failure> {
+fn withholding(
+    agent: &Agent,
+    limits: &Limits,
+    same: &SameAs,
+    view: &View,
+) -> Result<Withholding, Failure> {
     let now = now(agent, limits)?.now;
-    Ok(Withholding::of(limits, &[], same, now, agent.home.device.id()))
+    Ok(Withholding::of(limits, &[], same, now, agent.home.device.id(), view))
+}
+
+/// The state in words; of a seat that others have, who they are.
+fn words(said: &Said, view: &View, items: &[ItemId], state: &State) -> String {
+    if *state != State::LeasedElsewhere {
+        return state.to_string();
+    }
+    let licences = view.licences(&said.limits, items);
+    let denied = licences.iter().find_map(|(licence, seats)| view.holds(licence, *seats).err());
+    match denied {
+        Some(denied) => denied.words(|device| name(said, device), moment_of),
+        None => state.to_string(),
+    }
+}
+
+/// A moment in Unix milliseconds, for people.
+pub(crate) fn moment_of(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds).map_or_else(
+        |_| milliseconds.to_string(),
+        |moment| moment.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+    )
 }
 
 fn of_document(agent: &Agent, document: DocumentId) -> Result<Vec<LicenceRow>, Failure> {
@@ -74,7 +104,8 @@ fn of_document(agent: &Agent, document: DocumentId) -> Result<Vec<LicenceRow>, F
     let limits = &said.limits;
     let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
     let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
-    let policy = withholding(agent, limits, &same)?;
+    let view = View::of(agent, document, &said);
+    let policy = withholding(agent, limits, &same, &view)?;
     let items: BTreeSet<ItemId> = limits.items().map(|(item, _)| same.shown(*item)).collect();
     let mut rows = Vec::new();
     for item in items {
@@ -87,18 +118,26 @@ fn of_document(agent: &Agent, document: DocumentId) -> Result<Vec<LicenceRow>, F
             effective.heard.values().map(|heard| licence(&said, heard)).collect();
         let first = heard.iter().find(|one| !one.issuer.is_empty());
         let is_verified = !heard.is_empty() && heard.iter().all(|one| one.verified);
-        let (hidden_in, listed_in) = places(agent, document, &all, !state.is_valid())?;
+        let places = places(agent, document, &all, !state.is_valid())?;
+        let listed =
+            places.listed.into_iter().map(|(place, why)| format!("{place}: {}", why.words()));
         rows.push(LicenceRow {
             item: item.to_string(),
             title: report::title(&record),
             valid_from: effective.terms.valid_from,
             valid_until: effective.terms.valid_until,
             state: word(&state, is_verified).to_owned(),
-            words: state.to_string(),
+            words: words(&said, &view, &all, &state),
+            seats: effective.terms.amounts.get(&Amount::Seats).copied(),
+            seat_until: match view.seat(limits, &all) {
+                Seat::Held { until } => Some(until),
+                Seat::Absent => None,
+            },
+            holders: view.holders(&said, &all),
             issuer: first.map(|one| one.issuer.clone()).unwrap_or_default(),
             licences: heard,
-            hidden_in,
-            listed_in,
+            hidden_in: places.hidden,
+            listed_in: listed.collect(),
         });
     }
     Ok(rows)
@@ -143,17 +182,57 @@ fn licence(said: &Said, heard: &Heard) -> LicenceHeard {
     }
 }
 
-/// Libraries here that hide an item, and those that list it though it is withheld, with the reason.
+/// Libraries here that could hide what is withheld, and list it: each with the reason.
+pub(crate) fn listed_still(
+    agent: &Agent,
+    document: DocumentId,
+    items: &[ItemId],
+) -> Result<Vec<String>, Failure> {
+    let listed = places(agent, document, items, true)?.listed;
+    Ok(listed.into_iter().filter(|(_, why)| *why == Listed::Yet).map(|(place, _)| place).collect())
+}
+
+/// Why a library lists what is withheld.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    /// It cannot hide anything.
+    Always,
+    /// It listed it again each time.
+    Again,
+    /// It was not written yet.
+    Yet,
+}
+
+impl Listed {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Always => "it cannot hide anything",
+            Self::Again => "it listed it again each time",
+            Self::Yet => "the next sync hides it",
+        }
+    }
+}
+
+/// Where an item is.
+#[derive(Default)]
+struct Places {
+    /// Libraries here that hide it.
+    hidden: Vec<String>,
+    /// Those that list it though it is withheld.
+    listed: Vec<(String, Listed)>,
+}
+
+/// Where the libraries here have an item.
 fn places(
     agent: &Agent,
     document: DocumentId,
     items: &[ItemId],
     is_withheld: bool,
-) -> Result<(Vec<String>, Vec<String>), Failure> {
+) -> Result<Places, Failure> {
     let links = agent.home.store.links()?;
     let active = || links.iter().filter(|row| row.active);
     let all: Vec<_> = active().map(|row| (row.app.clone(), row.path.clone())).collect();
-    let (mut hidden, mut listed) = (Vec::new(), Vec::new());
+    let mut places = Places::default();
     for row in active().filter(|row| row.document == document) {
         let Some(translator) = agent.world.translator(&row.app) else { continue };
         let capabilities = translator.capabilities();
@@ -161,22 +240,22 @@ fn places(
         for item in items {
             for base in agent.home.store.base_by_item(row.id, *item, capabilities.schema)? {
                 match base.listing {
-                    Listing::Hidden => hidden.push(label.clone()),
+                    Listing::Hidden => places.hidden.push(label.clone()),
                     Listing::Listed if is_withheld => {
                         let again = times_again(&agent.home.store, row.id, &base.held.id)?;
                         let why = if !capabilities.hides {
-                            "it cannot hide anything"
+                            Listed::Always
                         } else if again >= AGAIN_MAX {
-                            "it listed it again each time"
+                            Listed::Again
                         } else {
-                            "the next sync hides it"
+                            Listed::Yet
                         };
-                        listed.push(format!("{label}: {why}"));
+                        places.listed.push((label.clone(), why));
                     }
                     Listing::Listed | Listing::Gone => {}
                 }
             }
         }
     }
-    Ok((hidden, listed))
+    Ok(places)
 }

@@ -32,6 +32,9 @@ pub(crate) fn now(agent: &Agent, limits: &Limits) -> Result<Time, Failure> {
 /// Keeps the latest moment, so that setting the clock back revives nothing; `confirmed` if a person says
 /// that the clock is right. Where nothing is limited nothing is kept.
 pub(crate) fn record(agent: &mut Agent, confirmed: bool) -> Result<(), Failure> {
+    if confirmed {
+        super::seats::clock_confirmed(agent)?;
+    }
     let recorded: Option<i64> =
         agent.home.store.setting(RECORD)?.and_then(|text| text.parse().ok());
     if recorded.is_none() && !is_any_limit(agent)? {

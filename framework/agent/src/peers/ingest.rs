@@ -20,6 +20,7 @@ use super::hands;
 use super::settle::{Place, Settled};
 use crate::agent::Agent;
 use crate::failure::Failure;
+use crate::limits::seats;
 
 /// Bytes of changes that may lie aside in one document because they came and do not count: they wait, or
 /// their authors may not write. What counted once and does no longer is always kept.
@@ -48,7 +49,9 @@ pub(crate) fn ingest(
     let fresh = judge.statements(agent, batch.statements)?;
     let circle = judge.widened(&fresh);
     let came = judge.changes(agent, batch.changes)?;
-    let news = judge.follow(agent, &circle, &fresh, came, &|_| Ok(()))?;
+    let state = seats::heard(agent, &document, &circle.members, &fresh)?;
+    let keep = |tx: &Tx<'_>| state.iter().try_for_each(|state| seats::put(tx, &document, state));
+    let news = judge.follow(agent, &circle, &fresh, came, &keep)?;
     Ok((judge.done, news))
 }
 
@@ -321,7 +324,7 @@ impl Judge {
         also(&tx)?;
         tx.commit()?;
         if let Some(incarnation) = incarnation {
-            agent.home.actor = incarnation.actor;
+            (agent.home.incarnation, agent.home.actor) = (incarnation.number, incarnation.actor);
         }
         Ok(())
     }

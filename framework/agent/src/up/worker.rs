@@ -76,6 +76,7 @@ impl Worker {
         match job {
             Job::Look(glances) => {
                 self.tell_links();
+                self.tend_seats();
                 let looks = glances.into_iter().map(|glance| (glance.link, self.look(&glance)));
                 Event::Looked(looks.collect())
             }
@@ -109,6 +110,19 @@ impl Worker {
                 self.refresh_net();
                 Event::Noted(Some(said))
             }
+        }
+    }
+
+    /// Seats that were asked for are given out, and the clock is watched. What fails is tried again with the
+    /// next look, and a pass says why.
+    fn tend_seats(&mut self) {
+        if !limits::seats::are_any(&self.agent).unwrap_or_default() {
+            return;
+        }
+        let done = crate::agent::lock(self.agent.folder())
+            .and_then(|_lock| limits::seats::tend(&mut self.agent));
+        if done.is_ok_and(|is_news| is_news) {
+            self.refresh_net();
         }
     }
 

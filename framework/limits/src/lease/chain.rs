@@ -60,7 +60,7 @@ pub struct Tip {
 
 impl Tip {
     /// When the holder stops, in Unix milliseconds of its clock.
-    pub(super) fn stops_at(&self) -> i64 {
+    pub fn stops_at(&self) -> i64 {
         self.end.saturating_sub(STOP_BEFORE_MS)
     }
 }
@@ -193,6 +193,18 @@ impl Leases {
         let terms = self.terms.range(token(0)..=token(u32::MAX)).flat_map(|(_, terms)| terms);
         let mut links = terms.flat_map(|(_, links)| links);
         links.any(|signed| signed.link.number == 0 && signed.link.previous == *request)
+    }
+
+    /// When a party last gave a seat of this licence away, by its own clock.
+    pub(super) fn last_gift(&self, licence: &Licence, party: &Party) -> Option<i64> {
+        let token = |seat| Token { licence: *licence, seat };
+        let terms = self.terms.range(token(0)..=token(u32::MAX)).flat_map(|(_, terms)| terms);
+        let gave = |links: &[Signed], gift: &Signed| {
+            let had = |last: &&Signed| last.link.to == To::Device(*party);
+            links.iter().filter(had).any(|last| follows(gift, last))
+        };
+        let gifts = terms.flat_map(|(_, links)| links.iter().filter(move |gift| gave(links, gift)));
+        gifts.map(|gift| gift.link.at).max()
     }
 
     /// The life in which a device last asked for a seat of this licence: whom a seat that is given

@@ -15,6 +15,7 @@ mod chain;
 mod clock;
 mod denied;
 mod encoding;
+mod limited;
 mod office;
 mod seats;
 #[cfg(test)]
@@ -22,9 +23,10 @@ mod simulation;
 mod state;
 mod statement;
 
-pub use chain::{Leases, Standing};
+pub use chain::{Leases, Standing, Tip};
 pub use clock::{Doubt, Observation};
 pub use denied::Denied;
+pub use limited::seated;
 pub use office::Offer;
 pub use seats::{Effect, Event, Seats};
 pub use state::State;

@@ -63,7 +63,11 @@ impl Seats {
         Ok(issued)
     }
 
-    pub(super) fn check_office(&self, now: i64) -> Result<(), Denied> {
+    /// Whether this folder issues seats now.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check_office(&self, now: i64) -> Result<(), Denied> {
         match self.state.office {
             Some(Office { incarnation, not_before }) if incarnation == self.me.incarnation => {
                 if now < not_before { Err(Denied::OfficeWaits(not_before)) } else { Ok(()) }
@@ -72,12 +76,15 @@ impl Seats {
         }
     }
 
-    /// Whether a request is neither old nor answered, and its party has no seat yet.
+    /// Whether a request is neither old nor answered, and its party has no seat yet. Whoever gave a seat
+    /// away since had it from somebody else, and does not ask any more.
     fn is_open(&self, hash: &LeaseHash, request: &Request, offer: &Offer, now: i64) -> bool {
         let age = now.saturating_sub(request.at);
+        let gave = self.leases.last_gift(&request.licence, &request.by);
         let mut standings = self.leases.standings(&request.licence, offer.seats);
         (-2 * CLOCK_BOUND_MS..TERM_MAX_MS).contains(&age)
             && !self.leases.is_answered(hash, &request.licence)
+            && gave.is_none_or(|at| at < request.at)
             && !standings.any(|(_, standing)| {
                 matches!(standing, Standing::Held(tip) if tip.holder == request.by && now < tip.end)
             })

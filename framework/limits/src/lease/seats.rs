@@ -135,10 +135,11 @@ impl Seats {
         }
     }
 
-    /// A request that is newer than those before it, or it would be one of them.
+    /// A request that is newer than those before it, or it would be one of them, and than the last gift.
     fn ask(&mut self, licence: Licence, now: i64) -> Lease {
         let requests = self.leases.requests(&licence).into_iter().map(|(_, request)| request);
         let before = requests.filter(|request| request.by == self.me).map(|request| request.at);
+        let before = before.chain(self.leases.last_gift(&licence, &self.me));
         let at = before.max().map_or(now, |before| now.max(before.saturating_add(1)));
         let asked = Lease::Request(Request { licence, by: self.me, at });
         self.say(&asked);

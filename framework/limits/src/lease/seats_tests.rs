@@ -179,3 +179,24 @@ fn f42_an_office_ahead_of_our_clock_puts_it_in_doubt() {
     hear(&mut holder, &issued, 0);
     assert!(matches!(holder.holds(&LICENCE, 1, 0), Err(Denied::Clock(_))));
 }
+
+#[test]
+fn whoever_was_given_a_seat_and_gave_it_back_does_not_ask_any_more() {
+    let (mut office, mut holder, mut other) = (office(), new(2), new(3));
+    ask(&mut holder, &mut office, 0);
+    let issued = answer(&mut office, 1, 0);
+    hear(&mut holder, &issued, 0);
+    hear(&mut other, &issued, 0);
+    ask(&mut other, &mut office, 1);
+    let effects = holder.step(Event::Give(LICENCE, To::Device(party(3, 0))), 2);
+    let gift = said(&holder, &effects);
+    hear(&mut other, &gift, 2);
+    let effects = other.step(Event::Give(LICENCE, To::Office), 3);
+    let back = said(&other, &effects);
+    assert_eq!(back.len(), 1, "it had the seat");
+    hear(&mut office, &gift, 3);
+    hear(&mut office, &back, 3);
+    assert_eq!(answer(&mut office, 1, 4), [], "it had what it asked for, and gave it back");
+    ask(&mut other, &mut office, 3);
+    assert_eq!(answer(&mut office, 1, 4).len(), 1, "it asks anew, in the same millisecond");
+}

@@ -2,7 +2,9 @@
 
 use super::words::{clean, count, shell_word, short_id, title};
 use super::{Page, Table};
-use crate::command::{LicenceHeard, LicenceReport, LicenceRow};
+use crate::command::{
+    LicenceHeard, LicenceReport, LicenceRow, OfficeReport, SeatHolder, SeatReport, SeatState,
+};
 
 pub(super) fn list(rows: &[LicenceRow]) -> Page {
     if rows.is_empty() {
@@ -17,6 +19,10 @@ pub(super) fn list(rows: &[LicenceRow]) -> Page {
             table.row([heard.carrier.clone(), clean(&heard.issuer), says(heard), proof(heard)]);
         }
         data.push_str(&table.lines(4));
+        let seat = |holder: &SeatHolder| {
+            format!("    {} has a seat until {}\n", clean(&holder.device), moment(holder.until))
+        };
+        data.extend(row.holders.iter().map(seat));
         if !row.hidden_in.is_empty() {
             data.extend([format!("    hidden in {}\n", row.hidden_in.join(", "))]);
         }
@@ -64,6 +70,46 @@ fn proof(heard: &LicenceHeard) -> String {
         None => "signed".into(),
         Some(why) => format!("unverified: {}", clean(why)),
     }
+}
+
+/// What became of a seat.
+pub(super) fn seat(report: &SeatReport) -> Page {
+    let name = title(&report.title);
+    let id = short_id(&report.item);
+    match (report.state, report.until) {
+        (SeatState::Taken, Some(until)) => {
+            Page::of(format!("{name} is yours on this computer until {}.\n", moment(until)))
+                .then("Give it back:", format!("segue licences give {id}"))
+        }
+        (SeatState::Given, _) => {
+            Page::of(format!("{name} is given away; nothing here lists it.\n"))
+                .then("See who has it:", "segue licences")
+        }
+        (SeatState::Asked | SeatState::Taken, _) => {
+            let why = report.words.as_deref().map(clean).unwrap_or_default();
+            Page::of(format!("{name} is asked for: {why}.\n"))
+                .say("The answer comes when this computer and the one that gives out seats meet.")
+                .then("See whether it came:", "segue licences")
+        }
+    }
+}
+
+/// Whether seats are given out here.
+pub(super) fn office(reports: &[OfficeReport]) -> Page {
+    if reports.is_empty() {
+        return Page::default().say("There is no document here yet.");
+    }
+    let mut data = String::new();
+    for report in reports {
+        data.extend([format!("  {}   {}\n", clean(&report.schema), clean(&report.words))]);
+    }
+    let waits = reports.iter().any(|report| report.owner && !report.here);
+    let page = Page::of(data);
+    if waits {
+        let hint = "If the folder that gives them out is gone for good:";
+        return page.then(hint, "segue licences office --take-over");
+    }
+    page
 }
 
 pub(super) fn written(report: &LicenceReport) -> Page {

@@ -80,6 +80,8 @@ pub(super) fn page(request: &Request, response: &Response) -> Page {
         Response::Conflicts(rows) => settle::conflicts(rows),
         Response::Licences(rows) => licences::list(rows),
         Response::Licence(report) => licences::written(report),
+        Response::Seat(report) => licences::seat(report),
+        Response::Office(reports) => licences::office(reports),
         Response::Unlink(report) => links::unlinked(report),
         Response::Doctor(report) => doctor(report),
         Response::Conformance(report) => conformance::page(request, report),

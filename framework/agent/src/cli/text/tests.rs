@@ -5,7 +5,8 @@ use insta::assert_snapshot;
 use super::*;
 use crate::cli::sample;
 use crate::command::{
-    LibraryState, LookReport, PassReport, PeersReport, ServiceAction, ServiceReport, StatusReport,
+    LibraryState, LookReport, OfficeReport, PassReport, PeersReport, SeatAction, SeatReport,
+    SeatState, ServiceAction, ServiceReport, StatusReport,
 };
 
 fn shown(request: &Request, response: &Response) -> String {
@@ -411,5 +412,53 @@ fn other_devices() {
     --
     No other device shares anything with this one.
     Let another computer in:   segue invite
+    ");
+}
+
+#[test]
+fn seats() {
+    let report = |state, until, words: Option<&str>| {
+        let (item, title) = ("5f0c2a91".repeat(4), "Blue in Green — Miles Davis".to_owned());
+        let words = words.map(str::to_owned);
+        Response::Seat(SeatReport { item, title, state, until, words })
+    };
+    let ask = Request::Seat { item: "5f0c2a91".into(), action: SeatAction::Take };
+    let taken = report(SeatState::Taken, Some(1_800_000_000), None);
+    assert_snapshot!(shown(&ask, &taken), @r"
+    Blue in Green — Miles Davis is yours on this computer until 2027-01-15 08:00 UTC.
+    --
+    Give it back:   segue licences give 5f0c2a91
+    ");
+    let asked = report(SeatState::Asked, None, Some("laptop has it until 2026-12-08 09:00 UTC"));
+    assert_snapshot!(shown(&ask, &asked), @r"
+    Blue in Green — Miles Davis is asked for: laptop has it until 2026-12-08 09:00 UTC.
+    --
+    The answer comes when this computer and the one that gives out seats meet.
+    See whether it came:   segue licences
+    ");
+    assert_snapshot!(shown(&ask, &report(SeatState::Given, None, None)), @r"
+    Blue in Green — Miles Davis is given away; nothing here lists it.
+    --
+    See who has it:   segue licences
+    ");
+    let office = |here| OfficeReport {
+        document: "0".repeat(64),
+        schema: "music".into(),
+        here,
+        owner: true,
+        words: if here { "this folder gives out its seats" } else { "a copy gives out none" }
+            .into(),
+    };
+    let request = Request::Office { take_over: false };
+    let both = Response::Office(vec![office(true), office(false)]);
+    assert_snapshot!(shown(&request, &both), @r"
+      music   this folder gives out its seats
+      music   a copy gives out none
+    --
+    If the folder that gives them out is gone for good:   segue licences office --take-over
+    ");
+    assert_snapshot!(shown(&request, &Response::Office(Vec::new())), @r"
+    --
+    There is no document here yet.
     ");
 }

@@ -19,6 +19,7 @@ mod meeting;
 mod merged;
 mod restored;
 mod revoked;
+mod seats;
 mod talk;
 mod tampered;
 mod tickets;
