@@ -181,7 +181,7 @@ fn f42_an_office_ahead_of_our_clock_puts_it_in_doubt() {
 }
 
 #[test]
-fn whoever_was_given_a_seat_and_gave_it_back_does_not_ask_any_more() {
+fn f42_whoever_was_given_a_seat_and_gave_it_back_does_not_ask_any_more() {
     let (mut office, mut holder, mut other) = (office(), new(2), new(3));
     ask(&mut holder, &mut office, 0);
     let issued = answer(&mut office, 1, 0);
