@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::hiding;
 use crate::home::Home;
 use crate::journal::Note;
+use crate::limits::unsaid;
 use crate::pass::{Draft, ListPlan, Member, MemberDraft, Sight};
 use crate::progress::{Moment, Progress};
 use crate::read_back::{Left, as_left, edited_fields, keep_refused, note_kept};
@@ -127,6 +128,9 @@ fn commit(
         spend(&tx, member.row.id, plan, operation.confirmed)?;
         if draft.may_write {
             member.looked.keep(&tx, member.row.id)?;
+        }
+        if member.difference.is_some() {
+            unsaid::keep(&tx, member.row.id, &member.carried, draft.may_write)?;
         }
         if plan.edits.is_empty() {
             hiding::put_mark(&tx, member.row.id, plan)?;

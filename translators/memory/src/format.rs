@@ -2,11 +2,14 @@
 //!
 //! Invariant: what is not modelled stays in the document, so writing it back loses nothing.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Number, Value as Json};
 
 use segue_translator::ErrorKind;
 use segue_translator::model::{
-    Availability, Catalog, Collection, Field, Item, Location, NativeId, Real, Rule, Shape, Value,
+    Availability, CarriedLimit, Catalog, Collection, Field, Item, Location, NativeId, Proof, Real,
+    Rule, Shape, Terms, Value,
 };
 use segue_translator::{FieldSupport, Loss};
 
@@ -96,6 +99,12 @@ impl Document {
         list_mut(&mut self.root, "collections")
     }
 
+    /// The limits that items carry.
+    pub(crate) fn limits(&self) -> BTreeMap<NativeId, CarriedLimit> {
+        let carried = |json: &Json| Some((native_id(json), limit(json.get("licence")?)));
+        self.items().iter().filter_map(carried).collect()
+    }
+
     fn list(&self, key: &str) -> &[Json] {
         self.root.get(key).and_then(Json::as_array).map_or(&[], Vec::as_slice)
     }
@@ -119,6 +128,25 @@ impl Document {
         keep_first(&mut catalog.items, |item| &item.id, &mut losses);
         keep_first(&mut catalog.collections, |collection| &collection.id, &mut losses);
         (catalog, losses)
+    }
+}
+
+/// What an item's `licence` says: the end in Unix seconds; anything else cannot be read.
+fn limit(licence: &Json) -> CarriedLimit {
+    let terms = match licence.as_i64() {
+        Some(end) => Terms { valid_until: Some(end), ..Terms::default() },
+        None => Terms { unknown: ["unreadable licence".into()].into(), ..Terms::default() },
+    };
+    CarriedLimit {
+        carrier: "memory",
+        issuer: "memory".into(),
+        licence: "memory".into(),
+        serial: 0,
+        issued_at: None,
+        terms,
+        proof: Proof::Unverified("nobody signs it".into()),
+        note: None,
+        evidence: None,
     }
 }
 

@@ -66,7 +66,14 @@ impl Library for Open {
         let (catalog, losses) = document.catalog(self.kind);
         let container = Container { id: NativeId::from(""), revision: revision.clone() };
         if matches!(sink.container(container), Want::Items) {
-            catalog.items.into_iter().try_for_each(|item| sink.item(item))?;
+            let mut limits = document.limits();
+            for item in catalog.items {
+                let id = item.id.clone();
+                sink.item(item)?;
+                if let Some(limit) = limits.remove(&id) {
+                    sink.limit(&id, limit)?;
+                }
+            }
         }
         catalog.collections.into_iter().try_for_each(|one| sink.collection(one))?;
         let (roots, read_only) = (document.roots(), document.read_only());

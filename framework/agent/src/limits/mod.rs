@@ -15,6 +15,7 @@ pub(crate) mod sidecars;
 #[cfg(test)]
 mod tests;
 mod time;
+pub(crate) mod unsaid;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

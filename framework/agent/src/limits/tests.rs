@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use segue_memory::{Kind, Memory, Store};
 use segue_model::{Availability, Collection, Item, Value, music};
 use segue_translator::{Idle, Place};
+use serde_json::Value as Json;
 
 use crate::command::{
     LibrarySpec, LicenceAction, LicenceRow, LicenceTerms, PassReport, Request, Response,
@@ -107,6 +108,20 @@ impl Desk {
         let Response::Status(report) = self.run(Request::Status) else { panic!() };
         let states = report.links.into_iter().map(|link| link.state);
         (report.withheld, report.ending, states.collect())
+    }
+
+    /// An app's item carries a licence in the app's own file, or none.
+    fn carries(&self, kind: Kind, name: &str, licence: Option<Json>) {
+        let store = fs::read_dir(self.path(kind)).unwrap().next().unwrap().unwrap().path();
+        let mut json: Json = serde_json::from_slice(&fs::read(&store).unwrap()).unwrap();
+        let items = json["items"].as_array_mut().unwrap().iter_mut();
+        let is_it = |item: &&mut Json| item["id"].as_str().unwrap().ends_with(name);
+        let item = items.filter(is_it).map(|item| item.as_object_mut().unwrap()).next().unwrap();
+        match licence {
+            Some(licence) => drop(item.insert("licence".to_owned(), licence)),
+            None => drop(item.remove("licence")),
+        }
+        fs::write(&store, serde_json::to_vec(&json).unwrap()).unwrap();
     }
 
     /// Days after the start.
@@ -273,6 +288,27 @@ fn f41_a_licence_that_cannot_be_read_denies_for_as_long_as_it_cannot() {
         assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
     }
     fs::write(&sidecar, whole).unwrap();
+    desk.sync();
+    assert_eq!(desk.listed(), [ALL, ALL]);
+}
+
+#[test]
+fn f41_what_an_apps_own_file_carries_and_cannot_be_read_denies_until_the_app_says_otherwise() {
+    let mut desk = Desk::new();
+    desk.carries(Kind::Exact, "b", Some(Json::from("garbled")));
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    // The other app has news; this one is not read again.
+    for rating in [80, 60] {
+        Store::edit(Kind::Stars, &desk.path(Kind::Stars), |catalog| {
+            catalog.items[0].fields.set(&music::RATING, Value::Int(rating));
+        })
+        .unwrap();
+        desk.sync();
+        let both = [WITHOUT_B, WITHOUT_B].map(|all| all.replace("a60", &format!("a{rating}")));
+        assert_eq!(desk.listed(), both);
+    }
+    desk.carries(Kind::Exact, "b", None);
     desk.sync();
     assert_eq!(desk.listed(), [ALL, ALL]);
 }

@@ -10,6 +10,7 @@ use segue_translator::{Capabilities, Library, Revision};
 
 use crate::failure::Failure;
 use crate::limits::sidecars::{self, Looked};
+use crate::limits::unsaid;
 use crate::members::gave_nothing;
 use crate::progress::{Moment, Progress};
 use crate::reading::Difference;
@@ -105,6 +106,8 @@ impl Member {
         };
         if pairing || member.row.revision.as_ref() != Some(&member.revision.0) {
             member.read(store)?;
+        } else {
+            member.carried = unsaid::known(store, member.row.id)?;
         }
         member.looked = sidecars::look(store, &mut member)?;
         Ok(member)
