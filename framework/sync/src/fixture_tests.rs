@@ -6,7 +6,9 @@ use std::path::Path;
 use segue_access::SignedStatement;
 use segue_model::DeviceId;
 
-use crate::frame::{BatchFrame, Bye, Frame, Have, Hello, Summary, Taken, Want, WantShard, Welcome};
+use crate::frame::{
+    BatchFrame, Bye, Clock, Frame, Have, Hello, Summary, Taken, Want, WantShard, Welcome,
+};
 use crate::packed::{List, Packed};
 use crate::{Batch, SignedChange};
 
@@ -32,6 +34,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
     let entry = |shard: u8| [shard, 1, 2, 3, 4, 5, 6, 7, 8];
     let shards = Packed(vec![entry(0), entry(7)]);
     let summary = Some(Summary { statements: [0x22; 16], shards });
+    let time = Some(1_800_000_000);
     let shard = WantShard {
         shard: 7,
         heads: Packed(vec![[0x71; 16]]),
@@ -49,8 +52,9 @@ fn frames() -> Vec<(&'static str, Frame)> {
     };
     vec![
         ("hello", Frame::Hello(Hello { oldest: 1, newest: 1, document, root })),
-        ("welcome", Frame::Welcome(Welcome { version: 1, root, summary: None })),
-        ("welcome-summary", Frame::Welcome(Welcome { version: 1, root, summary })),
+        ("welcome", Frame::Welcome(Welcome { version: 1, root, summary: None, time: None })),
+        ("welcome-summary", Frame::Welcome(Welcome { version: 1, root, summary, time: None })),
+        ("welcome-time", Frame::Welcome(Welcome { version: 1, root, summary: None, time })),
         (
             "want-shards",
             Frame::Want(Want { number: 1, statements: None, shards: List(vec![shard]) }),
@@ -61,6 +65,8 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("taken", Frame::Taken(Taken { number: 300 })),
         ("have", Frame::Have(Have { root, answers: None })),
         ("have-answer", Frame::Have(Have { root, answers: Some(2) })),
+        ("clock-close", Frame::Clock(Clock { ahead: None })),
+        ("clock", Frame::Clock(Clock { ahead: Some(-3600) })),
         ("bye", bye(1, "no role", None)),
         ("bye-version", bye(2, "too new", Some(1))),
     ]

@@ -37,6 +37,9 @@ pub(crate) struct Welcome {
     /// Absent if the roots are equal.
     #[n(2)]
     pub(crate) summary: Option<Summary>,
+    /// Unix seconds by the sender's clock. A peer that says none compares no clocks.
+    #[n(3)]
+    pub(crate) time: Option<i64>,
 }
 
 /// What differs can be seen from it.
@@ -108,6 +111,15 @@ pub(crate) struct Have {
     pub(crate) answers: Option<u64>,
 }
 
+/// "When your Welcome came, my clock showed this beside its time."
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Clock {
+    /// So many seconds more, or less; absent if it was about the same.
+    #[n(0)]
+    pub(crate) ahead: Option<i64>,
+}
+
 /// "I end this, because."
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -133,6 +145,7 @@ pub(crate) enum Frame {
     Taken(Taken),
     Have(Have),
     Bye(Bye),
+    Clock(Clock),
     /// Of a kind that only a newer peer knows.
     Unknown,
 }
@@ -159,6 +172,9 @@ impl Frame {
             Self::Taken(body) => encode(5, body),
             Self::Have(body) => encode(6, body),
             Self::Bye(body) => encode(7, body),
+            // The map would be empty, and two peers in step pay for each byte.
+            Self::Clock(Clock { ahead: None }) => vec![8],
+            Self::Clock(body) => encode(8, body),
             Self::Unknown => encode(0, ()),
         }
     }
@@ -177,6 +193,8 @@ impl Frame {
             5 => Self::Taken(decoder.decode()?),
             6 => Self::Have(decoder.decode()?),
             7 => Self::Bye(decoder.decode()?),
+            8 if decoder.position() == bytes.len() => Self::Clock(Clock { ahead: None }),
+            8 => Self::Clock(decoder.decode()?),
             _ => return Ok(Self::Unknown),
         };
         if decoder.position() != bytes.len() {

@@ -37,5 +37,5 @@ pub use limits::{
 pub use replica::{Replica, ShortHash, StatementId, short, statement_id};
 pub use root::Root;
 pub use segue_model::DeviceId;
-pub use session::{Closing, Effect, Event, Fault, Ingested, Refused, Session};
+pub use session::{Closing, Compared, Effect, Event, Fault, Ingested, Now, Refused, Session};
 pub use transport::{Arrival, Connection, Side, Transport};

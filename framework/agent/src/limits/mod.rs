@@ -8,6 +8,7 @@
 
 pub(crate) mod issue;
 mod lift;
+mod observed;
 mod policy;
 pub(crate) mod report;
 pub(crate) mod seats;
@@ -35,6 +36,7 @@ use crate::pass::SameAs;
 use crate::peers::circle::signed;
 use crate::registry::prove;
 use crate::shards::Shards;
+pub(crate) use observed::observed;
 use policy::Withholding;
 use seats::View;
 pub(crate) use time::{now, record};

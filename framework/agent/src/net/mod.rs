@@ -20,9 +20,10 @@ use std::time::Duration;
 
 use segue_access::{SignedStatement, Ticket};
 use segue_iroh::{Meter, Traffic};
+use segue_limits::lease::Observation;
 use segue_model::{DeviceId, DocumentId};
 use segue_store::Reader;
-use segue_sync::{Batch, Ingested};
+use segue_sync::{Batch, Compared, Ingested};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::Failure;
@@ -50,12 +51,20 @@ pub(crate) enum NetEvent {
     },
     /// A device shows a ticket.
     Knocked(Box<Knock>),
+    /// The clock of a member of a document was compared with ours.
+    Compared(DocumentId, Observation),
     /// Somebody broke the rules.
     Culprit(DeviceId, String),
     /// A device is connected.
     Seen(DeviceId),
     /// Something that a person may want to know.
     Said(String),
+}
+
+/// What a session saw of a peer's clock.
+pub(crate) fn observation(peer: DeviceId, seen: Compared) -> Observation {
+    let Compared { theirs_ms, ours_ms, round_trip_ms } = seen;
+    Observation { peer, theirs: theirs_ms, ours: ours_ms, round_trip: round_trip_ms }
 }
 
 /// Where events go; `false` if nobody takes them any more.

@@ -4,7 +4,7 @@
 //! connection opens them; what the first frame of a lane says decides which document it is about. A lane that
 //! ended is opened again later, ever more rarely while it is in vain.
 //!
-//! It knows no network, no clock and no writer: all of it can be driven by a test.
+//! It knows no network, no clock and no writer: all of it can be driven by a test. Waits are milliseconds of the steady clock.
 //!
 //! Invariant: there is one session for each peer and document, and what a peer may have judged at once, and how often
 //! it begins anew, is bounded over all its lanes: a session that begins knows nothing of what the last one cost.
@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use segue_model::{DeviceId, DocumentId};
 use segue_sync::{
-    Arrival, Batch, Closing, Connection, Effect, Event, Ingested, Session, Side, Transport,
-    document_of,
+    Arrival, Batch, Closing, Compared, Connection, Effect, Event, Ingested, Now, Session, Side,
+    Transport, document_of,
 };
 
 use crate::peers::replica::StoredReplica;
@@ -57,6 +57,15 @@ pub(crate) enum Told {
         peer: DeviceId,
         /// The document.
         document: DocumentId,
+    },
+    /// The clock of a member was compared with ours.
+    Compared {
+        /// The peer.
+        peer: DeviceId,
+        /// The document.
+        document: DocumentId,
+        /// What both showed.
+        seen: Compared,
     },
     /// Somebody broke the rules.
     Culprit {
@@ -214,8 +223,9 @@ impl Sessions {
         &mut self,
         arrival: Arrival,
         wire: &mut dyn Transport,
-        now_ms: u64,
+        now: impl Into<Now>,
     ) -> Vec<Told> {
+        let now = now.into();
         match arrival {
             Arrival::Opened { connection, peer, side } => {
                 let document = match side {
@@ -225,7 +235,7 @@ impl Sessions {
                 let is_welcome = match side {
                     // Else the connection for which it was asked is gone.
                     Side::Dialer => document.is_some(),
-                    Side::Answerer => self.may_open(peer, now_ms),
+                    Side::Answerer => self.may_open(peer, now.steady_ms),
                 };
                 if !is_welcome {
                     wire.close(connection);
@@ -234,14 +244,14 @@ impl Sessions {
                 let speaks = document
                     .map(|document| (document, Session::new(side, self.me, peer, document)));
                 self.lanes.insert(connection, Lane { peer, speaks, in_step: false });
-                self.event(connection, Event::Opened, wire, now_ms)
+                self.event(connection, Event::Opened, wire, now)
             }
             Arrival::Frame { connection, bytes } => {
-                let mut told = self.begin(connection, &bytes, wire, now_ms);
-                told.extend(self.event(connection, Event::Frame(bytes), wire, now_ms));
+                let mut told = self.begin(connection, &bytes, wire, now.steady_ms);
+                told.extend(self.event(connection, Event::Frame(bytes), wire, now));
                 told
             }
-            Arrival::Closed { connection } => self.closed(connection, now_ms),
+            Arrival::Closed { connection } => self.closed(connection, now.steady_ms),
         }
     }
 
@@ -311,10 +321,10 @@ impl Sessions {
         connection: Connection,
         done: Ingested,
         wire: &mut dyn Transport,
-        now_ms: u64,
+        now: impl Into<Now>,
     ) -> Vec<Told> {
         self.is_judged(connection);
-        self.event(connection, Event::Ingested(done), wire, now_ms)
+        self.event(connection, Event::Ingested(done), wire, now.into())
     }
 
     /// A batch could not be judged or stored: the lane is given up, and opened again later.
@@ -339,10 +349,10 @@ impl Sessions {
     }
 
     /// The store has something new: every session looks.
-    pub(crate) fn advanced(&mut self, wire: &mut dyn Transport, now_ms: u64) -> Vec<Told> {
-        let mut told = Vec::new();
+    pub(crate) fn advanced(&mut self, wire: &mut dyn Transport, now: impl Into<Now>) -> Vec<Told> {
+        let (now, mut told) = (now.into(), Vec::new());
         for connection in self.lanes.keys().copied().collect::<Vec<_>>() {
-            told.extend(self.event(connection, Event::Advanced, wire, now_ms));
+            told.extend(self.event(connection, Event::Advanced, wire, now));
         }
         for peer in self.up.keys().copied().collect::<Vec<_>>() {
             self.open_missing(peer, wire);
@@ -351,21 +361,22 @@ impl Sessions {
     }
 
     /// Time has passed.
-    pub(crate) fn tick(&mut self, wire: &mut dyn Transport, now_ms: u64) -> Vec<Told> {
+    pub(crate) fn tick(&mut self, wire: &mut dyn Transport, now: impl Into<Now>) -> Vec<Told> {
+        let now = now.into();
         let is_due = |lane: &Lane| {
             let wakes_at = lane.speaks.as_ref().and_then(|(_, session)| session.wakes_at());
-            wakes_at.is_some_and(|at| at <= now_ms)
+            wakes_at.is_some_and(|at| at <= now.steady_ms)
         };
         let due = self.lanes.iter().filter(|(_, lane)| is_due(lane));
         let due: Vec<Connection> = due.map(|(connection, _)| *connection).collect();
         let mut told = Vec::new();
         for connection in due {
-            told.extend(self.event(connection, Event::Tick, wire, now_ms));
+            told.extend(self.event(connection, Event::Tick, wire, now));
         }
         let due: Vec<(DeviceId, DocumentId)> = self
             .reopen
             .iter()
-            .filter(|(_, reopen)| reopen.at_ms <= now_ms)
+            .filter(|(_, reopen)| reopen.at_ms <= now.steady_ms)
             .map(|(key, _)| *key)
             .collect();
         for (peer, document) in due {
@@ -397,13 +408,13 @@ impl Sessions {
         connection: Connection,
         event: Event,
         wire: &mut dyn Transport,
-        now_ms: u64,
+        now: Now,
     ) -> Vec<Told> {
         let Some(lane) = self.lanes.get_mut(&connection) else { return Vec::new() };
         let Some((document, session)) = &mut lane.speaks else { return Vec::new() };
         let (document, peer) = (*document, lane.peer);
         let Some(replica) = self.documents.get(&document) else { return Vec::new() };
-        let effects = session.handle(event, replica, now_ms);
+        let effects = session.handle(event, replica, now);
         let is_now = session.is_in_step();
         let mut told = Vec::new();
         if lane.in_step != is_now {
@@ -423,6 +434,7 @@ impl Sessions {
                     told.push(Told::Ingest { connection, document, number, batch });
                 }
                 Effect::InStep => {}
+                Effect::Compared(seen) => told.push(Told::Compared { peer, document, seen }),
                 Effect::Culprit { who, why } => told.push(Told::Culprit { who, why }),
                 Effect::Close(closing) => {
                     wire.close(connection);

@@ -18,14 +18,14 @@ use segue_iroh::{
 };
 use segue_model::DeviceId;
 use segue_store::Reader;
-use segue_sync::{Arrival, Batch};
+use segue_sync::{Arrival, Batch, Now};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::knock::{self, Host, Knock, Met};
 use super::live::Live;
 use super::sessions::{Sessions, Told};
-use super::{Command, NetEvent, Setup, Stored, Tell};
+use super::{Command, NetEvent, Setup, Stored, Tell, observation};
 use crate::failure::Failure;
 use crate::peers::invite::is_anybody_expected;
 use crate::peers::replica::StoredReplica;
@@ -197,13 +197,17 @@ impl<'s> Work<'s> {
         if self.trouble.as_ref().is_some_and(|(_, at)| *at <= Instant::now()) {
             self.refresh().await;
         }
-        let now_ms = self.now_ms();
-        let told = self.sessions.tick(&mut self.wire, now_ms);
+        let now = self.now();
+        let told = self.sessions.tick(&mut self.wire, now);
         self.told(told);
     }
 
     fn now_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn now(&self) -> Now {
+        Now { steady_ms: self.now_ms(), unix_s: Some((self.shared.setup.now)()) }
     }
 
     fn live(&self) -> std::sync::MutexGuard<'_, Live> {
@@ -215,8 +219,8 @@ impl<'s> Work<'s> {
             Command::Refresh => self.refresh().await,
             Command::Ingested(connection, done) => {
                 self.refresh().await;
-                let now_ms = self.now_ms();
-                let told = self.sessions.ingested(connection, done, &mut self.wire, now_ms);
+                let now = self.now();
+                let told = self.sessions.ingested(connection, done, &mut self.wire, now);
                 self.told(told);
             }
             Command::Join { ticket, vouch, said, done } => match self.bound().await {
@@ -269,8 +273,8 @@ impl<'s> Work<'s> {
         let unread = |failure: Failure| format!("cannot read its store: {failure}");
         let (wanted, expects) = self.look().map_err(unread)?;
         let bound = self.want(wanted, expects).await;
-        let now_ms = self.now_ms();
-        let told = self.sessions.advanced(&mut self.wire, now_ms);
+        let now = self.now();
+        let told = self.sessions.advanced(&mut self.wire, now);
         self.told(told);
         bound.map_err(|why| format!("has no network: {why}"))
     }
@@ -425,8 +429,8 @@ impl<'s> Work<'s> {
     }
 
     fn arrived(&mut self, arrival: Arrival) {
-        let now_ms = self.now_ms();
-        let told = self.sessions.arrive(arrival, &mut self.wire, now_ms);
+        let now = self.now();
+        let told = self.sessions.arrive(arrival, &mut self.wire, now);
         self.told(told);
         for fault in self.wire.faults() {
             (self.shared.tell)(NetEvent::Culprit(fault.peer, fault.kind.to_string()));
@@ -447,6 +451,9 @@ impl<'s> Work<'s> {
                     }
                 }
                 Told::Apart { peer, document } => self.live().apart(&peer, &document),
+                Told::Compared { peer, document, seen } => {
+                    (self.shared.tell)(NetEvent::Compared(document, observation(peer, seen)));
+                }
                 Told::Culprit { who, why } => {
                     (self.shared.tell)(NetEvent::Culprit(who, why));
                 }

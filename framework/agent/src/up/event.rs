@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use segue_access::Ticket;
+use segue_limits::lease::Observation;
 use segue_model::{DeviceId, DocumentId, LinkId};
 
 use segue_sync::Batch;
@@ -99,6 +100,8 @@ pub(crate) enum Note {
     Culprit(DeviceId, String),
     /// It is connected.
     Seen(DeviceId),
+    /// Its clock was compared with ours, by a session about this document.
+    Compared(DocumentId, Observation),
 }
 
 /// The end of joining: the command that waits for it, and what the inviter said.

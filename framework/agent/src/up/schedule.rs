@@ -171,6 +171,7 @@ impl Schedule {
             NetEvent::Knocked(knock) => Job::Hear(knock),
             NetEvent::Culprit(device, why) => Job::Note(Note::Culprit(device, why)),
             NetEvent::Seen(device) => Job::Note(Note::Seen(device)),
+            NetEvent::Compared(document, seen) => Job::Note(Note::Compared(document, seen)),
             NetEvent::Said(sentence) => return effects.push(Effect::Say(None, sentence)),
         };
         // Sessions and the network bound how much can come; of notes the rest is not worth memory.

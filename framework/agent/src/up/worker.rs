@@ -26,6 +26,7 @@ use crate::failure::Failure;
 use crate::net::Net;
 use crate::net::knock::{Answer, Knock};
 use crate::net::waiting::say;
+use crate::peers::clocks::compared;
 use crate::peers::ingest::ingest;
 use crate::peers::{invite, join};
 use crate::progress::Progress;
@@ -224,20 +225,24 @@ impl Worker {
     fn note(&mut self, note: &Note) -> Result<(), Failure> {
         let now = (self.agent.world.now)();
         let store = &mut self.agent.home.store;
-        let peer = match note {
-            Note::Culprit(..) => None,
-            Note::Seen(device) => store.peer(device)?,
-        };
-        let tx = store.transaction()?;
         match note {
-            Note::Culprit(device, why) => tx.note_culprit(device, why, now)?,
+            Note::Culprit(device, why) => {
+                let tx = store.transaction()?;
+                tx.note_culprit(device, why, now)?;
+                Ok(tx.commit()?)
+            }
             Note::Seen(device) => {
                 let unknown = PeerRow { device: *device, addresses: Vec::new(), seen_at: None };
-                let row = peer.unwrap_or(unknown);
+                let row = store.peer(device)?.unwrap_or(unknown);
+                let tx = store.transaction()?;
                 tx.put_peer(&PeerRow { seen_at: Some(now), ..row })?;
+                Ok(tx.commit()?)
+            }
+            Note::Compared(document, seen) => {
+                let _lock = crate::agent::lock(self.agent.folder())?;
+                compared(&mut self.agent, *document, *seen).map(drop)
             }
         }
-        Ok(tx.commit()?)
     }
 
     /// Passes the question on to the network; the order is answered when the inviter has answered.

@@ -29,7 +29,7 @@ impl Session {
             self.next_number += 1;
             self.untaken.insert(number);
             (self.has_moved, self.in_vain) = (true, None);
-            self.quiet_since_ms = turn.now_ms;
+            self.quiet_since_ms = turn.now.steady_ms;
             turn.send(&Frame::Batch(batch.pack(number, &self.me)));
         }
     }
@@ -40,7 +40,7 @@ impl Session {
             return;
         }
         self.told = Some(own.root);
-        self.quiet_since_ms = turn.now_ms;
+        self.quiet_since_ms = turn.now.steady_ms;
         turn.send(&Frame::Have(Have { root: own.root.0, answers }));
     }
 

@@ -21,14 +21,15 @@ impl Session {
     /// Starts anew, with everything that the peer may have missed forgotten.
     pub(super) fn say_hello(&mut self, turn: &mut Turn<'_>) {
         let Some(own) = self.own.clone() else { return };
-        self.quiet_since_ms = turn.now_ms;
-        if !self.ours.spend(allowance::HELLO, turn.now_ms) {
+        self.quiet_since_ms = turn.now.steady_ms;
+        if !self.ours.spend(allowance::HELLO, turn.now.steady_ms) {
             return;
         }
         self.start_round();
         let (oldest, newest) = VERSIONS;
         let (document, root) = (self.document.0, own.root.0);
         turn.send(&Frame::Hello(Hello { oldest, newest, document, root }));
+        self.clocks.says_hello(turn.now);
         self.told = Some(own.root);
         self.offered = Some(own);
         self.stage = Stage::AwaitsWelcome;
@@ -43,7 +44,7 @@ impl Session {
     }
 
     pub(super) fn hello(&mut self, hello: &Hello, turn: &mut Turn<'_>) -> Result<(), Stop> {
-        self.charge(allowance::HELLO, turn.now_ms)?;
+        self.charge(allowance::HELLO, turn.now.steady_ms)?;
         let Hello { oldest, newest, .. } = *hello;
         if hello.document != self.document.0 {
             return Err(Closing::Document.into());
@@ -68,13 +69,14 @@ impl Session {
             Some(summary_of(&own))
         };
         let version = newest.min(VERSIONS.1);
-        turn.send(&Frame::Welcome(Welcome { version, root: own.root.0, summary }));
+        let time = self.clocks.says_welcome(turn.now);
+        turn.send(&Frame::Welcome(Welcome { version, root: own.root.0, summary, time }));
         self.offered = Some(own);
         Ok(())
     }
 
     pub(super) fn welcome(&mut self, welcome: Welcome, turn: &mut Turn<'_>) -> Result<(), Stop> {
-        self.charge(allowance::FRAME, turn.now_ms)?;
+        self.charge(allowance::FRAME, turn.now.steady_ms)?;
         if welcome.version < VERSIONS.0 || welcome.version > VERSIONS.1 {
             let (oldest, newest) = (welcome.version, welcome.version);
             return Err(Closing::Version { oldest, newest }.into());
@@ -83,6 +85,7 @@ impl Session {
             return Ok(());
         };
         self.stage = Stage::Greeted;
+        self.answer_clock(welcome.time, turn);
         let root = Root(welcome.root);
         self.peer.root = Some(root);
         match welcome.summary {
@@ -123,7 +126,8 @@ impl Session {
         let Some(own) = self.own.clone() else { return };
         shards.retain(|shard| !self.asked.shards.contains(shard));
         let statements = statements && !self.asked.statements;
-        if shards.is_empty() && !statements || !self.ours.spend(allowance::WANT, turn.now_ms) {
+        if shards.is_empty() && !statements || !self.ours.spend(allowance::WANT, turn.now.steady_ms)
+        {
             return;
         }
         self.want_number += 1;
@@ -160,7 +164,7 @@ impl Session {
     }
 
     pub(super) fn want(&mut self, want: Want, turn: &mut Turn<'_>) -> Result<(), Stop> {
-        self.charge(allowance::WANT, turn.now_ms)?;
+        self.charge(allowance::WANT, turn.now.steady_ms)?;
         if !self.is_greeted() {
             return Ok(());
         }
@@ -202,7 +206,7 @@ impl Session {
     }
 
     pub(super) fn have(&mut self, have: &Have, turn: &mut Turn<'_>) -> Result<(), Stop> {
-        self.charge(allowance::FRAME, turn.now_ms)?;
+        self.charge(allowance::FRAME, turn.now.steady_ms)?;
         let (true, Some(own)) = (self.is_greeted(), self.own.clone()) else { return Ok(()) };
         let root = Root(have.root);
         self.peer.root = Some(root);

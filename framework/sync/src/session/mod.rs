@@ -1,7 +1,9 @@
 //! The session: one peer, one document, events in and effects out.
 //!
-//! `greet` finds out what differs and asks, `deliver` sends what the peer lacks, `receive` takes in.
+//! `greet` finds out what differs and asks, `deliver` sends what the peer lacks, `receive` takes in, `clocks` compares
+//! the time.
 
+mod clocks;
 mod closing;
 mod deliver;
 mod greet;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 use segue_access::Signature;
 use segue_model::{ChangeHash, DeviceId, DocumentId};
 
+use clocks::Clocks;
+pub use clocks::{Compared, Now};
 pub use closing::Closing;
 use closing::Stop;
 
@@ -91,6 +95,8 @@ pub enum Effect {
     },
     /// Both replicas hold the same now. Comes once for each state.
     InStep,
+    /// The peer's clock was compared with ours. Comes once at most.
+    Compared(Compared),
     /// Somebody broke the rules; for the record.
     Culprit {
         /// Who.
@@ -134,6 +140,7 @@ pub struct Session {
     in_vain: Option<(Root, Root, u8)>,
     quiet_since_ms: u64,
     patience_ms: u64,
+    clocks: Clocks,
     theirs: Allowance,
     ours: Allowance,
 }
@@ -163,7 +170,7 @@ struct Asked {
 /// One call of [`Session::handle`].
 struct Turn<'r> {
     replica: &'r dyn Replica,
-    now_ms: u64,
+    now: Now,
     effects: Vec<Effect>,
 }
 
@@ -199,14 +206,20 @@ impl Session {
             in_vain: None,
             quiet_since_ms: 0,
             patience_ms: first_patience_ms(side),
+            clocks: Clocks::default(),
             theirs: Allowance::theirs(),
             ours: Allowance::ours(),
         }
     }
 
-    /// Takes in what happened and says what to do. Times are milliseconds of any steady clock.
-    pub fn handle(&mut self, event: Event, replica: &dyn Replica, now_ms: u64) -> Vec<Effect> {
-        let mut turn = Turn { replica, now_ms, effects: Vec::new() };
+    /// Takes in what happened and says what to do.
+    pub fn handle(
+        &mut self,
+        event: Event,
+        replica: &dyn Replica,
+        now: impl Into<Now>,
+    ) -> Vec<Effect> {
+        let mut turn = Turn { replica, now: now.into(), effects: Vec::new() };
         if self.stage == Stage::Closed {
             return turn.effects;
         }
@@ -216,7 +229,7 @@ impl Session {
         turn.effects
     }
 
-    /// When [`Event::Tick`] is due; never, while nothing is awaited.
+    /// When [`Event::Tick`] is due by the steady clock; never, while nothing is awaited.
     pub fn wakes_at(&self) -> Option<u64> {
         let is_due = self.is_unsettled();
         is_due.then_some(self.quiet_since_ms.saturating_add(self.patience_ms))
@@ -239,7 +252,7 @@ impl Session {
         self.look(turn.replica);
         match event {
             Event::Opened => {
-                self.quiet_since_ms = turn.now_ms;
+                self.quiet_since_ms = turn.now.steady_ms;
                 if self.side == Side::Dialer {
                     self.say_hello(turn);
                 }
@@ -248,7 +261,7 @@ impl Session {
             Event::Advanced => {}
             Event::Ingested(ingested) => self.ingested(ingested, turn)?,
             Event::Tick => {
-                let is_due = self.wakes_at().is_some_and(|at| at <= turn.now_ms);
+                let is_due = self.wakes_at().is_some_and(|at| at <= turn.now.steady_ms);
                 if is_due {
                     self.patience_ms = (self.patience_ms * 2).min(PATIENCE_MS_MAX);
                     self.say_hello(turn);

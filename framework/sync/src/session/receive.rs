@@ -11,7 +11,7 @@ use crate::{Batch, statement_id};
 impl Session {
     pub(super) fn receive(&mut self, bytes: &[u8], turn: &mut Turn<'_>) -> Result<(), Stop> {
         let frame = Frame::decode(bytes)?;
-        self.quiet_since_ms = turn.now_ms;
+        self.quiet_since_ms = turn.now.steady_ms;
         match frame {
             Frame::Hello(hello) => self.hello(&hello, turn),
             Frame::Welcome(welcome) => self.welcome(welcome, turn),
@@ -22,11 +22,14 @@ impl Session {
                     self.moved();
                     return Ok(());
                 }
-                self.charge(allowance::FRAME, turn.now_ms)
+                self.charge(allowance::FRAME, turn.now.steady_ms)
             }
             Frame::Have(have) => self.have(&have, turn),
+            Frame::Clock(clock) => self.clock(clock, turn),
             Frame::Bye(bye) => Err(left(&bye).into()),
-            Frame::Unknown => self.charge(allowance::FRAME + bytes.len() as u64, turn.now_ms),
+            Frame::Unknown => {
+                self.charge(allowance::FRAME + bytes.len() as u64, turn.now.steady_ms)
+            }
         }
     }
 
@@ -34,7 +37,7 @@ impl Session {
         let number = frame.number;
         let is_known = self.ingesting.contains_key(&number) || self.taken.contains(&number);
         if !self.is_greeted() || is_known || self.ingesting.len() >= WINDOW {
-            self.charge(allowance::FRAME + size, turn.now_ms)?;
+            self.charge(allowance::FRAME + size, turn.now.steady_ms)?;
             if self.taken.contains(&number) {
                 turn.send(&Frame::Taken(Taken { number }));
             }
@@ -58,7 +61,7 @@ impl Session {
         while self.taken.len() > TAKEN_MAX {
             self.taken.pop_first();
         }
-        self.quiet_since_ms = turn.now_ms;
+        self.quiet_since_ms = turn.now.steady_ms;
         turn.send(&Frame::Taken(Taken { number: done.number }));
         for (shard, hash) in done.held {
             self.peer.sent_change(shard, &hash);
@@ -79,7 +82,7 @@ impl Session {
         if done.brought_news {
             self.moved();
         } else {
-            self.charge(weight, turn.now_ms)?;
+            self.charge(weight, turn.now.steady_ms)?;
         }
         let lacking: BTreeSet<u8> = done.waiting.iter().map(|(shard, _)| *shard).collect();
         for (shard, hash) in done.waiting {

@@ -28,7 +28,8 @@ fn two_peers_in_step_exchange_a_hundred_bytes() {
     let (bytes, frames) = world.cost(|world| world.settle(0));
     world.assert_equal();
     eprintln!("in step: {bytes} bytes in {frames} frames");
-    assert!(bytes <= 100 && frames == 2, "{bytes} bytes in {frames} frames");
+    // The length of a frame, which a transport sends before it, counts.
+    assert!(bytes + 4 * frames <= 100 && frames == 3, "{bytes} bytes in {frames} frames");
     assert_eq!(world.cost(|world| world.settle(0)), (0, 0), "idle costs nothing more");
 }
 

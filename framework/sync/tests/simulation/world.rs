@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use segue_model::DeviceId;
 use segue_sync::{
-    Arrival, Batch, Closing, Connection, Effect, Event, Replica, Root, Session, Side, Transport,
+    Arrival, Batch, Closing, Compared, Connection, Effect, Event, Now, Replica, Root, Session,
+    Side, Transport,
 };
 use segue_transport_memory::{Endpoint, Network, Weather};
 
@@ -20,7 +21,13 @@ pub(crate) struct Node {
     pub(crate) culprits: Vec<(DeviceId, String)>,
     pub(crate) closings: Vec<Closing>,
     pub(crate) in_step: usize,
+    /// By how many seconds its clock is wrong; nothing of an older peer, which says no time.
+    pub(crate) wrong_s: Option<i64>,
+    pub(crate) compared: Vec<(DeviceId, Compared)>,
 }
+
+/// What a right clock shows at the beginning.
+pub(crate) const BEGIN_S: i64 = 1_800_000_000;
 
 pub(crate) struct World {
     pub(crate) network: Network,
@@ -38,8 +45,10 @@ impl Node {
     }
 
     fn event(&mut self, connection: Connection, event: Event, now_ms: u64) {
-        let Some((_, session)) = self.sessions.get_mut(&connection) else { return };
-        let effects = session.handle(event, &self.store, now_ms);
+        let Some((peer, session)) = self.sessions.get_mut(&connection) else { return };
+        let unix_s = self.wrong_s.map(|wrong_s| BEGIN_S + wrong_s + (now_ms / 1000) as i64);
+        let (peer, now) = (*peer, Now { steady_ms: now_ms, unix_s });
+        let effects = session.handle(event, &self.store, now);
         for effect in effects {
             match effect {
                 Effect::Send(frame) => self.endpoint.send(connection, frame),
@@ -47,6 +56,7 @@ impl Node {
                     self.pending.push_back((connection, number, batch));
                 }
                 Effect::InStep => self.in_step += 1,
+                Effect::Compared(seen) => self.compared.push((peer, seen)),
                 Effect::Culprit { who, why } => self.culprits.push((who, why)),
                 Effect::Close(closing) => {
                     self.closings.push(closing);
@@ -244,6 +254,8 @@ fn node(network: &Network, store: Store) -> Node {
         culprits: Vec::new(),
         closings: Vec::new(),
         in_step: 0,
+        wrong_s: Some(0),
+        compared: Vec::new(),
     }
 }
 

@@ -99,7 +99,7 @@ impl Peer {
                     self.event(connection, Event::Ingested(done));
                     self.all(&Event::Advanced);
                 }
-                Effect::InStep => {}
+                Effect::InStep | Effect::Compared(_) => {}
                 Effect::Culprit { who, why } => panic!("{who} {why}"),
                 Effect::Close(closing) => panic!("{closing:?}"),
             }

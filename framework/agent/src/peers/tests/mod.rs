@@ -3,6 +3,7 @@
 //! Each device has a home and a library of its own; all run by one clock and one seed, over the memory
 //! transport. What a hostile peer sends is made by hand, and signed with a key that it really has.
 
+mod clocks;
 mod company;
 mod costs;
 mod device;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use segue_model::DeviceId;
-use segue_sync::{Arrival, Closing, Side, Transport};
+use segue_limits::lease::Observation;
+use segue_model::{DeviceId, DocumentId};
+use segue_sync::{Arrival, Closing, Now, Side, Transport};
 use segue_transport_memory::{Endpoint, Network};
 
 use super::company::Company;
 use super::device::Device;
+use crate::net::observation;
 use crate::net::sessions::{Sessions, Told};
 use crate::peers::ingest::ingest;
 use crate::peers::replica::StoredReplica;
@@ -23,6 +25,8 @@ pub(super) struct Talked {
     pub(super) in_step: bool,
     /// Sessions that were ended, and by whom.
     pub(super) ended: Vec<(usize, Closing)>,
+    /// Whose clocks were compared, by whom.
+    pub(super) compared: Vec<(usize, DocumentId, Observation)>,
 }
 
 impl Company {
@@ -46,7 +50,7 @@ impl Company {
             }
             waits += 1;
         }
-        Talked { in_step: talk.is_in_step(), ended: talk.ended }
+        Talked { in_step: talk.is_in_step(), ..talk.talked }
     }
 }
 
@@ -55,7 +59,7 @@ struct Talk {
     sides: Vec<Talker>,
     pairs: usize,
     now_ms: u64,
-    ended: Vec<(usize, Closing)>,
+    talked: Talked,
 }
 
 struct Talker {
@@ -78,7 +82,7 @@ impl Talk {
             }
         }
         let pairs = ids.len() * (ids.len() - 1) / 2;
-        Self { sides, pairs, now_ms: 0, ended: Vec::new() }
+        Self { sides, pairs, now_ms: 0, talked: Talked::default() }
     }
 
     fn is_in_step(&self) -> bool {
@@ -91,7 +95,7 @@ impl Talk {
         for side in &mut self.sides {
             while let Some(arrival) = side.wire.next() {
                 is_any = true;
-                side.arrive(arrival, self.now_ms, &mut devices[side.at], &mut self.ended);
+                side.arrive(arrival, self.now_ms, &mut devices[side.at], &mut self.talked);
             }
         }
         is_any
@@ -105,7 +109,7 @@ impl Talk {
         self.now_ms = self.now_ms.max(at);
         for side in &mut self.sides {
             let told = side.sessions.tick(&mut side.wire, self.now_ms);
-            side.told(told, self.now_ms, &mut devices[side.at], &mut self.ended);
+            side.told(told, self.now_ms, &mut devices[side.at], &mut self.talked);
         }
         true
     }
@@ -130,25 +134,14 @@ impl Talker {
         Self { at, id, sessions, wire: network.endpoint(id), in_step }
     }
 
-    fn arrive(
-        &mut self,
-        arrival: Arrival,
-        now_ms: u64,
-        device: &mut Device,
-        ended: &mut Vec<(usize, Closing)>,
-    ) {
-        let told = self.sessions.arrive(arrival, &mut self.wire, now_ms);
-        self.told(told, now_ms, device, ended);
+    fn arrive(&mut self, arrival: Arrival, now_ms: u64, device: &mut Device, talked: &mut Talked) {
+        let now = Now { steady_ms: now_ms, unix_s: Some((device.agent.world.now)()) };
+        let told = self.sessions.arrive(arrival, &mut self.wire, now);
+        self.told(told, now_ms, device, talked);
     }
 
     /// Does what the sessions want done, as the agent's loop does.
-    fn told(
-        &mut self,
-        told: Vec<Told>,
-        now_ms: u64,
-        device: &mut Device,
-        ended: &mut Vec<(usize, Closing)>,
-    ) {
+    fn told(&mut self, told: Vec<Told>, now_ms: u64, device: &mut Device, talked: &mut Talked) {
         let mut told: VecDeque<Told> = told.into();
         while let Some(next) = told.pop_front() {
             match next {
@@ -169,8 +162,11 @@ impl Talker {
                 Told::Step { peer, in_step: false, .. } | Told::Apart { peer, .. } => {
                     self.in_step.remove(&peer);
                 }
+                Told::Compared { peer, document, seen } => {
+                    talked.compared.push((self.at, document, observation(peer, seen)));
+                }
                 Told::Culprit { who, why } => device.note(&who, &why),
-                Told::Ended { closing, .. } => ended.push((self.at, closing)),
+                Told::Ended { closing, .. } => talked.ended.push((self.at, closing)),
             }
         }
     }
