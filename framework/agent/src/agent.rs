@@ -169,7 +169,12 @@ impl Agent {
             Request::Office { take_over } => {
                 limits::seats::ask::office(self, take_over).map(Response::Office)
             }
-            Request::Revoke { peer } => revoke::revoke(self, &peer).map(Response::Revoke),
+            Request::Strike { item, limit } => {
+                limits::strike::strike(self, &item, limit.as_deref()).map(Response::Strike)
+            }
+            Request::Revoke { peer, limits } => {
+                revoke::revoke(self, &peer, limits).map(Response::Revoke)
+            }
             Request::Join { .. } => Err(join::no_agent()),
             other => Err(Failure::refused(format!("{other:?} writes nothing"), "")),
         }

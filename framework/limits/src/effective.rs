@@ -31,6 +31,7 @@ type Key = [u8; 32];
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
     items: BTreeMap<ItemId, Effective>,
+    strikable: BTreeMap<ItemId, BTreeMap<StatementHash, Heard>>,
     refused: BTreeMap<StatementHash, LimitError>,
     issued: BTreeSet<i64>,
 }
@@ -109,9 +110,15 @@ impl Limits {
             if entry.is_proven() {
                 limits.issued.extend(entry.heard.issued_at);
             }
-            if !(struck.contains(hash) && entry.may_be_struck(members)) {
-                items.entry(item).or_default().push(entry);
+            let may_be_struck = entry.may_be_struck(members);
+            if may_be_struck && struck.contains(hash) {
+                continue;
             }
+            if may_be_struck {
+                let heard = entry.heard.clone();
+                limits.strikable.entry(item).or_default().insert(*hash, heard);
+            }
+            items.entry(item).or_default().push(entry);
         }
         let effective = items.into_iter().map(|(item, entries)| (item, Effective::of(&entries)));
         limits.items = effective.collect();
@@ -126,6 +133,13 @@ impl Limits {
             all.heard.extend(one.heard.clone());
             all
         })
+    }
+
+    /// What the owner may strike about items that read as one and has not struck: also serials that a later one
+    /// replaced, for they hold again once that is struck.
+    pub fn strikable(&self, items: &[ItemId]) -> BTreeMap<StatementHash, &Heard> {
+        let of = items.iter().filter_map(|item| self.strikable.get(item));
+        of.flatten().map(|(statement, heard)| (*statement, heard)).collect()
     }
 
     /// The items of which anything is said, sorted.

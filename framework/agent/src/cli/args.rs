@@ -267,7 +267,7 @@ pub(super) enum Command {
     /// unverified, expired, not yet valid, for other devices, leased elsewhere, played out, unknown
     /// limit), "issuer", "licences", "seats", "seat_until", "holders", "hidden_in", "listed_in"; of a
     /// licence that is written "path", "licence", "serial", "valid_until"; of a seat "item", "title",
-    /// "state" (taken, asked, given), "until", "words".
+    /// "state" (taken, asked, given), "until", "words"; of a strike "item", "title", "struck", "choices".
     #[command(verbatim_doc_comment)]
     Licences {
         #[command(subcommand)]
@@ -433,17 +433,21 @@ pub(super) enum Command {
     },
     /// Put a device out: what it writes from now on counts nowhere
     ///
-    /// What it wrote before, and this device has, goes on counting. It keeps what it could read.
+    /// What it wrote before, and this device has, goes on counting. It keeps what it could read. What it
+    /// said of limits holds, too; with --limits what it said of its own account ends.
     ///
     ///   $ segue revoke laptop
     ///   laptop is out of 1 document.
     ///   Who is left:   segue peers
     ///
-    /// With --json: "peer", "name", "documents".
+    /// With --json: "peer", "name", "documents", "limits_kept", "limits_struck".
     #[command(verbatim_doc_comment)]
     Revoke {
         /// The device: its id, the beginning of it, or its name
         peer: String,
+        /// Also end the limits that it said of its own account; only the owner can
+        #[arg(long)]
+        limits: bool,
         /// Do not ask
         #[arg(long)]
         yes: bool,

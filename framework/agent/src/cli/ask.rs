@@ -29,7 +29,14 @@ pub(super) enum Ask {
     /// Make a ticket, and perhaps wait for who comes with it.
     Invite(Request),
     /// Put a device out, after asking unless that was said.
-    Revoke(String, Sure),
+    Revoke {
+        /// The device.
+        peer: String,
+        /// What it said of limits ends, too.
+        limits: bool,
+        /// Whether that was said.
+        sure: Sure,
+    },
     /// Print a unit for systemd.
     Unit(Option<Reach>),
     /// Print completions.
@@ -105,8 +112,9 @@ pub(super) fn ask(
         Some(Command::Peers { admit: Some(peer), .. }) => Request::Admit { peer, yes: true },
         Some(Command::Peers { refuse: Some(peer), .. }) => Request::Admit { peer, yes: false },
         Some(Command::Peers { .. }) => Request::Peers,
-        Some(Command::Revoke { peer, yes }) => {
-            return Ok(Ask::Revoke(peer, if yes { Sure::Said } else { Sure::Ask }));
+        Some(Command::Revoke { peer, limits, yes }) => {
+            let sure = if yes { Sure::Said } else { Sure::Ask };
+            return Ok(Ask::Revoke { peer, limits, sure });
         }
         Some(Command::Service { library, action }) => {
             ask_service(library.as_deref(), action, apps)?

@@ -36,6 +36,7 @@ pub(super) fn exit(response: &Response) -> Exit {
         },
         Response::Join(report) if !report.in_step => Exit::Partly,
         Response::Plan(plan) if !plan.held.is_empty() => Exit::Held,
+        Response::Strike(report) if report.struck.is_empty() => Exit::Held,
         Response::Doctor(report) if !report.sound => Exit::Failed,
         Response::Conformance(report) if report.failed > 0 => Exit::Failed,
         _ => Exit::Done,

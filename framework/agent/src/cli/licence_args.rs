@@ -67,6 +67,25 @@ pub(super) enum LicenceCommand {
         #[arg(long)]
         take_over: bool,
     },
+    /// End a limit that a member said of its own account, everywhere
+    ///
+    /// Only the owner of the document can, in the folder in which it began. What an issuer signed only the
+    /// issuer renews, and what a device found in a file it would find again.
+    ///
+    ///   $ segue licences strike "Blue in Green"
+    ///     3f9a01c2   phone   until 2026-12-24 18:00 UTC
+    ///     77b0e4d1   desk    no share
+    ///   2 limits of Blue in Green — Miles Davis can be struck; none was.
+    ///   Strike the first:   segue licences strike 5f0c2a91 3f9a01c2
+    ///
+    /// If there is only one it need not be named. Exits 3 where it has to be said which.
+    #[command(verbatim_doc_comment)]
+    Strike {
+        /// The item
+        item: String,
+        /// The limit: its id, or the beginning of it
+        limit: Option<String>,
+    },
 }
 
 /// Arguments of `segue licences grant`.
@@ -151,6 +170,7 @@ impl LicenceCommand {
                 LicenceAction::Renew { file: file(path), until: Some(until) }
             }
             Self::Revoke { file: path } => LicenceAction::Revoke { file: file(path) },
+            Self::Strike { item, limit } => return Request::Strike { item, limit },
         };
         Request::Licence { action }
     }

@@ -160,7 +160,7 @@ impl Session<'_, '_> {
             }
             Ok(Ask::Unit(reach)) => self.unit(home.as_deref(), reach),
             Ok(Ask::Invite(request)) => self.invite(home, request),
-            Ok(Ask::Revoke(peer, sure)) => self.revoke(home, peer, sure),
+            Ok(Ask::Revoke { peer, limits, sure }) => self.revoke(home, peer, limits, sure),
             Ok(Ask::Completions(shell)) => self.output.bytes(&reference::completions(shell)),
             Ok(Ask::Man(None)) => self.output.made(reference::man_page()),
             Ok(Ask::Man(Some(folder))) => self.output.made(reference::man_pages(&folder)),
@@ -218,7 +218,7 @@ impl Session<'_, '_> {
         }
     }
 
-    fn revoke(mut self, home: Option<PathBuf>, peer: String, sure: Sure) -> Exit {
+    fn revoke(mut self, home: Option<PathBuf>, peer: String, limits: bool, sure: Sure) -> Exit {
         let asks = self.world.input && self.world.err && !self.output.form.json;
         if sure == Sure::Ask {
             if !asks {
@@ -231,7 +231,7 @@ impl Session<'_, '_> {
                 return Exit::Done;
             }
         }
-        self.answer(home, &Request::Revoke { peer })
+        self.answer(home, &Request::Revoke { peer, limits })
     }
 
     fn unit(mut self, home: Option<&Path>, reach: Option<Reach>) -> Exit {

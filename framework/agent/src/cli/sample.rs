@@ -5,10 +5,11 @@ use serde_json::json;
 use crate::command::{
     AdmitReport, AgentRow, Check, ConflictRow, ConflictValue, Conformance, ConformanceReport,
     DoctorReport, ExportText, Found, FoundItem, HeldBatch, InvitationView, InviteReport,
-    JoinReport, LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow, LookReport, MatchReport,
-    MetricsText, PassReport, PeerRow, PeersReport, PlanReport, QuestionRow, RefusedView, Request,
-    Response, RevokeReport, RoleName, ServiceLogRow, ServiceReport, ServiceRow, ShownEdit,
-    StatusReport, Trace, TraceValue, TrialResult, TrialRow, UnlinkReport, WaitingRow,
+    JoinReport, LibraryPlan, LibraryRow, LibraryState, LicenceHeard, LinkRow, LogRow, LookReport,
+    MatchReport, MetricsText, PassReport, PeerRow, PeersReport, PlanReport, QuestionRow,
+    RefusedView, Request, Response, RevokeReport, RoleName, ServiceLogRow, ServiceReport,
+    ServiceRow, ShownEdit, StatusReport, StrikeReport, StrikeRow, Trace, TraceValue, TrialResult,
+    TrialRow, UnlinkReport, WaitingRow,
 };
 
 const ITEM: &str = "5f0c2a91aaaaaaaaaaaaaaaaaaaaaaaa";
@@ -222,7 +223,40 @@ pub(super) fn admitted(name: &str) -> AdmitReport {
 }
 
 pub(super) fn revoked(name: &str) -> RevokeReport {
-    RevokeReport { peer: OTHER.repeat(2), name: Some(name.into()), documents: 1 }
+    RevokeReport {
+        peer: OTHER.repeat(2),
+        name: Some(name.into()),
+        documents: 1,
+        limits_kept: 2,
+        limits_struck: 1,
+    }
+}
+
+/// A choice between two limits.
+pub(super) fn strike(title: &str) -> StrikeReport {
+    let row = |id: &str, until| StrikeRow {
+        id: id.repeat(8),
+        licence: LicenceHeard {
+            carrier: "member".into(),
+            issuer: title.into(),
+            licence: title.into(),
+            serial: 1,
+            valid_from: None,
+            valid_until: until,
+            amounts: std::collections::BTreeMap::new(),
+            denied: vec!["share".into()],
+            verified: false,
+            unverified: Some("a member says so".into()),
+            device: Some(title.into()),
+            note: None,
+        },
+    };
+    StrikeReport {
+        item: ITEM.into(),
+        title: title.into(),
+        struck: Vec::new(),
+        choices: vec![row("3f9a01c2", Some(NOW)), row("77b0e4d1", None)],
+    }
 }
 
 pub(super) fn peers() -> PeersReport {
@@ -422,6 +456,7 @@ pub(super) fn all(title: &str) -> Vec<(&'static str, Request, Response)> {
         ("found", Request::Find { text: text() }, Response::Found(found(title))),
         ("trace", Request::Conflicts, Response::Trace(trace(title))),
         ("conflicts", Request::Conflicts, Response::Conflicts(vec![conflict(title)])),
+        ("strike", Request::Licences, Response::Strike(strike(title))),
         ("unlink", unlink, Response::Unlink(UnlinkReport { library: text(), operation: 12 })),
         ("doctor", Request::Doctor, Response::Doctor(doctor())),
         ("conformance", on_trial(), Response::Conformance(conformance(title))),

@@ -120,7 +120,10 @@ fn a_device_is_put_out_only_by_somebody_who_was_asked_or_said_yes() {
     assert_eq!((asked.exit, asked.asked.len()), (Exit::Failed, 0));
     assert!(asked.err.contains("segue revoke PEER --yes"), "{}", asked.err);
     let yes = said("segue revoke laptop --yes", Response::Revoke(sample::revoked("laptop")));
-    assert_eq!(yes.asked[0].1, Request::Revoke { peer: "laptop".into() });
+    let limits =
+        said("segue revoke laptop --limits --yes", Response::Revoke(sample::revoked("laptop")));
+    assert_eq!(limits.asked[0].1, Request::Revoke { peer: "laptop".into(), limits: true });
+    assert_eq!(yes.asked[0].1, Request::Revoke { peer: "laptop".into(), limits: false });
 }
 
 #[test]
@@ -166,7 +169,19 @@ fn the_keys_of_json_are_a_contract() {
         ("peers", Response::Peers(sample::peers()), "", "me peers waiting invitations refused"),
         ("peers", Response::Peers(sample::peers()), "/peers/0", "id name role online in_step"),
         ("peers", Response::Peers(sample::peers()), "/waiting/0", "id name words"),
-        ("revoke x --yes", Response::Revoke(sample::revoked("x")), "", "peer name documents"),
+        (
+            "revoke x --yes",
+            Response::Revoke(sample::revoked("x")),
+            "",
+            "peer name documents limits_kept",
+        ),
+        (
+            "licences strike x",
+            Response::Strike(sample::strike("x")),
+            "",
+            "item title struck choices",
+        ),
+        ("licences strike x", Response::Strike(sample::strike("x")), "/choices/0", "id licence"),
         ("service", Response::Services(sample::services()), "", "agent services"),
         (
             "service",

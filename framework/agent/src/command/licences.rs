@@ -96,6 +96,28 @@ pub struct LicenceReport {
     pub verified: bool,
 }
 
+/// What was struck, or can be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrikeReport {
+    /// The item.
+    pub item: String,
+    /// Title and artist.
+    pub title: String,
+    /// What was struck; nothing, where there is a choice and none was made.
+    pub struck: Vec<StrikeRow>,
+    /// What could have been.
+    pub choices: Vec<StrikeRow>,
+}
+
+/// A limit that the owner of the document may strike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrikeRow {
+    /// Its id, for as long as whoever said it says nothing newer.
+    pub id: String,
+    /// What it says, and which device said it.
+    pub licence: LicenceHeard,
+}
+
 /// An item that is limited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LicenceRow {

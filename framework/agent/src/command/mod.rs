@@ -11,7 +11,7 @@ mod service;
 
 pub use licences::{
     LicenceAction, LicenceHeard, LicenceReport, LicenceRow, LicenceTerms, OfficeReport, SeatAction,
-    SeatHolder, SeatReport, SeatState,
+    SeatHolder, SeatReport, SeatState, StrikeReport, StrikeRow,
 };
 pub use peers::{
     AdmitReport, InvitationView, InviteReport, JoinReport, PeerRow, PeersReport, RefusedView,

@@ -153,4 +153,8 @@ pub struct RevokeReport {
     pub name: Option<String>,
     /// Of how many documents.
     pub documents: u64,
+    /// How many limits that it said go on holding.
+    pub limits_kept: u64,
+    /// How many ended with it.
+    pub limits_struck: u64,
 }

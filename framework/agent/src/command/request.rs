@@ -244,12 +244,21 @@ pub enum Request {
         /// The folder that gave them out is gone for good: this one does from now on.
         take_over: bool,
     },
+    /// Strikes what a member said of an item's limits.
+    Strike {
+        /// The item: an id, the beginning of one, or a title.
+        item: String,
+        /// Which limit, by the beginning of its id; else the only one there is.
+        limit: Option<String>,
+    },
     /// The other devices.
     Peers,
     /// Puts a device out.
     Revoke {
         /// Its id, the beginning of it, or its name.
         peer: String,
+        /// Whether what it said of limits of its own account ends, too.
+        limits: bool,
     },
 }
 
@@ -270,9 +279,10 @@ impl Request {
             Self::Join { .. } => Some("join"),
             Self::Admit { .. } => Some("peers"),
             Self::Revoke { .. } => Some("revoke"),
-            Self::Licence { .. } | Self::Seat { .. } | Self::Office { take_over: true } => {
-                Some("licences")
-            }
+            Self::Licence { .. }
+            | Self::Seat { .. }
+            | Self::Office { take_over: true }
+            | Self::Strike { .. } => Some("licences"),
             Self::Look
             | Self::Plan { .. }
             | Self::ShowPlan { .. }
@@ -306,6 +316,7 @@ impl Request {
                 | Self::Matches
                 | Self::Office { .. }
                 | Self::Peers
+                | Self::Strike { .. }
                 | Self::Why { .. }
         )
     }

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::{
     AdmitReport, AgentRow, InviteReport, JoinReport, LicenceReport, LicenceRow, MetricsText,
     OfficeReport, PeerRow, PeersReport, RevokeReport, SeatReport, ServiceLogRow, ServiceReport,
+    StrikeReport,
 };
 
 /// Named numbers as a JSON object, in their order.
@@ -83,6 +84,8 @@ pub enum Response {
     Seat(SeatReport),
     /// To `Office`.
     Office(Vec<OfficeReport>),
+    /// To `Strike`.
+    Strike(StrikeReport),
     /// To `Unlink`.
     Unlink(UnlinkReport),
     /// To `Doctor`.

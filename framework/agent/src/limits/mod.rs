@@ -13,6 +13,7 @@ mod policy;
 pub(crate) mod report;
 pub(crate) mod seats;
 pub(crate) mod sidecars;
+pub(crate) mod strike;
 #[cfg(test)]
 mod tests;
 mod time;

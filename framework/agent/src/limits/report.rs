@@ -160,7 +160,7 @@ fn word(state: &State, is_verified: bool) -> &'static str {
     }
 }
 
-fn licence(said: &Said, heard: &Heard) -> LicenceHeard {
+pub(super) fn licence(said: &Said, heard: &Heard) -> LicenceHeard {
     let device = segue_model::DeviceId(heard.said_by);
     let unverified = match &heard.proof {
         Proof::Signed { .. } => None,

@@ -1,7 +1,7 @@
 //! Puts a device out of every document in which this one may.
 //!
 //! What the device wrote and this one has counts on: the revoke names it. What it writes afterwards, or wrote
-//! and sent to nobody, counts nowhere.
+//! and sent to nobody, counts nowhere. What it said of limits holds on, unless the owner strikes it with the same word.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ use super::settle::node;
 use crate::agent::Agent;
 use crate::command::RevokeReport;
 use crate::failure::Failure;
+use crate::limits::strike::{OfMember, of_member};
 use crate::shards;
 
 /// The device that is meant by an id, the beginning of one, or a name.
@@ -45,14 +46,17 @@ pub(crate) fn find(agent: &mut Agent, text: &str) -> Result<DeviceId, Failure> {
     }
 }
 
-/// Revokes every role of a device, in all documents in which this device may.
-pub(crate) fn revoke(agent: &mut Agent, text: &str) -> Result<RevokeReport, Failure> {
+/// Revokes every role of a device, in all documents in which this device may; with `limits` what it said of limits of its
+/// own account ends, too.
+pub(crate) fn revoke(agent: &mut Agent, text: &str, limits: bool) -> Result<RevokeReport, Failure> {
     let device = find(agent, text)?;
     if device == agent.home.device.id() {
         let hint = "revoke it from another device, or unlink its libraries: segue unlink";
         return Err(Failure::refused("this is the device that you sit at", hint));
     }
     let (mut name, mut done, mut denied) = (None, 0, None);
+    let (mut kept, mut struck) = (0, 0);
+    let mut said = said_of_limits(agent, device, limits)?;
     for row in agent.home.store.documents()? {
         let circle = agent.circles.of(&agent.home.store, &row.id)?;
         let members = &circle.members;
@@ -77,6 +81,10 @@ pub(crate) fn revoke(agent: &mut Agent, text: &str) -> Result<RevokeReport, Fail
             let said = Statement::Revoke { document: row.id, grant, keeps, cut: cut.clone() };
             statements.push(signed(agent, is_owner, &said)?);
         }
+        if let Some(of_limits) = said.remove(&row.id) {
+            (kept, struck) = (kept + of_limits.kept, struck + of_limits.struck);
+            statements.extend(of_limits.strikes);
+        }
         say(agent, row.id, &statements, &|_| Ok(()))?;
         done += 1;
     }
@@ -86,8 +94,32 @@ pub(crate) fn revoke(agent: &mut Agent, text: &str) -> Result<RevokeReport, Fail
             "revoke it from a device that may: segue peers",
         )),
         (0, None) => Err(Failure::refused("that device has no role any more", "segue peers")),
-        _ => Ok(RevokeReport { peer: device.to_string(), name, documents: done }),
+        _ => Ok(RevokeReport {
+            peer: device.to_string(),
+            name,
+            documents: done,
+            limits_kept: kept,
+            limits_struck: struck,
+        }),
     }
+}
+
+/// What a device said of limits, by document in which this one may revoke it. Whether all of it can end is known before
+/// anything is said.
+fn said_of_limits(
+    agent: &mut Agent,
+    device: DeviceId,
+    ends: bool,
+) -> Result<BTreeMap<DocumentId, OfMember>, Failure> {
+    let mut all = BTreeMap::new();
+    for row in agent.home.store.documents()? {
+        let circle = agent.circles.of(&agent.home.store, &row.id)?;
+        let is_owner = circle.members.owner() == Some(agent.home.person.id());
+        if is_owner || circle.members.is_admin(&agent.home.device.id()) {
+            all.insert(row.id, of_member(agent, row.id, device, ends)?);
+        }
+    }
+    Ok(all)
 }
 
 /// The owner's word cannot be taken away, so the owner signs as a person.

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::command::{
-    AdmitReport, AgentRow, InviteReport, JoinReport, LibrarySpec, MatchReport, MetricsText,
-    PassReport, PeersReport, PlanReport, Request, Response, RevokeReport, ServiceLogRow,
-    ServiceReport, ServiceRow, UnlinkReport, WaitingRow,
+    AdmitReport, AgentRow, InviteReport, JoinReport, LibrarySpec, LicenceReport, MatchReport,
+    MetricsText, PassReport, PeersReport, PlanReport, Request, Response, RevokeReport,
+    ServiceLogRow, ServiceReport, ServiceRow, StrikeReport, UnlinkReport, WaitingRow,
 };
 
 /// Grows with each change of what travels; the version of the program counts too.
-pub(super) const PROTOCOL: u32 = 2;
+pub(super) const PROTOCOL: u32 = 3;
 /// A question is never longer.
 pub(super) const ASK_BYTES_MAX: usize = 64 << 10;
 /// An answer is never longer.
@@ -74,6 +74,8 @@ pub(super) enum Answer {
     Join(JoinReport),
     Admit(AdmitReport),
     Revoke(RevokeReport),
+    Licence(LicenceReport),
+    Strike(StrikeReport),
     Peers(LiveReport),
 }
 
@@ -115,6 +117,8 @@ impl Tell {
             Ok(Response::Join(report)) => Answer::Join(report),
             Ok(Response::Admit(report)) => Answer::Admit(report),
             Ok(Response::Revoke(report)) => Answer::Revoke(report),
+            Ok(Response::Licence(report)) => Answer::Licence(report),
+            Ok(Response::Strike(report)) => Answer::Strike(report),
             Ok(_) => return Self::Failed("the agent does not answer this".into(), None),
             Err(failure) => {
                 return Self::Failed(failure.to_string(), failure.hint().map(str::to_owned));
@@ -153,6 +157,8 @@ impl Answer {
             Self::Join(report) => Response::Join(report),
             Self::Admit(report) => Response::Admit(report),
             Self::Revoke(report) => Response::Revoke(report),
+            Self::Licence(report) => Response::Licence(report),
+            Self::Strike(report) => Response::Strike(report),
             Self::Peers(_) => Response::Peers(PeersReport::default()),
         }
     }
@@ -166,6 +172,30 @@ mod tests {
 
     use super::*;
     use crate::command::{Found, LibraryState};
+
+    #[test]
+    fn what_the_agent_wrote_of_licences_arrives() {
+        let strike = StrikeReport {
+            item: "5f0c2a91".into(),
+            title: "So What".into(),
+            struck: Vec::new(),
+            choices: Vec::new(),
+        };
+        let licence = LicenceReport {
+            file: "/m/a".into(),
+            path: "/m/a.segue-licence".into(),
+            licence: "loan".into(),
+            serial: 1,
+            valid_from: None,
+            valid_until: Some(7),
+            verified: true,
+        };
+        for response in [Response::Strike(strike), Response::Licence(licence)] {
+            let line = Tell::of(Ok(response.clone())).line();
+            let Tell::Done(answer) = serde_json::from_slice(&line).unwrap() else { panic!() };
+            assert_eq!(answer.response(), response);
+        }
+    }
 
     #[test]
     fn a_path_that_is_no_text_and_the_order_of_numbers_arrive() {

@@ -4,6 +4,7 @@ use super::words::{clean, count, shell_word, short_id, title};
 use super::{Page, Table};
 use crate::command::{
     LicenceHeard, LicenceReport, LicenceRow, OfficeReport, SeatHolder, SeatReport, SeatState,
+    StrikeReport, StrikeRow,
 };
 
 pub(super) fn list(rows: &[LicenceRow]) -> Page {
@@ -123,6 +124,33 @@ pub(super) fn written(report: &LicenceReport) -> Page {
     Page::of(format!("{}: {}.\n", clean(&name), parts.join(", ")))
         .say(format!("It is for {file}, wherever a library lists it."))
         .then("Pass it on to all libraries and devices:", "segue sync")
+}
+
+pub(super) fn struck(report: &StrikeReport) -> Page {
+    let StrikeReport { item, title: name, struck, choices } = report;
+    let rows = if struck.is_empty() { choices } else { struck };
+    let mut table = Table::default();
+    for row in rows {
+        table.row([short_id(&row.id), who(row), says(&row.licence)]);
+    }
+    let page = Page::of(table.lines(2));
+    let name = title(name);
+    match choices.first() {
+        Some(first) if struck.is_empty() => {
+            let limits = count(choices.len() as u64, "limit", "limits");
+            let command =
+                format!("segue licences strike {} {}", short_id(item), short_id(&first.id));
+            page.say(format!("{limits} of {name} can be struck; none was."))
+                .then("Strike the first:", command)
+        }
+        _ => page
+            .say(format!("That limits {name} no longer, on any device that hears of it."))
+            .then("Pass it on to all libraries and devices:", "segue sync"),
+    }
+}
+
+fn who(row: &StrikeRow) -> String {
+    row.licence.device.as_deref().map_or_else(|| "unnamed".to_owned(), clean)
 }
 
 fn moment(second: i64) -> String {

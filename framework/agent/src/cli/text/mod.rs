@@ -82,6 +82,7 @@ pub(super) fn page(request: &Request, response: &Response) -> Page {
         Response::Licence(report) => licences::written(report),
         Response::Seat(report) => licences::seat(report),
         Response::Office(reports) => licences::office(reports),
+        Response::Strike(report) => licences::struck(report),
         Response::Unlink(report) => links::unlinked(report),
         Response::Doctor(report) => doctor(report),
         Response::Conformance(report) => conformance::page(request, report),

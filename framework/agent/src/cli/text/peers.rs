@@ -106,7 +106,16 @@ pub(super) fn admitted(report: &AdmitReport) -> Page {
 pub(super) fn revoked(report: &RevokeReport) -> Page {
     let name = report.name.clone().unwrap_or_else(|| short_id(&report.peer));
     let documents = count(report.documents, "document", "documents");
-    Page::default()
-        .say(format!("{name} is out of {documents}."))
-        .then("Who is left:", "segue peers")
+    let mut page = Page::default().say(format!("{name} is out of {documents}."));
+    if report.limits_struck > 0 {
+        let limits = count(report.limits_struck, "limit", "limits");
+        page = page.say(format!("{limits} that it said of its own account ended."));
+    }
+    if report.limits_kept > 0 {
+        let limits =
+            count(report.limits_kept, "limit that it said holds", "limits that it said hold");
+        let how = "See them: segue licences. The owner ends one: segue licences strike ITEM";
+        page = page.say(format!("{limits} on. {how}"));
+    }
+    page.then("Who is left:", "segue peers")
 }

@@ -375,6 +375,17 @@ fn conformance() {
 }
 
 #[test]
+fn limits_that_can_be_struck() {
+    assert_snapshot!(sample_of("strike"), @r"
+      3f9a01c2   Blue in Green — Miles Davis   until 2026-11-21 18:31 UTC, no share
+      77b0e4d1   Blue in Green — Miles Davis   no share
+    --
+    2 limits of Blue in Green — Miles Davis can be struck; none was.
+    Strike the first:   segue licences strike 5f0c2a91 3f9a01c2
+    ");
+}
+
+#[test]
 fn other_devices() {
     assert_snapshot!(sample_of("peers"), @r"
       laptop   admin                             in step   5f0c2a91
@@ -405,6 +416,8 @@ fn other_devices() {
     assert_snapshot!(sample_of("revoked"), @r"
     --
     Blue in Green — Miles Davis is out of 1 document.
+    1 limit that it said of its own account ended.
+    2 limits that it said hold on. See them: segue licences. The owner ends one: segue licences strike ITEM
     Who is left:   segue peers
     ");
     let none = PeersReport::default();

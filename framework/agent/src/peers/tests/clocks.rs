@@ -24,6 +24,6 @@ fn f42_clocks_are_compared_once_a_session_and_only_members_have_a_say() {
         assert!(compared(&mut company.devices[at].agent, document, seen).unwrap());
     }
     let seen = if first == 0 { of_first } else { of_second };
-    revoke(&mut company.devices[0].agent, &seen.peer.to_string()).unwrap();
+    revoke(&mut company.devices[0].agent, &seen.peer.to_string(), false).unwrap();
     assert!(!compared(&mut company.devices[0].agent, document, seen).unwrap(), "it was put out");
 }

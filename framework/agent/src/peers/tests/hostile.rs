@@ -80,7 +80,8 @@ fn f40_what_is_back_dated_after_a_revoke_counts_nowhere() {
     company.devices[0].rates(0, 40);
     company.talk(&[0, 1, 2]);
     let hostile = company.devices[2].id();
-    crate::peers::revoke::revoke(&mut company.devices[0].agent, &hostile.to_string()).unwrap();
+    crate::peers::revoke::revoke(&mut company.devices[0].agent, &hostile.to_string(), false)
+        .unwrap();
     company.talk(&[0, 1]);
     let mut hand = Hand::of(&company.devices[2], item[0]);
     let late = [hand.rate(item, 98, Some(&old)), hand.rate(item, 99, None)];

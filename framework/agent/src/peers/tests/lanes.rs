@@ -140,7 +140,7 @@ fn batches(told: &[Told]) -> Vec<(Connection, u64)> {
 
 fn put_out(company: &mut Company, who: usize) {
     let id = company.devices[who].id().to_string();
-    revoke(&mut company.devices[0].agent, &id).unwrap();
+    revoke(&mut company.devices[0].agent, &id, false).unwrap();
 }
 
 fn is_apart(told: &[Told], peer: DeviceId, document: DocumentId) -> bool {

@@ -2,7 +2,7 @@
 
 use segue_access::Statement;
 use segue_limits::{Body, Claim};
-use segue_model::{ItemId, Terms};
+use segue_model::{CarriedLimit, ItemId, Terms};
 
 use super::company::Company;
 use super::device::path;
@@ -11,18 +11,34 @@ use crate::peers::ingest::say;
 use crate::peers::revoke::revoke;
 
 /// A device says that a song may be used until then, or for ever, with this serial.
-fn says(company: &mut Company, who: usize, song: usize, serial: u64, until: Option<i64>) {
-    let device = &mut company.devices[who];
-    let (document, item) = (device.document(), ItemId(device.item(song)));
+pub(super) fn says(
+    company: &mut Company,
+    who: usize,
+    song: usize,
+    serial: u64,
+    until: Option<i64>,
+) {
+    let item = ItemId(company.devices[who].item(song));
     let terms = Terms { valid_until: until, ..Terms::default() };
-    let claim = Claim::member(item, "somebody", "loan", serial, terms);
+    said(company, who, Claim::member(item, "somebody", "loan", serial, terms));
+}
+
+/// A device says that it found this licence of a song in a file.
+pub(super) fn claims(company: &mut Company, who: usize, song: usize, carried: &CarriedLimit) {
+    let item = ItemId(company.devices[who].item(song));
+    said(company, who, Claim::carried(item, carried).unwrap());
+}
+
+fn said(company: &mut Company, who: usize, claim: Claim) {
+    let device = &mut company.devices[who];
+    let document = device.document();
     let body = Body::Claim(claim.into()).encode().unwrap();
     let signed = device.agent.home.device.sign(&Statement::Limit { document, body }).unwrap();
     say(&mut device.agent, document, &[signed], &|_| Ok(())).unwrap();
 }
 
 /// On which devices the app lists a song.
-fn listed(company: &Company, song: usize) -> Vec<bool> {
+pub(super) fn listed(company: &Company, song: usize) -> Vec<bool> {
     let id = path(song).as_str().into();
     company.devices.iter().map(|device| device.catalog().item(&id).is_some()).collect()
 }
@@ -61,7 +77,7 @@ fn f41_who_is_put_out_takes_no_limit_along_and_a_newcomer_hears_of_it() {
     says(&mut company, 1, 1, 1, Some(now));
     company.meets_apart();
     let out = company.devices[1].id().to_string();
-    revoke(&mut company.devices[0].agent, &out).unwrap();
+    revoke(&mut company.devices[0].agent, &out, false).unwrap();
     company.devices[0].pass();
     assert!(!listed(&company, 1)[0]);
     let newcomer = company.add();

@@ -21,6 +21,7 @@ mod merged;
 mod restored;
 mod revoked;
 mod seats;
+mod strikes;
 mod talk;
 mod tampered;
 mod tickets;

@@ -14,7 +14,7 @@ use crate::peers::revoke::revoke;
 
 fn put_out(company: &mut Company, by: usize, who: usize) {
     let id = company.devices[who].id().to_string();
-    revoke(&mut company.devices[by].agent, &id).unwrap();
+    revoke(&mut company.devices[by].agent, &id, false).unwrap();
 }
 
 /// The founder revokes a device up to a cut that the founder chooses.

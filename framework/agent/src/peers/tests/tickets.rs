@@ -114,7 +114,7 @@ fn who_lost_the_welcome_is_told_once_more_and_given_nothing_twice() {
     assert!(company.talk(&[0, 1]).in_step);
     // But not after it was put out.
     let id = company.devices[1].id().to_string();
-    crate::peers::revoke::revoke(&mut company.devices[0].agent, &id).unwrap();
+    crate::peers::revoke::revoke(&mut company.devices[0].agent, &id, false).unwrap();
     assert!(company.join(0, 1, &ticket).unwrap_err().contains("used"));
 }
 
