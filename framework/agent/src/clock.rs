@@ -8,7 +8,7 @@
 use segue_reconcile::guard::{Moment, clock_set};
 
 use crate::agent::Agent;
-use crate::command::{Found, HeldBatch, LibraryState, PassReport};
+use crate::command::{Found, HeldBatch, LibraryState, Limited, PassReport};
 use crate::failure::Failure;
 use crate::libraries;
 
@@ -47,6 +47,7 @@ pub(crate) fn held(agent: &Agent, reason: &str) -> Result<PassReport, Failure> {
         held: batches(agent, reason)?,
         kept: Vec::new(),
         away: Vec::new(),
+        ending: Limited::default(),
     })
 }
 

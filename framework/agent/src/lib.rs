@@ -30,6 +30,7 @@ mod members;
 mod names;
 mod net;
 mod operate;
+mod outlook;
 mod pass;
 mod peers;
 mod plan;

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use crate::agent::Agent;
-use crate::command::{LibrarySpec, PassReport, PlanReport, ShownEdit};
+use crate::command::{LibrarySpec, Limited, PassReport, PlanReport, ShownEdit};
 use crate::failure::Failure;
 use crate::libraries;
 use crate::limits::seats;
@@ -377,6 +377,7 @@ pub(crate) fn execute(
         held: held.flat_map(|(member, draft)| report::held(&member.label, draft)).collect(),
         kept: Vec::new(),
         away: Vec::new(),
+        ending: Limited::default(),
     })
 }
 

@@ -12,8 +12,10 @@ use crate::command::{
     ConflictRow, ConflictValue, Found, HeldBatch, LibraryPlan, LibraryState, PlanReport,
 };
 use crate::failure::Failure;
+use crate::limits::Outlook;
 use crate::names::Names;
 use crate::operate::Operation;
+use crate::outlook;
 use crate::pass::{Draft, Member, MemberDraft};
 
 /// How many edits there are of each field, and of playlists.
@@ -142,7 +144,7 @@ pub(crate) fn plan(
     let libraries: Vec<LibraryPlan> = members
         .iter()
         .zip(&draft.members)
-        .map(|(member, plan)| library(store, member, plan))
+        .map(|(member, plan)| library(store, member, plan, &draft.limited))
         .collect::<Result<_, _>>()?;
     let held = members.iter().zip(&draft.members).flat_map(|(m, d)| held(&m.label, d)).collect();
     let matched: u64 = draft.matched.iter().map(|(_, count)| count).sum();
@@ -227,7 +229,13 @@ pub(crate) fn held(library: &str, draft: &MemberDraft) -> Vec<HeldBatch> {
         .collect()
 }
 
-fn library(store: &Reader, member: &Member, draft: &MemberDraft) -> Result<LibraryPlan, Failure> {
+fn library(
+    store: &Reader,
+    member: &Member,
+    draft: &MemberDraft,
+    limited: &[Outlook],
+) -> Result<LibraryPlan, Failure> {
+    let (withheld, ending) = outlook::of(store, member, draft, limited)?;
     let mut growth: BTreeMap<&str, i64> = BTreeMap::new();
     for edit in draft.edits.fields.iter().filter(|edit| edit.field.rule == Rule::Counter) {
         let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_int).unwrap_or(0);
@@ -260,6 +268,9 @@ fn library(store: &Reader, member: &Member, draft: &MemberDraft) -> Result<Libra
         root: member.proposal.as_ref().map(|found| found.root.to_string()),
         root_files: member.proposal.as_ref().map(|found| found.files),
         cannot_hold: member.capabilities.cannot_hold.iter().map(|&s| s.to_owned()).collect(),
+        hides: member.capabilities.hides,
+        withheld: outlook::bounded(withheld),
+        ending: outlook::bounded(ending),
     })
 }
 

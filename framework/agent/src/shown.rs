@@ -7,14 +7,18 @@ use segue_store::{Reader, StoreError};
 use serde_json::Value as Json;
 
 use crate::command::ShownEdit;
+use crate::outlook;
 use crate::pass::{Draft, Member, MemberDraft, Sight};
 use crate::report::json;
 
 /// Asks for what the apps cannot hold.
 pub(crate) const LOSSES: &str = "losses";
 
+/// Asks for what licences withhold, and what they allow for less than a week.
+pub(crate) const WITHHELD: &str = "withheld";
+
 /// The edits of a plan, sorted by library, name and field. `what` is `ratings`, `plays`,
-/// `playlists`, `all` or a field; or [`LOSSES`].
+/// `playlists`, `all` or a field; or [`LOSSES`] or [`WITHHELD`].
 pub(crate) fn edits(
     store: &Reader,
     draft: &Draft,
@@ -41,6 +45,9 @@ pub(crate) fn edits(
             .flat_map(|member| member.capabilities.cannot_hold.iter().map(of(member)))
             .collect());
     }
+    if what == WITHHELD {
+        return withheld(store, draft, members);
+    }
     for (member, draft) in members.iter().zip(&draft.members) {
         let titles = Titles::of(store, member, draft);
         let wanted = |name: &str| field == "all" || field == name;
@@ -65,8 +72,27 @@ pub(crate) fn edits(
     Ok(out)
 }
 
+fn withheld(
+    store: &Reader,
+    draft: &Draft,
+    members: &[Member],
+) -> Result<Vec<ShownEdit>, StoreError> {
+    let mut out = Vec::new();
+    for (member, plan) in members.iter().zip(&draft.members) {
+        let (withheld, ending) = outlook::of(store, member, plan, &draft.limited)?;
+        out.extend(withheld.into_iter().chain(ending).map(|one| ShownEdit {
+            library: member.label.clone(),
+            what: one.title,
+            field: WITHHELD.to_owned(),
+            old: Json::Null,
+            new: Json::from(one.words),
+        }));
+    }
+    Ok(out)
+}
+
 /// What the items and playlists of one library are called.
-struct Titles<'a> {
+pub(crate) struct Titles<'a> {
     store: &'a Reader,
     member: &'a Member,
     /// Items that were read just now; the others are in the base.
@@ -75,7 +101,7 @@ struct Titles<'a> {
 }
 
 impl<'a> Titles<'a> {
-    fn of(store: &'a Reader, member: &'a Member, draft: &'a MemberDraft) -> Self {
+    pub(crate) fn of(store: &'a Reader, member: &'a Member, draft: &'a MemberDraft) -> Self {
         let read = draft.work.values().flatten().filter_map(|work| match &work.sight {
             Sight::New(item)
             | Sight::Changed(_, item)
@@ -93,7 +119,7 @@ impl<'a> Titles<'a> {
         }
     }
 
-    fn item(&self, id: &NativeId) -> Result<String, StoreError> {
+    pub(crate) fn item(&self, id: &NativeId) -> Result<String, StoreError> {
         if let Some(item) = self.read.get(id) {
             return Ok(title(item));
         }

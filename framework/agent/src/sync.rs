@@ -4,7 +4,9 @@ use segue_model::OperationId;
 use segue_store::LinkRow;
 
 use crate::agent::Agent;
-use crate::command::{Found, LibraryPlan, LibrarySpec, LibraryState, PassReport, PlanReport};
+use crate::command::{
+    Found, LibraryPlan, LibrarySpec, LibraryState, Limited, PassReport, PlanReport,
+};
 use crate::failure::Failure;
 use crate::libraries;
 use crate::names::Names;
@@ -25,8 +27,9 @@ pub(crate) fn sync(
     if !yes && let Some(complaint) = crate::clock::complaint(agent)? {
         return crate::clock::held(agent, &complaint);
     }
-    let report = believing_the_clock(agent, specs, yes, progress)?;
+    let mut report = believing_the_clock(agent, specs, yes, progress)?;
     crate::limits::record(agent, yes)?;
+    report.ending = crate::limits::ending::all(agent)?;
     if yes || report.operation.is_some() {
         crate::clock::note(agent, yes)?;
     }
@@ -87,6 +90,7 @@ pub(crate) fn pass(
         held: Vec::new(),
         kept: Vec::new(),
         away: Vec::new(),
+        ending: Limited::default(),
     };
     let documents = documents(agent, specs)?;
     let several = documents.len() > 1;

@@ -11,7 +11,7 @@ use segue_model::{DocumentId, OperationId};
 use segue_store::OperationRow;
 
 use crate::agent::Agent;
-use crate::command::{LibrarySpec, LibraryState, PassReport, UnlinkReport};
+use crate::command::{LibrarySpec, LibraryState, Limited, PassReport, UnlinkReport};
 use crate::failure::Failure;
 use crate::libraries;
 use crate::links::{self, Turn};
@@ -216,6 +216,7 @@ fn carry_out(
             held: Vec::new(),
             kept,
             away: Vec::new(),
+            ending: Limited::default(),
         });
     }
     links::begin_again(agent, row.n, number)?;
@@ -322,6 +323,7 @@ pub(crate) fn bring_in_step(
         held: Vec::new(),
         kept: Vec::new(),
         away: Vec::new(),
+        ending: Limited::default(),
     })
 }
 

@@ -93,11 +93,12 @@ pub(super) enum Command {
     ///   $ segue plan k7q --show ratings
     ///     strawberry   Blue in Green — Miles Davis   rating   not set → ★★★★★
     ///
-    /// `--show losses` lists what each app cannot hold.
+    /// `--show losses` lists what each app cannot hold, `--show withheld` what licences keep from it.
     ///
     /// With --json: "plan", "libraries" (each "library", "running", "sets", "adds", "removes",
-    /// "collections"), "matched", "doubtful", "conflicts", "held" (each "library", "reason",
-    /// "items", "lasting" if no `--yes` lets it pass); with --show also "shown".
+    /// "collections", "hides", "withheld" and "ending", each with "count" and "first"), "matched",
+    /// "doubtful", "conflicts", "held" (each "library", "reason", "items", "lasting" if no `--yes` lets
+    /// it pass); with --show also "shown".
     #[command(verbatim_doc_comment)]
     Plan(PlanArgs),
     /// Write exactly what a plan says, and keep its libraries linked
@@ -131,7 +132,8 @@ pub(super) enum Command {
     /// A batch that looks like an accident, such as a library that lost most of its ratings, is
     /// held and named, and everything else is done. If it was no accident: segue sync --yes
     ///
-    /// With --json: as `segue apply`; with --dry-run as `segue plan`.
+    /// With --json: as `segue apply`, and "ending": what licences allow for less than a week ("count",
+    /// "first"); with --dry-run as `segue plan`.
     #[command(verbatim_doc_comment)]
     Sync {
         /// Only these libraries
@@ -568,7 +570,8 @@ pub(super) struct PlanArgs {
     /// Also write titles, artists and other tags into apps that allow it
     #[arg(long)]
     pub(super) write_tags: bool,
-    /// List the edits behind a number: ratings, plays, playlists, all, or a field's name
+    /// List the edits behind a number: ratings, plays, playlists, all, or a field's name; or losses, or
+    /// withheld
     #[arg(long, value_name = "WHAT")]
     pub(super) show: Option<String>,
 }

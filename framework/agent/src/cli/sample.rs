@@ -5,11 +5,11 @@ use serde_json::json;
 use crate::command::{
     AdmitReport, AgentRow, Check, ConflictRow, ConflictValue, Conformance, ConformanceReport,
     DoctorReport, ExportText, Found, FoundItem, HeldBatch, InvitationView, InviteReport,
-    JoinReport, LibraryPlan, LibraryRow, LibraryState, LicenceHeard, LinkRow, LogRow, LookReport,
-    MatchReport, MetricsText, PassReport, PeerRow, PeersReport, PlanReport, QuestionRow,
-    RefusedView, Request, Response, RevokeReport, RoleName, ServiceLogRow, ServiceReport,
-    ServiceRow, ShownEdit, StatusReport, StrikeReport, StrikeRow, Trace, TraceValue, TrialResult,
-    TrialRow, UnlinkReport, WaitingRow,
+    JoinReport, LibraryPlan, LibraryRow, LibraryState, LicenceHeard, Limited, LimitedItem, LinkRow,
+    LogRow, LookReport, MatchReport, MetricsText, PassReport, PeerRow, PeersReport, PlanReport,
+    QuestionRow, RefusedView, Request, Response, RevokeReport, RoleName, ServiceLogRow,
+    ServiceReport, ServiceRow, ShownEdit, StatusReport, StrikeReport, StrikeRow, Trace, TraceValue,
+    TrialResult, TrialRow, UnlinkReport, WaitingRow,
 };
 
 const ITEM: &str = "5f0c2a91aaaaaaaaaaaaaaaaaaaaaaaa";
@@ -153,6 +153,7 @@ pub(super) fn pass(states: &[LibraryState]) -> PassReport {
         held: Vec::new(),
         kept: Vec::new(),
         away: Vec::new(),
+        ending: Limited::default(),
     }
 }
 
@@ -230,6 +231,19 @@ pub(super) fn revoked(name: &str) -> RevokeReport {
         limits_kept: 2,
         limits_struck: 1,
     }
+}
+
+/// Seven items that end, of which two are named.
+pub(super) fn ending(title: &str) -> Limited {
+    let one = LimitedItem::ending(segue_model::ItemId([0x5f; 16]), title.into(), NOW);
+    Limited { count: 7, first: vec![one.clone(), one] }
+}
+
+/// One that is withheld.
+fn withheld(title: &str) -> Limited {
+    let words = "expired on 2026-05-01 at 00:00 UTC".into();
+    let one = LimitedItem { item: ITEM.into(), title: title.into(), until: Some(THEN), words };
+    Limited { count: 1, first: vec![one] }
 }
 
 /// A choice between two limits.
@@ -433,10 +447,15 @@ pub(super) fn all(title: &str) -> Vec<(&'static str, Request, Response)> {
     let mut plan = plan();
     plan.conflict_examples = vec![conflict(title)];
     plan.libraries[0].cannot_hold = vec![text()];
+    plan.libraries[0].withheld = withheld(title);
+    plan.libraries[1].withheld = withheld(title);
+    plan.libraries[1].hides = true;
+    plan.libraries[1].ending = ending(title);
     plan.held = vec![HeldBatch { reason: text(), ..held() }];
     let mut pass = pass(&[LibraryState::Written, LibraryState::Failed]);
     pass.libraries[1].reason = Some(text());
     pass.kept = vec![text()];
+    pass.ending = ending(title);
     let mut look = look();
     look.libraries[0].error = Some(text());
     vec![

@@ -150,6 +150,53 @@ pub struct LicenceRow {
     pub listed_in: Vec<String>,
 }
 
+/// So many limited items are named at once.
+pub const LIMITED_MAX: usize = 5;
+
+/// Limited items: how many there are, and the first few.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limited {
+    /// How many.
+    pub count: u64,
+    /// At most [`LIMITED_MAX`] of them, the first end first.
+    pub first: Vec<LimitedItem>,
+}
+
+/// One limited item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitedItem {
+    /// The item.
+    pub item: String,
+    /// Title and artist.
+    pub title: String,
+    /// The end, in Unix time, if it has one.
+    pub until: Option<i64>,
+    /// Why it is withheld, or until when it may be used, for people.
+    pub words: String,
+}
+
+impl LimitedItem {
+    /// One that may be used until then.
+    pub(crate) fn ending(item: segue_model::ItemId, title: String, until: i64) -> Self {
+        let moment = jiff::Timestamp::from_second(until).map_or_else(
+            |_| until.to_string(),
+            |moment| moment.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        );
+        let (item, words) = (item.to_string(), format!("until {moment}"));
+        Self { item, title, until: Some(until), words }
+    }
+}
+
+impl Limited {
+    /// Adds those of another document.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.first.extend(other.first);
+        self.first.sort_by_key(|one| one.until.unwrap_or(i64::MAX));
+        self.first.truncate(LIMITED_MAX);
+    }
+}
+
 /// A licence that holds for an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LicenceHeard {

@@ -10,8 +10,9 @@ mod response;
 mod service;
 
 pub use licences::{
-    LicenceAction, LicenceHeard, LicenceReport, LicenceRow, LicenceTerms, OfficeReport, SeatAction,
-    SeatHolder, SeatReport, SeatState, StrikeReport, StrikeRow,
+    LIMITED_MAX, LicenceAction, LicenceHeard, LicenceReport, LicenceRow, LicenceTerms, Limited,
+    LimitedItem, OfficeReport, SeatAction, SeatHolder, SeatReport, SeatState, StrikeReport,
+    StrikeRow,
 };
 pub use peers::{
     AdmitReport, InvitationView, InviteReport, JoinReport, PeerRow, PeersReport, RefusedView,

@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
 use super::{
-    AdmitReport, AgentRow, InviteReport, JoinReport, LicenceReport, LicenceRow, MetricsText,
-    OfficeReport, PeerRow, PeersReport, RevokeReport, SeatReport, ServiceLogRow, ServiceReport,
-    StrikeReport,
+    AdmitReport, AgentRow, InviteReport, JoinReport, LicenceReport, LicenceRow, Limited,
+    MetricsText, OfficeReport, PeerRow, PeersReport, RevokeReport, SeatReport, ServiceLogRow,
+    ServiceReport, StrikeReport,
 };
 
 /// Named numbers as a JSON object, in their order.
@@ -212,6 +212,15 @@ pub struct LibraryPlan {
     pub root_files: Option<u64>,
     /// What this app cannot hold, in words.
     pub cannot_hold: Vec<String>,
+    /// Whether it can leave out what is withheld; else that stays listed.
+    #[serde(default)]
+    pub hides: bool,
+    /// What its licences withhold from it then.
+    #[serde(default)]
+    pub withheld: Limited,
+    /// What they allow for less than a week.
+    #[serde(default)]
+    pub ending: Limited,
 }
 
 /// A batch that waits for a person.
@@ -298,6 +307,9 @@ pub struct PassReport {
     /// Devices that could not be reached; they get their part when they are connected again.
     #[serde(default)]
     pub away: Vec<String>,
+    /// What licences allow for less than a week; told by a sync.
+    #[serde(default)]
+    pub ending: Limited,
 }
 
 /// A doubtful match.

@@ -6,6 +6,7 @@
 //!
 //! Invariant: what a carrier says holds from the pass that reads it, before any library is written.
 
+pub(crate) mod ending;
 pub(crate) mod issue;
 mod lift;
 mod observed;
@@ -15,7 +16,7 @@ pub(crate) mod seats;
 pub(crate) mod sidecars;
 pub(crate) mod strike;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod time;
 pub(crate) mod unsaid;
 
@@ -38,7 +39,7 @@ use crate::peers::circle::signed;
 use crate::registry::prove;
 use crate::shards::Shards;
 pub(crate) use observed::observed;
-use policy::Withholding;
+pub(crate) use policy::{Outlook, Withholding, plays};
 use seats::View;
 pub(crate) use time::{now, record};
 
@@ -105,10 +106,8 @@ pub(crate) fn standing(agent: &Agent, row: &LinkRow) -> Result<(String, bool), F
     if said.limits.items().next().is_some() {
         let mut shards = Shards::new(&agent.home.store, row.document, agent.home.actor)?;
         let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
-        let now = now(agent, &said.limits)?.now;
         let view = View::of(agent, row.document, &said);
-        let device = agent.home.device.id();
-        let policy = Withholding::of(&said.limits, &[], &same, now, device, &view);
+        let policy = Withholding::here(agent, &said.limits, &same, &view)?;
         policy.mark().clone_into(&mut mark);
     }
     let is_known = Mark::known(&agent.home.store, row.id)?.name == mark;
@@ -122,6 +121,8 @@ pub(crate) type Carried = (ItemId, CarriedLimit);
 pub(crate) struct Ruling {
     pub(crate) policy: Box<dyn Policy>,
     pub(crate) statements: Vec<SignedStatement>,
+    /// How what is limited stands, to be told.
+    pub(crate) limited: Option<Withholding>,
 }
 
 /// Decides about one document, with what its libraries carry.
@@ -171,7 +172,7 @@ impl<'a> Judge<'a> {
             .cloned()
             .collect();
         let view = View::of(self.agent, self.document, &self.said);
-        let policy = Box::new(Withholding::of(limits, &own, same, now, me.id(), &view));
-        Ok(Ruling { policy, statements })
+        let policy = Withholding::of(limits, &own, same, now, me.id(), &view);
+        Ok(Ruling { policy: Box::new(policy.clone()), statements, limited: Some(policy) })
     }
 }

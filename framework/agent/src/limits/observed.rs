@@ -5,18 +5,18 @@
 //!
 //! Invariant: it comes once a session at most, and only of a device that may read the document now.
 
-use segue_limits::lease::Observation;
+use segue_limits::lease::{Event, Observation};
 use segue_model::DocumentId;
 
+use super::seats;
 use crate::agent::Agent;
 use crate::failure::Failure;
 
-/// Takes in what a member's clock showed beside ours. No seats are kept on this device yet, so nothing follows.
-#[expect(clippy::unnecessary_wraps, reason = "what follows is to be stored, which may fail")]
+/// Takes in what a member's clock showed beside ours.
 pub(crate) fn observed(
-    _agent: &mut Agent,
-    _document: DocumentId,
-    _seen: Observation,
+    agent: &mut Agent,
+    document: DocumentId,
+    seen: Observation,
 ) -> Result<(), Failure> {
-    Ok(())
+    seats::tell(agent, document, Event::Observed(seen)).map(drop)
 }

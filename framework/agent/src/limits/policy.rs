@@ -8,17 +8,31 @@ use segue_model::{Amount, DeviceId, ItemId, LinkId, Terms, Value, music};
 use segue_reconcile::policy::Policy;
 use sha2::{Digest, Sha256};
 
-use super::Carried;
+use super::report::SOON;
 use super::seats::View;
+use super::{Carried, now};
+use crate::agent::Agent;
+use crate::failure::Failure;
 use crate::pass::SameAs;
 
+/// How an item stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outlook {
+    pub(crate) item: ItemId,
+    /// Now, on this device.
+    pub(crate) state: State,
+    /// The end of use, in Unix seconds.
+    pub(crate) until: Option<i64>,
+}
+
 /// The policy that follows from limits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Withholding {
     terms: BTreeMap<ItemId, Terms>,
     shards: BTreeSet<u8>,
     mark: String,
-    now: i64,
+    /// The moment, in Unix seconds.
+    pub(super) now: i64,
     device: DeviceId,
     /// Whether this device has seats, of what has any.
     seats: BTreeMap<ItemId, Seat>,
@@ -58,11 +72,49 @@ impl Withholding {
         policy
     }
 
+    /// Judges what was said, for this device and its clock.
+    pub(super) fn here(
+        agent: &Agent,
+        limits: &Limits,
+        same: &SameAs,
+        view: &View,
+    ) -> Result<Self, Failure> {
+        let now = now(agent, limits)?.now;
+        Ok(Self::of(limits, &[], same, now, agent.home.device.id(), view))
+    }
+
     /// What holds of an item here and now.
     pub(crate) fn state(&self, item: &ItemId, plays: u64) -> State {
         let seat = self.seats.get(item).copied().unwrap_or(Seat::Absent);
         let here = Situation { now: self.now, device: self.device, plays, seat };
         self.terms.get(item).map_or(State::Valid, |terms| State::of(terms, &here))
+    }
+
+    /// What may be used now and ends within so many seconds, as far as plays do not end it before.
+    pub(super) fn ending(&self, seconds: i64) -> impl Iterator<Item = (i64, ItemId)> {
+        let end = self.now.saturating_add(seconds);
+        let of = move |(item, terms): (&ItemId, &Terms)| {
+            let until = terms.valid_until.filter(|until| *until < end)?;
+            self.state(item, 0).is_valid().then_some((until, *item))
+        };
+        self.terms.iter().filter_map(of)
+    }
+
+    /// How each item stands that is withheld or soon will be. `plays` is asked of those alone whose plays are limited.
+    pub(crate) fn outlook(
+        &self,
+        mut plays: impl FnMut(ItemId) -> Result<u64, Failure>,
+    ) -> Result<Vec<Outlook>, Failure> {
+        let mut all = Vec::new();
+        for (item, terms) in &self.terms {
+            let is_counted = terms.amounts.contains_key(&Amount::Plays);
+            let state = self.state(item, if is_counted { plays(*item)? } else { 0 });
+            let soon = terms.valid_until.is_some_and(|until| until < self.now.saturating_add(SOON));
+            if !state.is_valid() || soon {
+                all.push(Outlook { item: *item, state, until: terms.valid_until });
+            }
+        }
+        Ok(all)
     }
 
     /// Names which items are withheld, as far as the document does not say more.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use segue_document::{DOCUMENT_RECORD, Record};
-use segue_limits::{Heard, Limits, Seat, State};
+use segue_limits::{Heard, Seat, State};
 use segue_model::{Amount, DocumentId, ItemId, Listing, Proof};
 
 use super::seats::{View, name};
@@ -28,7 +28,7 @@ pub(crate) fn licences(agent: &Agent) -> Result<Vec<LicenceRow>, Failure> {
 }
 
 /// So soon an end is told beforehand, in seconds: a week.
-const SOON: i64 = 7 * 86_400;
+pub(super) const SOON: i64 = 7 * 86_400;
 
 /// How many items of a document are withheld now, and how many more will be soon.
 pub(crate) fn counts(agent: &Agent, document: DocumentId) -> Result<(u64, u64), Failure> {
@@ -61,21 +61,11 @@ pub(crate) fn why_withheld(
     let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
     let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
     let view = View::of(agent, document, &said);
-    let policy = withholding(agent, &said.limits, &same, &view)?;
+    let policy = Withholding::here(agent, &said.limits, &same, &view)?;
     let state = policy.state(&item, policy::plays(record));
     let component = same.component(&item).cloned().unwrap_or_else(|| [item].into());
     let all: Vec<ItemId> = component.into_iter().collect();
     Ok((!state.is_valid()).then(|| words(&said, &view, &all, &state)))
-}
-
-fn withholding(
-    agent: &Agent,
-    limits: &Limits,
-    same: &SameAs,
-    view: &View,
-) -> Result<Withholding, Failure> {
-    let now = now(agent, limits)?.now;
-    Ok(Withholding::of(limits, &[], same, now, agent.home.device.id(), view))
 }
 
 /// The state in words; of a seat that others have, who they are.
@@ -105,7 +95,7 @@ fn of_document(agent: &Agent, document: DocumentId) -> Result<Vec<LicenceRow>, F
     let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
     let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
     let view = View::of(agent, document, &said);
-    let policy = withholding(agent, limits, &same, &view)?;
+    let policy = Withholding::here(agent, limits, &same, &view)?;
     let items: BTreeSet<ItemId> = limits.items().map(|(item, _)| same.shown(*item)).collect();
     let mut rows = Vec::new();
     for item in items {

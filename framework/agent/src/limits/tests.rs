@@ -1,5 +1,7 @@
 //! A licence beside a file, from its granting to its renewal, in two libraries.
 
+mod told;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,20 +17,20 @@ use crate::command::{
 };
 use crate::{Agent, Quiet, World};
 
-const START: i64 = 1_700_000_000;
-const DAY: i64 = 86_400;
+pub(crate) const START: i64 = 1_700_000_000;
+pub(crate) const DAY: i64 = 86_400;
 
 /// A device with two linked players that list the same three files, and a clock.
-struct Desk {
-    folder: tempfile::TempDir,
-    agent: Agent,
-    clock: Arc<AtomicI64>,
+pub(crate) struct Desk {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) agent: Agent,
+    pub(crate) clock: Arc<AtomicI64>,
 }
 
 const SONGS: [&str; 3] = ["a", "b", "c"];
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let music = folder.path().join("music");
         fs::create_dir(&music).unwrap();
@@ -76,13 +78,13 @@ impl Desk {
         self.agent.run(request, &Quiet).unwrap()
     }
 
-    fn sync(&mut self) -> PassReport {
+    pub(crate) fn sync(&mut self) -> PassReport {
         let request = Request::Sync { libraries: Vec::new(), dry_run: false, yes: false };
         let Response::Pass(report) = self.run(request) else { panic!() };
         report
     }
 
-    fn grant(&mut self, name: &str, terms: LicenceTerms) {
+    pub(crate) fn grant(&mut self, name: &str, terms: LicenceTerms) {
         let (file, issuer, licence) = (self.file(name), Some("Library".into()), None);
         self.run(Request::Licence {
             action: LicenceAction::Grant { file, terms, issuer, licence },
@@ -181,7 +183,7 @@ fn agent(folder: &Path, clock: &Arc<AtomicI64>, seed: u64) -> Agent {
     Agent::open_in(folder, world).unwrap()
 }
 
-fn until(day: i64) -> LicenceTerms {
+pub(crate) fn until(day: i64) -> LicenceTerms {
     LicenceTerms { valid_until: Some(START + day * DAY), ..LicenceTerms::default() }
 }
 

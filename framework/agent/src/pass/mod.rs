@@ -31,7 +31,7 @@ use segue_reconcile::policy::{Policy, Unrestricted};
 use segue_store::Reader;
 
 use crate::failure::Failure;
-use crate::limits::{Carried, Ruling};
+use crate::limits::{Carried, Outlook, Ruling};
 use crate::progress::Progress;
 use crate::shards::{Changed, Shards};
 
@@ -77,6 +77,8 @@ pub(crate) struct Draft {
     pub(crate) statements: Vec<SignedStatement>,
     /// Open conflicts of every shard that was looked at.
     pub(crate) conflicts: BTreeMap<u8, ShardConflicts>,
+    /// What is withheld, or ends soon.
+    pub(crate) limited: Vec<Outlook>,
 }
 
 /// Open conflicts of one shard.
@@ -108,6 +110,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
     for (member, draft) in members.iter().zip(&mut pass.drafts) {
         draft::guard_lowering(frame, member, draft)?;
     }
+    let limited = withholding::outlook(&mut pass, ruling.limited.as_ref())?;
     Ok(Draft {
         members: pass.drafts,
         changed: pass.shards.into_changed(),
@@ -118,6 +121,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
         may_write: frame.may_write,
         statements: ruling.statements,
         conflicts: pass.conflicts,
+        limited,
     })
 }
 

@@ -105,8 +105,9 @@ fn draft_over(
     operation: OperationId,
 ) -> Draft {
     let store = &agent.home.store;
-    let rule =
-        |_: &[Carried], _: &SameAs| Ok(Ruling { policy: Box::new(policy), statements: Vec::new() });
+    let rule = |_: &[Carried], _: &SameAs| {
+        Ok(Ruling { policy: Box::new(policy), statements: Vec::new(), limited: None })
+    };
     let frame = Frame {
         store,
         document: store.documents().unwrap()[0].id,

@@ -9,7 +9,7 @@ use segue_reconcile::project;
 use super::{LISTS, Member, Pass};
 use crate::failure::Failure;
 use crate::hiding::{self, AGAIN_MAX, Mark};
-use crate::limits::Carried;
+use crate::limits::{Carried, Outlook, Withholding, plays};
 
 /// What limits the items of all libraries carry, as far as they were looked at in this pass.
 pub(super) fn carried(pass: &Pass<'_>, members: &[Member]) -> Result<Vec<Carried>, Failure> {
@@ -58,6 +58,26 @@ pub(super) fn find(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failur
     Ok(())
 }
 
+/// How what is limited stands after the pass.
+pub(super) fn outlook(
+    pass: &mut Pass<'_>,
+    limited: Option<&Withholding>,
+) -> Result<Vec<Outlook>, Failure> {
+    let Some(limited) = limited else { return Ok(Vec::new()) };
+    limited.outlook(|item| Ok(plays(&merged(pass, item)?)))
+}
+
+/// An item with all that reads as one with it.
+fn merged(pass: &mut Pass<'_>, item: ItemId) -> Result<Record, Failure> {
+    let mut record = pass.shards.record(&item.0, None)?;
+    for other in pass.same.component(&item).cloned().into_iter().flatten() {
+        if other != item {
+            record.absorb(pass.shards.record(&other.0, None)?);
+        }
+    }
+    Ok(record)
+}
+
 /// What the policy withholds of a set of items, from one library.
 pub(super) fn of_items(
     pass: &mut Pass<'_>,
@@ -69,12 +89,7 @@ pub(super) fn of_items(
         if !pass.policy.concerns(shard_of(&item.0)) {
             continue;
         }
-        let mut record = pass.shards.record(&item.0, None)?;
-        for other in pass.same.component(item).cloned().into_iter().flatten() {
-            if other != *item {
-                record.absorb(pass.shards.record(&other.0, None)?);
-            }
-        }
+        let record = merged(pass, *item)?;
         if !pass.policy.may_hold(member.row.id, *item, &record) {
             withheld.insert(*item);
         }

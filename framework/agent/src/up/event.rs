@@ -44,6 +44,8 @@ pub(crate) enum Event {
     Ingested(DocumentId, Result<bool, String>),
     /// A job was done: something was noted of another device; perhaps a sentence for people.
     Noted(Option<String>),
+    /// Something that a person may want to know, found by a job that goes on.
+    Said(String),
     /// A document may be joined, or not.
     Welcomed(Box<Begin>),
     /// Somebody wants to know how the agent is.

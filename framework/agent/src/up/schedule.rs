@@ -100,6 +100,7 @@ impl Schedule {
                 self.is_busy = false;
                 effects.extend(sentence.map(|sentence| Effect::Say(None, sentence)));
             }
+            Event::Said(sentence) => effects.push(Effect::Say(None, sentence)),
             Event::Welcomed(begin) => self.mail.push_back(Job::Begin(begin)),
             Event::Stop(_) => self.is_stopping = true,
         }

@@ -171,7 +171,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::command::{Found, LibraryState};
+    use crate::command::{Found, LibraryState, Limited};
 
     #[test]
     fn what_the_agent_wrote_of_licences_arrives() {
@@ -224,6 +224,7 @@ mod tests {
             held: Vec::new(),
             kept: Vec::new(),
             away: Vec::new(),
+            ending: Limited::default(),
         };
         let line = Tell::of(Ok(Response::Pass(report.clone()))).line();
         let Tell::Done(answer) = serde_json::from_slice(&line).unwrap() else { panic!() };

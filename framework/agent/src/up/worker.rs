@@ -34,6 +34,9 @@ use crate::{libraries, limits, look, services};
 
 const PANICKED: &str = "Segue has an error; see above";
 
+/// So often, in seconds, it is looked what licences end soon; and after each pass.
+const ENDS_EVERY: i64 = 600;
+
 /// Sends events to the loop.
 pub(super) type Events = tokio::sync::mpsc::Sender<Event>;
 
@@ -47,12 +50,14 @@ pub(super) struct Worker {
     mail: Mail,
     moments: Moments,
     listening: Listening,
+    /// When it is looked again what licences end soon, in Unix seconds.
+    ends_at: i64,
 }
 
 impl Worker {
     pub(super) fn new(agent: Agent, events: Events, mail: Mail, moments: Moments) -> Self {
         let listening = Listening::new(events.clone());
-        Self { agent, events, mail, moments, listening }
+        Self { agent, events, mail, moments, listening, ends_at: i64::MIN }
     }
 
     /// Works until there is nobody left to work for.
@@ -79,12 +84,16 @@ impl Worker {
                 self.tell_links();
                 self.tend_seats();
                 let looks = glances.into_iter().map(|glance| (glance.link, self.look(&glance)));
-                Event::Looked(looks.collect())
+                let looks = looks.collect();
+                self.tell_ends();
+                Event::Looked(looks)
             }
             Job::Pass(document) => {
                 let done = self.pass(document).map_err(|failure| words(&failure));
                 self.refresh_net();
                 self.tell_links();
+                // It may have found a licence.
+                self.ends_at = i64::MIN;
                 Event::Passed(document, done)
             }
             Job::Answer(order) => {
@@ -148,6 +157,19 @@ impl Worker {
             self.listen_to(&links);
             // If nobody listens the thread ends with its next event.
             let _ = self.events.blocking_send(Event::Linked(links));
+        }
+    }
+
+    /// Tells what licences end soon. What cannot be looked at now is told at a later look.
+    fn tell_ends(&mut self) {
+        let now = (self.agent.world.now)();
+        if now < self.ends_at {
+            return;
+        }
+        self.ends_at = now.saturating_add(ENDS_EVERY);
+        for sentence in limits::ending::news(&mut self.agent).unwrap_or_default() {
+            // If nobody listens the thread ends with its next event.
+            let _ = self.events.blocking_send(Event::Said(sentence));
         }
     }
 

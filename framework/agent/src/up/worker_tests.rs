@@ -12,6 +12,7 @@ use segue_translator::{Capabilities, Error, Host, Library, Place, Translator};
 use tempfile::TempDir;
 
 use super::*;
+use crate::limits::tests::{DAY, Desk, START, until};
 use crate::world::{Outside, ambient};
 
 const DOCUMENT: DocumentId = DocumentId([9; 32]);
@@ -199,4 +200,33 @@ fn a_device_whose_ticket_could_not_be_looked_at_is_told_to_try_again() {
         let answer = answered.blocking_recv();
         assert!(matches!(answer, Some(Answer::Refused(Refused::Busy))), "{answer:?}");
     }
+}
+
+#[test]
+fn looks_tell_what_ends_soon_now_and_then_and_a_pass_lets_them_look_at_once() {
+    let mut desk = Desk::new();
+    desk.grant("b", until(3));
+    let Desk { folder: _folder, agent, clock } = desk;
+    let document = agent.home.store.documents().unwrap()[0].id;
+    let (jobs, mut next) = working(agent);
+    let mut said_by = |job| {
+        jobs.send(job).unwrap();
+        let mut said = Vec::new();
+        loop {
+            match next() {
+                Event::Said(sentence) => said.push(sentence),
+                Event::Linked(_) => {}
+                Event::Looked(_) | Event::Passed(_, Ok(_)) => return said,
+                event => panic!("{event:?}"),
+            }
+        }
+    };
+    assert_eq!(said_by(Job::Look(Vec::new())), [] as [String; 0], "no pass has found it");
+    assert_eq!(said_by(Job::Pass(document)), [] as [String; 0]);
+    let said = said_by(Job::Look(Vec::new()));
+    assert_eq!(said, ["1 item ends within 7 days: b (until 2023-11-17 22:13 UTC)"]);
+    clock.store(START + 5 * DAY / 2, Ordering::Relaxed);
+    let said = said_by(Job::Look(Vec::new()));
+    assert_eq!(said, ["1 item ends within a day: b (until 2023-11-17 22:13 UTC)"]);
+    assert_eq!(said_by(Job::Look(Vec::new())), [] as [String; 0]);
 }

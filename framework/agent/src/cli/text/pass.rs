@@ -6,6 +6,7 @@ use super::plan::{by_field, held};
 use super::words::{clean, count, number};
 use super::{Page, Table};
 use crate::command::{Found, LibraryState, PassReport, Request};
+use crate::limits::ending::sentence;
 
 pub(super) fn page(request: &Request, pass: &PassReport) -> Page {
     let mut table = Table::default();
@@ -68,6 +69,10 @@ fn notices(pass: &PassReport, page: Page) -> Page {
             page.say("In step: there was nothing to do.")
         }
         None => page.say("Nothing was written."),
+    };
+    let page = match pass.ending.count {
+        0 => page,
+        _ => page.say(format!("{}.", sentence(&pass.ending, "within 7 days"))),
     };
     match pass.conflicts {
         0 => page,

@@ -9,7 +9,7 @@ use super::words::{
     clean, count, field_name, growth, nouns, number, of_field, shell_word, title, value,
 };
 use super::{Page, Table};
-use crate::command::{HeldBatch, LibraryPlan, PlanReport, Request, ShownEdit};
+use crate::command::{HeldBatch, LibraryPlan, Limited, PlanReport, Request, ShownEdit};
 
 /// So many libraries stand beside each other.
 const ABREAST: usize = 3;
@@ -24,6 +24,7 @@ pub(super) fn page(plan: &PlanReport) -> Page {
         data += &changes(libraries).lines(4);
     }
     data += &disagreements(plan);
+    data += &limits(plan);
     data += &remarks(plan);
     data += &held(&plan.held);
     end(plan, data)
@@ -144,6 +145,45 @@ fn disagreements(plan: &PlanReport) -> String {
     out
 }
 
+/// What licences keep from libraries, and what they will soon.
+fn limits(plan: &PlanReport) -> String {
+    let mut out = String::new();
+    for library in &plan.libraries {
+        let name = clean(&library.library);
+        let [item, items, ..] = nouns(&library.schema);
+        let withheld = count(library.withheld.count, item, items);
+        let sentence = match library.hides {
+            true => format!("{name} would not list {withheld} that may not be used now"),
+            false => format!(
+                "{name} hides nothing, and goes on listing {withheld} that may not be used now"
+            ),
+        };
+        out += &limited(&sentence, &library.withheld, &plan.plan);
+        let ending = count(library.ending.count, item, items);
+        let sentence = format!("{name} has {ending} that may be used for less than a week");
+        out += &limited(&sentence, &library.ending, &plan.plan);
+    }
+    out
+}
+
+fn limited(sentence: &str, items: &Limited, plan: &str) -> String {
+    if items.count == 0 {
+        return String::new();
+    }
+    let mut table = Table::default();
+    for one in &items.first {
+        table.row([title(&one.title), clean(&one.words)]);
+    }
+    let more = items.count.saturating_sub(items.first.len() as u64);
+    let all = match plan {
+        "" => "segue licences".to_owned(),
+        plan => format!("segue plan {} --show withheld", shell_word(plan)),
+    };
+    let more =
+        if more > 0 { format!("    and {} more: {all}\n", number(more)) } else { String::new() };
+    format!("\n  {sentence}:\n{}{more}", table.lines(4))
+}
+
 fn remarks(plan: &PlanReport) -> String {
     let mut lines = Vec::new();
     for library in &plan.libraries {
@@ -226,6 +266,13 @@ pub(super) fn edits(request: &Request, edits: &[ShownEdit]) -> Page {
         }
         let page = Page::of(table.lines(2)).say("Segue keeps all of this. Nothing was changed.");
         return written_by(request, page);
+    }
+    if matches!(request, Request::ShowPlan { what, .. } if what == crate::shown::WITHHELD) {
+        for one in edits {
+            table.row([one.library.clone(), title(&one.what), value(&one.field, &one.new)]);
+        }
+        let page = Page::of(table.lines(2));
+        return written_by(request, page.say("Segue keeps all of this. Nothing was changed."));
     }
     for edit in edits {
         let change =

@@ -375,6 +375,40 @@ fn conformance() {
 }
 
 #[test]
+fn what_licences_withhold_and_soon_will() {
+    let plan = sample_of("plan");
+    let from = plan.find("rhythmbox would not list").or(plan.find("strawberry would not list"));
+    let part: String = plan[from.unwrap()..].lines().take(6).collect::<Vec<_>>().join("\n");
+    assert_snapshot!(part, @r"
+    rhythmbox would not list 1 track that may not be used now:
+        Blue in Green — Miles Davis   expired on 2026-05-01 at 00:00 UTC
+
+      rhythmbox has 7 tracks that may be used for less than a week:
+        Blue in Green — Miles Davis   until 2026-11-21 18:31 UTC
+        Blue in Green — Miles Davis   until 2026-11-21 18:31 UTC
+    ");
+    assert!(
+        plan.contains("hides nothing, and goes on listing 1 track that may not be used now:"),
+        "{plan}"
+    );
+    assert_snapshot!(sample_of("pass").lines().find(|line| line.contains("7 days")).unwrap(), @"7 items end within 7 days: Blue in Green — Miles Davis (until 2026-11-21 18:31 UTC), Blue in Green — Miles Davis (until 2026-11-21 18:31 UTC), and 5 more: segue licences.");
+    let show = Request::ShowPlan { plan: "k7q".into(), what: "withheld".into() };
+    let one = crate::command::ShownEdit {
+        library: "mpd".into(),
+        what: "So What — Miles Davis".into(),
+        field: "withheld".into(),
+        old: serde_json::Value::Null,
+        new: "until 2026-11-21 18:31 UTC".into(),
+    };
+    assert_snapshot!(shown(&show, &Response::Shown(vec![one])), @r"
+      mpd   So What — Miles Davis   until 2026-11-21 18:31 UTC
+    --
+    Segue keeps all of this. Nothing was changed.
+    Write the plan:   segue apply k7q
+    ");
+}
+
+#[test]
 fn limits_that_can_be_struck() {
     assert_snapshot!(sample_of("strike"), @r"
       3f9a01c2   Blue in Green — Miles Davis   until 2026-11-21 18:31 UTC, no share

@@ -148,7 +148,7 @@ fn sign(home: &Home, document: DocumentId, lease: &Lease) -> Result<SignedStatem
 }
 
 /// Takes in an event that stops nothing.
-fn tell(agent: &mut Agent, document: DocumentId, event: Event) -> Result<bool, Failure> {
+pub(super) fn tell(agent: &mut Agent, document: DocumentId, event: Event) -> Result<bool, Failure> {
     let said = agent.said.of(&agent.home.store, &document)?;
     let Some((mut seats, mut effects)) = open(agent, &document, &said)? else { return Ok(false) };
     effects.extend(seats.step(event, now(agent)));

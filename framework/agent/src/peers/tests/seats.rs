@@ -3,7 +3,7 @@
 use std::fs;
 
 use segue_access::Statement;
-use segue_limits::lease::CLOCK_BOUND_MS;
+use segue_limits::lease::{CLOCK_BOUND_MS, Observation};
 use segue_limits::{Body, Claim};
 use segue_model::{Amount, ItemId, Terms};
 
@@ -13,6 +13,7 @@ use crate::command::{
     LicenceRow, OfficeReport, Request, Response, SeatAction, SeatReport, SeatState,
 };
 use crate::failure::Failure;
+use crate::peers::clocks::compared;
 use crate::peers::ingest::say;
 
 const WEEK: i64 = 7 * 86_400;
@@ -222,4 +223,20 @@ fn f42_a_note_of_seats_that_cannot_be_read_uses_none() {
     let failed = report.checks.iter().filter(|check| !check.passed);
     assert!(failed.map(|check| &check.name).all(|name| name.ends_with(": seats")) && !report.sound);
     assert_eq!(listed(&company), [false; 3]);
+}
+
+#[test]
+fn f42_a_members_clock_that_contradicts_ours_stops_a_seat_until_it_agrees() {
+    let mut company = company(77);
+    device_1_has_it(&mut company);
+    let now = company.clock.now() * 1000;
+    let (document, peer) = (company.devices[1].document(), company.devices[2].id());
+    let seen = |theirs| Observation { peer, theirs, ours: now, round_trip: 1000 };
+    let agent = &mut company.devices[1].agent;
+    compared(agent, document, seen(now + 3 * CLOCK_BOUND_MS)).unwrap();
+    assert_eq!(after_a_pass(&mut company), [false; 3]);
+    let words = row(&mut company.devices[1]).words;
+    assert!(words.contains("device 2 is 15 minutes ahead"), "{words}");
+    compared(&mut company.devices[1].agent, document, seen(now)).unwrap();
+    assert_eq!(after_a_pass(&mut company), [false, true, false]);
 }
