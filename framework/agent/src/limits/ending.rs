@@ -6,6 +6,7 @@
 //! Invariant: whatever the number of items, what is told at once is one sentence with a few titles.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use segue_document::DOCUMENT_RECORD;
 use segue_model::{DocumentId, ItemId};
@@ -105,7 +106,7 @@ pub(crate) fn news(agent: &mut Agent) -> Result<Vec<String>, Failure> {
             if told.get(&*name).is_none_or(|said| *said < near) {
                 fresh.entry(near).or_default().push(end);
             }
-            new += &format!("{name} {}\n", if near == Near::Day { "day" } else { "week" });
+            let _ = writeln!(new, "{name} {}", if near == Near::Day { "day" } else { "week" });
         }
         for (near, ends) in fresh {
             sentences.push(sentence(&limited(agent, row.id, &ends)?, near.words()));

@@ -143,8 +143,8 @@ fn row(said: &Said, limit: &Limit<'_>) -> StrikeRow {
 }
 
 /// A statement as people see it.
-fn name(statement: &StatementHash) -> String {
-    statement.iter().map(|byte| format!("{byte:02x}")).collect()
+pub(crate) fn name(statement: &StatementHash) -> String {
+    statement.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Signs that these statements count no longer.

@@ -152,12 +152,9 @@ fn limits(plan: &PlanReport) -> String {
         let name = clean(&library.library);
         let [item, items, ..] = nouns(&library.schema);
         let withheld = count(library.withheld.count, item, items);
-        let sentence = match library.hides {
-            true => format!("{name} would not list {withheld} that may not be used now"),
-            false => format!(
-                "{name} hides nothing, and goes on listing {withheld} that may not be used now"
-            ),
-        };
+        let lists =
+            if library.hides { "would not list" } else { "hides nothing, and goes on listing" };
+        let sentence = format!("{name} {lists} {withheld} that may not be used now");
         out += &limited(&sentence, &library.withheld, &plan.plan);
         let ending = count(library.ending.count, item, items);
         let sentence = format!("{name} has {ending} that may be used for less than a week");

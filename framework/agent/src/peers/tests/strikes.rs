@@ -75,7 +75,7 @@ fn of_several_limits_the_one_that_is_named_is_struck() {
     }
     let first = &report.choices[0];
     let struck = strikes(&mut company, 0, Some(&first.id[..8])).unwrap();
-    assert_eq!(struck.struck, [first.clone()]);
+    assert_eq!(struck.struck, std::slice::from_ref(first));
     let last = strikes(&mut company, 0, None).unwrap();
     assert_eq!(last.struck, report.choices[1..]);
     company.meets_apart();
@@ -95,15 +95,12 @@ fn f41_what_an_issuer_signed_or_a_device_finds_in_a_file_is_not_struck() {
         claims(&mut company, 1, 1, &carried);
         company.meets_apart();
         assert_eq!(strikes(&mut company, 0, None).unwrap_err(), why);
-        let id = company.devices[0]
-            .agent
-            .said
-            .of(&company.devices[0].agent.home.store, &company.devices[0].document());
-        let said = id.unwrap();
+        let owner = &company.devices[0];
+        let said = owner.agent.said.of(&owner.agent.home.store, &owner.document()).unwrap();
         let (_, effective) = said.limits.items().next().unwrap();
         let (statement, _) = effective.heard.first_key_value().unwrap();
-        let id: String = statement[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(strikes(&mut company, 0, Some(&id)).unwrap_err(), why);
+        let id = crate::limits::strike::name(statement);
+        assert_eq!(strikes(&mut company, 0, Some(&id[..16])).unwrap_err(), why);
         assert_eq!(listed(&company, 1), [false, false]);
     }
 }
