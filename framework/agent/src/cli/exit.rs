@@ -98,6 +98,14 @@ mod tests {
     }
 
     #[test]
+    fn a_choice_that_nobody_made_waits_for_a_person() {
+        let mut report = sample::strike("x");
+        assert_eq!(exit(&Response::Strike(report.clone())), Exit::Held);
+        report.struck.push(report.choices[0].clone());
+        assert_eq!(exit(&Response::Strike(report)), Exit::Done);
+    }
+
+    #[test]
     fn a_broken_law_fails() {
         let mut report = crate::command::ConformanceReport::new("hello", 1);
         assert_eq!(exit(&Response::Conformance(report.clone())), Exit::Done);

@@ -1,5 +1,7 @@
 //! What other devices send, between commands and passes.
 
+use segue_limits::lease::Observation;
+
 use super::*;
 
 #[test]
@@ -79,4 +81,20 @@ fn f38_who_sends_on_and_on_keeps_no_library_waiting() {
         words(&schedule.handle(Event::Passed(DOCUMENT, Ok(Vec::new())), 1_000)),
         "ingest 128"
     );
+}
+
+#[test]
+fn a_clock_that_was_compared_is_noted_and_what_a_job_found_is_told_while_it_goes_on() {
+    let mut schedule = in_step();
+    let seen = Observation { peer: DeviceId([1; 32]), theirs: 1, ours: 2, round_trip: 3 };
+    let compared = Event::Net(NetEvent::Compared(DOCUMENT, seen));
+    let effects = schedule.handle(compared, 10);
+    let [Effect::Start(Job::Note(Note::Compared(document, noted)))] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((*document, *noted), (DOCUMENT, seen));
+    let effects = schedule.handle(Event::Said("1 item ends".into()), 10);
+    assert!(matches!(&effects[..], [Effect::Say(None, said)] if said == "1 item ends"));
+    schedule.handle(arrived(1, DOCUMENT.0), 10);
+    assert_eq!(words(&schedule.handle(Event::Noted(None), 10)), "ingest 1", "the note went on");
 }
