@@ -62,7 +62,11 @@ impl Session {
         }
         for shard in 0..=u8::MAX {
             while bytes < BATCH_BYTES_AIM && batch.changes.len() < CHANGES_MAX {
-                let room = BATCH_BYTES_AIM - bytes;
+                let room = Room {
+                    bytes: BATCH_BYTES_AIM - bytes,
+                    changes: CHANGES_MAX - batch.changes.len(),
+                    is_all: batch.is_empty(),
+                };
                 let Some(changes) = self.next_changes(shard, own, room, turn) else { break };
                 for (_, change) in changes {
                     bytes += change.raw.len();
@@ -73,12 +77,12 @@ impl Session {
         batch
     }
 
-    /// Some changes of a shard that the peer lacks; `None` once it lacks none, or if we do not know.
+    /// Some changes of a shard that the peer lacks; `None` once it lacks none that fit, or if we do not know.
     fn next_changes(
         &mut self,
         shard: u8,
         own: &Holdings,
-        room: usize,
+        room: Room,
         turn: &mut Turn<'_>,
     ) -> Option<Vec<(ChangeHash, SignedChange)>> {
         let (known, skip) = self.peer.shard(shard)?;
@@ -86,14 +90,16 @@ impl Session {
         if known.iter().copied().eq(heads.iter().map(short)) {
             return None;
         }
-        let mut changes = turn.replica.missing(shard, known, room);
+        let mut changes = turn.replica.missing(shard, known, room.bytes);
         if changes.is_empty() {
             // It has all that we have, so our heads say the same, and shorter.
             *known = own.of_shard(shard);
             return None;
         }
-        // One change may exceed the room, which is what the frame's limit allows for.
-        changes.truncate(fitting(&changes, room));
+        changes.truncate(room.fitting(&changes));
+        if changes.is_empty() {
+            return None;
+        }
         known.extend(changes.iter().map(|(hash, _)| short(hash)));
         changes.retain(|(hash, change)| {
             let fits = change.raw.len() <= CHANGE_BYTES_MAX;
@@ -107,13 +113,52 @@ impl Session {
     }
 }
 
-/// How many of the changes go into the room; at least one.
-fn fitting(changes: &[(ChangeHash, SignedChange)], room: usize) -> usize {
-    let mut left = room;
-    let fits = |(_, change): &&(ChangeHash, SignedChange)| {
-        let fits = change.raw.len() <= left;
-        left = left.saturating_sub(change.raw.len());
-        fits
-    };
-    changes.iter().take(CHANGES_MAX).take_while(fits).count().max(1)
+/// What may still go into a batch.
+#[derive(Clone, Copy)]
+struct Room {
+    bytes: usize,
+    changes: usize,
+    /// The batch is empty. Then one change may be larger, which is what the frame's limit allows for.
+    is_all: bool,
+}
+
+impl Room {
+    /// How many of the changes go into it.
+    fn fitting(self, changes: &[(ChangeHash, SignedChange)]) -> usize {
+        let mut left = self.bytes;
+        let fits = |(_, change): &&(ChangeHash, SignedChange)| {
+            let fits = change.raw.len() <= left;
+            left = left.saturating_sub(change.raw.len());
+            fits
+        };
+        let count = changes.iter().take(self.changes).take_while(fits).count();
+        count.max(usize::from(self.is_all))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DeviceId;
+
+    fn changes(sizes: &[usize]) -> Vec<(ChangeHash, SignedChange)> {
+        let change = |size: &usize| SignedChange {
+            shard: 1,
+            author: DeviceId([1; 32]),
+            signature: [2; 64],
+            raw: vec![0; *size],
+        };
+        sizes.iter().map(|size| (ChangeHash([3; 32]), change(size))).collect()
+    }
+
+    #[test]
+    fn only_an_empty_batch_takes_a_change_that_is_too_large() {
+        let room = |bytes, changes, is_all| Room { bytes, changes, is_all };
+        let sizes = changes(&[30, 30, 900]);
+        assert_eq!(room(1000, 5, true).fitting(&sizes), 3);
+        assert_eq!(room(100, 5, false).fitting(&sizes), 2);
+        assert_eq!(room(1000, 1, false).fitting(&sizes), 1);
+        assert_eq!(room(20, 5, true).fitting(&sizes), 1);
+        assert_eq!(room(20, 5, false).fitting(&sizes), 0);
+    }
 }

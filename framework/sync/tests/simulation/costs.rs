@@ -1,7 +1,8 @@
 //! What getting in step costs, and that nothing is sent twice without need.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use segue_document::Write;
 use segue_model::ChangeHash;
 use segue_sync::{Effect, Event, Replica, Side, WINDOW};
 
@@ -212,4 +213,22 @@ fn ten_thousand_plays_made_apart_meet() {
     world.assert_equal();
     eprintln!("10,000 plays of 1,000 songs: {bytes} bytes in {frames} frames");
     assert!(bytes <= 150_000, "{bytes} bytes");
+}
+
+#[test]
+fn f37_a_large_change_travels_alone_and_stops_nothing() {
+    let (mut first, second) = stores();
+    let text = |length: usize| {
+        let mut chance = fastrand::Rng::with_seed(length as u64);
+        let text: String = (0..length).map(|_| chance.alphanumeric()).collect();
+        Write::Register { name: "comment".into(), value: Some(text.as_str().into()), link: None }
+    };
+    for (shard, length) in [(3, 700_000), (4, 3_900_000), (5, 10)] {
+        first.commit(shard, &BTreeMap::from([([shard; 16], vec![text(length)])])).unwrap();
+    }
+    let mut world = World::pair(first, second);
+    world.connect();
+    world.run();
+    assert!(world.nodes.iter().all(|node| node.closings.is_empty()));
+    world.assert_equal();
 }
