@@ -159,6 +159,7 @@ impl Session {
         let heads = own.heads.get(&shard).map(Heads::hashes).unwrap_or_default();
         let heads = Packed(heads.iter().take(HEADS_MAX).map(short).collect());
         let mut locator = replica.locator(shard);
+        locator.retain(|hash| !heads.0.contains(hash));
         locator.truncate(LOCATOR_MAX);
         WantShard { shard, heads, locator: Packed(locator), skip }
     }
