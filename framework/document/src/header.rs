@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 /// The largest change: what commits is split long before.
 pub const CHANGE_BYTES_MAX: usize = 4 << 20;
 
-const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
-const CHANGE: u8 = 1;
+pub(crate) const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+pub(crate) const CHANGE: u8 = 1;
 /// What an operation of ours takes at least; its key alone is longer.
 const OPERATION_BYTES_MIN: u64 = 8;
 const OPERATIONS_ALWAYS: u64 = 64;
@@ -218,24 +218,24 @@ fn booleans(column: &mut Input<'_>, most: u64) -> Result<u64, HeaderError> {
 }
 
 /// What is still to be read.
-struct Input<'b>(&'b [u8]);
+pub(crate) struct Input<'b>(pub(crate) &'b [u8]);
 
 impl<'b> Input<'b> {
-    fn take(&mut self, length: u64) -> Result<&'b [u8], HeaderError> {
+    pub(crate) fn take(&mut self, length: u64) -> Result<&'b [u8], HeaderError> {
         let length = usize::try_from(length).map_err(|_| CUT)?;
         let (taken, rest) = self.0.split_at_checked(length).ok_or(CUT)?;
         self.0 = rest;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], HeaderError> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], HeaderError> {
         let (taken, rest) = self.0.split_first_chunk().ok_or(CUT)?;
         self.0 = rest;
         Ok(*taken)
     }
 
     /// A count of things that take at least `each` bytes.
-    fn count(&mut self, each: u64) -> Result<u64, HeaderError> {
+    pub(crate) fn count(&mut self, each: u64) -> Result<u64, HeaderError> {
         let count = self.unsigned()?;
         let most = self.0.len() as u64 / each;
         if count > most { Err(CUT) } else { Ok(count) }
@@ -264,7 +264,7 @@ impl<'b> Input<'b> {
     }
 
     /// LEB128, at most 64 bits.
-    fn unsigned(&mut self) -> Result<u64, HeaderError> {
+    pub(crate) fn unsigned(&mut self) -> Result<u64, HeaderError> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array()?;

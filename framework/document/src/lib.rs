@@ -9,6 +9,7 @@
 //! Invariants: this is the only crate that names automerge. Merging is automerge's; what competing
 //! values mean is decided by one pure function per rule, in [`resolve`].
 
+mod chunk;
 mod commit;
 mod descriptor;
 mod encode;
@@ -25,6 +26,7 @@ mod revert;
 mod shard;
 mod write;
 
+pub use chunk::{ChangeContent, chunk_hash};
 pub use commit::Committed;
 pub use descriptor::{Descriptor, descriptors};
 pub use error::DocumentError;
