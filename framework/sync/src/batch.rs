@@ -1,7 +1,7 @@
 //! A batch: signed statements and signed changes on their way, packed.
 //!
-//! The content is one CBOR value, deflated where that makes it smaller. What it inflates to is capped
-//! while it inflates, so a bomb costs no more than the cap.
+//! The content is one CBOR value with [lean](crate::lean) changes, deflated where that makes it smaller. What it inflates to,
+//! and what then becomes of it, is capped meanwhile, so a bomb costs no more than the caps.
 
 use std::io::Read;
 
@@ -12,8 +12,9 @@ use segue_access::{Signature, SignedStatement};
 use segue_model::DeviceId;
 
 use crate::frame::{BatchFrame, Malformed};
+use crate::lean::{Lean, Rebuilder, Slimmer};
 use crate::limits::{
-    CHANGE_BYTES_MAX, CHANGES_MAX, INFLATED_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX,
+    CHANGES_MAX, EARLIER_MAX, IDS_MAX, INFLATED_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX,
 };
 use crate::packed::{List, Packed};
 
@@ -50,6 +51,9 @@ struct Content {
     /// they would spoil what deflating saves.
     #[cbor(n(2), default)]
     signatures: Packed<64, CHANGES_MAX>,
+    /// What was taken out of the changes: apart for the same reason.
+    #[cbor(n(3), default)]
+    ids: Packed<16, IDS_MAX>,
 }
 
 /// A statement on the wire.
@@ -79,10 +83,14 @@ impl From<WireStatement> for SignedStatement {
 struct WireChange {
     #[n(0)]
     shard: u8,
-    #[cbor(n(1), with = "minicbor::bytes")]
-    raw: Vec<u8>,
-    /// Absent: the sender of the frame.
+    /// The dependencies that are earlier changes, if it is lean.
+    #[n(1)]
+    earlier: Option<List<u16, EARLIER_MAX>>,
+    /// The text of a lean change, or the change as it is.
     #[cbor(n(2), with = "minicbor::bytes")]
+    bytes: Vec<u8>,
+    /// Absent: the sender of the frame.
+    #[cbor(n(3), with = "minicbor::bytes")]
     author: Option<[u8; 32]>,
 }
 
@@ -96,15 +104,25 @@ impl Batch {
     pub(crate) fn pack(self, number: u64, sender: &DeviceId) -> BatchFrame {
         let statements = self.statements.into_iter().map(WireStatement::from);
         let signatures = self.changes.iter().map(|change| change.signature).collect();
-        let changes = self.changes.into_iter().map(|change| WireChange {
-            shard: change.shard,
-            raw: change.raw,
-            author: (change.author != *sender).then_some(change.author.0),
-        });
+        let mut slimmer = Slimmer::default();
+        let changes =
+            self.changes.into_iter().map(|SignedChange { shard, author, raw, .. }| {
+                let (earlier, bytes) = match slimmer.slim(shard, &raw) {
+                    Some(Lean { earlier, text }) => (Some(List(earlier)), text),
+                    None => (None, raw),
+                };
+                WireChange {
+                    shard,
+                    earlier,
+                    bytes,
+                    author: (author != *sender).then_some(author.0),
+                }
+            });
         let content = Content {
             statements: List(statements.collect()),
             changes: List(changes.collect()),
             signatures: Packed(signatures),
+            ids: Packed(slimmer.ids),
         };
         // Writing into a vector cannot fail, and neither can reading from one.
         let plain = minicbor::to_vec(&content).unwrap_or_default();
@@ -126,25 +144,31 @@ impl Batch {
             _ => return Err(Malformed("the batch has no content, two, or too much")),
         };
         let content: Content = minicbor::decode(&bytes)?;
-        let statements = content.statements.0.into_iter().map(|said| {
-            let fits = said.bytes.len() <= STATEMENT_BYTES_MAX;
-            fits.then(|| said.into())
-        });
         if content.signatures.0.len() != content.changes.0.len() {
             return Err(Malformed("there is not one signature for each change"));
         }
+        let statements: Vec<SignedStatement> =
+            content.statements.0.into_iter().map(SignedStatement::from).collect();
+        if statements.iter().any(|said| said.bytes.len() > STATEMENT_BYTES_MAX) {
+            return Err(Malformed("a statement is too large"));
+        }
+        let said: usize = statements.iter().map(|said| said.bytes.len()).sum();
+        let room = INFLATED_BYTES_MAX.saturating_sub(said);
+        let mut rebuilder = Rebuilder::new(content.ids.0, room);
         let signed = content.changes.0.into_iter().zip(content.signatures.0);
         let changes = signed.map(|(change, signature)| {
-            let WireChange { shard, raw, author } = change;
+            let WireChange { shard, earlier, bytes, author } = change;
+            let raw = match earlier {
+                Some(List(earlier)) => rebuilder.lean(shard, &Lean { earlier, text: bytes }),
+                None => rebuilder.whole(shard, bytes),
+            };
             let author = author.map_or(*sender, DeviceId);
-            let fits = raw.len() <= CHANGE_BYTES_MAX;
-            fits.then_some(SignedChange { shard, author, signature, raw })
+            Ok(SignedChange { shard, author, signature, raw: raw? })
         });
-        let statements: Option<_> = statements.collect();
-        let changes: Option<_> = changes.collect();
-        let (Some(statements), Some(changes)) = (statements, changes) else {
-            return Err(Malformed("a statement or change is too large"));
-        };
+        let changes = changes.collect::<Result<_, Malformed>>()?;
+        if !rebuilder.is_done() {
+            return Err(Malformed("there are ids that no change has"));
+        }
         Ok(Self { statements, changes })
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use segue_access::SignedStatement;
-use segue_model::DeviceId;
+use segue_document::ChangeContent;
+use segue_model::{ChangeHash, DeviceId};
 
 use crate::frame::{
     BatchFrame, Bye, Clock, Frame, Have, Hello, Summary, Taken, Want, WantShard, Welcome,
@@ -22,11 +23,22 @@ fn batch(raw: Vec<u8>) -> Batch {
     Batch { statements: vec![said], changes: vec![own, passed_on] }
 }
 
-fn plain() -> Frame {
+/// Two changes of shard 7, the second after the first.
+fn lean() -> Batch {
+    let id = "0123456789abcdef0123456789abcdef";
+    let rest = format!("(made up){id}/live{id}/r:rating");
+    let deps = vec![ChangeHash([0x71; 32])];
+    let (first, raw) = ChangeContent { deps, rest: rest.as_bytes() }.chunk();
+    let (_, next) = ChangeContent { deps: vec![first], rest: b"(more)" }.chunk();
+    let made = |signature, raw| SignedChange { shard: 7, author: SENDER, signature, raw };
+    Batch { statements: Vec::new(), changes: vec![made([0x52; 64], raw), made([0x53; 64], next)] }
+}
+
+fn plain(number: u64, batch: Batch) -> Frame {
     // What deflates is deflated; so this one is put together by hand from the other's content.
-    let deflated = batch(vec![4, 5, 6]).pack(1, &SENDER).deflated.unwrap();
+    let deflated = batch.pack(number, &SENDER).deflated.unwrap();
     let content = crate::batch::inflate(&deflated).unwrap();
-    Frame::Batch(BatchFrame { number: 1, plain: Some(content), deflated: None })
+    Frame::Batch(BatchFrame { number, plain: Some(content), deflated: None })
 }
 
 fn frames() -> Vec<(&'static str, Frame)> {
@@ -60,7 +72,8 @@ fn frames() -> Vec<(&'static str, Frame)> {
             Frame::Want(Want { number: 1, statements: None, shards: List(vec![shard]) }),
         ),
         ("want-statements", Frame::Want(all)),
-        ("batch-plain", plain()),
+        ("batch-plain", plain(1, batch(vec![4, 5, 6]))),
+        ("batch-lean", plain(3, lean())),
         ("batch-deflated", Frame::Batch(batch(vec![4; 300]).pack(2, &SENDER))),
         ("taken", Frame::Taken(Taken { number: 300 })),
         ("have", Frame::Have(Have { root, answers: None })),
@@ -123,6 +136,8 @@ fn the_page_about_the_protocol_shows_these_messages() {
 
 #[test]
 fn a_plain_batch_unpacks() {
-    let Frame::Batch(frame) = plain() else { panic!("no batch") };
-    assert_eq!(Batch::unpack(frame, &SENDER), Ok(batch(vec![4, 5, 6])));
+    for (number, batch) in [(1, batch(vec![4, 5, 6])), (3, lean())] {
+        let Frame::Batch(frame) = plain(number, batch.clone()) else { panic!("no batch") };
+        assert_eq!(Batch::unpack(frame, &SENDER), Ok(batch));
+    }
 }

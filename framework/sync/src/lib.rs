@@ -19,6 +19,7 @@ mod fixture_tests;
 mod frame;
 mod history;
 pub mod join;
+mod lean;
 mod limits;
 mod packed;
 mod peer;

@@ -24,6 +24,12 @@ pub(crate) const STATEMENTS_MAX: usize = 1024;
 /// Changes in one batch.
 pub(crate) const CHANGES_MAX: usize = 4096;
 
+/// Dependencies of a change that a batch names by their place in it.
+pub(crate) const EARLIER_MAX: usize = 64;
+
+/// Ids that are taken out of the changes of one batch: as many as fit.
+pub(crate) const IDS_MAX: usize = INFLATED_BYTES_MAX / 16;
+
 /// Batches on the way that nobody has confirmed.
 pub const WINDOW: usize = 4;
 

@@ -212,7 +212,7 @@ fn ten_thousand_plays_made_apart_meet() {
     });
     world.assert_equal();
     eprintln!("10,000 plays of 1,000 songs: {bytes} bytes in {frames} frames");
-    assert!(bytes <= 150_000, "{bytes} bytes");
+    assert!(bytes <= 120_000, "{bytes} bytes");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::read::DeflateEncoder;
 use minicbor::Encoder;
 use segue_access::{Role, sign_change};
+use segue_document::ChangeContent;
 use segue_model::ChangeHash;
 use segue_sync::{Closing, Effect, Event, FRAME_BYTES_MAX, Replica, Root, Session, Side, short};
 
@@ -47,9 +48,27 @@ fn batch_of(number: u64, key: u8, content: &[u8]) -> Vec<u8> {
 fn batch(number: u64, shard: u8, signature: &[u8; 64], raw: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     let mut e = Encoder::new(&mut content);
-    e.map(2).unwrap().u8(1).unwrap().array(1).unwrap().array(2).unwrap();
-    e.u8(shard).unwrap().bytes(raw).unwrap().u8(2).unwrap().bytes(signature).unwrap();
+    e.map(2).unwrap().u8(1).unwrap().array(1).unwrap().array(3).unwrap();
+    e.u8(shard)
+        .unwrap()
+        .null()
+        .unwrap()
+        .bytes(raw)
+        .unwrap()
+        .u8(2)
+        .unwrap()
+        .bytes(signature)
+        .unwrap();
     batch_of(number, 1, &content)
+}
+
+/// A batch with all that an author has in a shard, as its session sends it.
+fn sent_batch(author: &Store, shard: u8) -> Vec<u8> {
+    let mut session = session_of(author, device_key(0).id(), Side::Answerer);
+    session.handle(Event::Opened, author, 0);
+    session.handle(Event::Frame(hello([0; 16])), author, 0);
+    let answer = sent(&session.handle(Event::Frame(want(1, shard, &[])), author, 0));
+    answer.into_iter().find(|frame| frame[0] == 4).unwrap()
 }
 
 /// A victim that was greeted by its hostile peer, device 1.
@@ -257,6 +276,30 @@ fn a_change_for_another_shard_or_altered_is_a_forgery() {
 }
 
 #[test]
+fn a_lean_change_that_becomes_another_is_a_forgery() {
+    let mut author = Store::new(1, &founding(2));
+    author.rate([7; 16], 50);
+    let change = author.any_change();
+    let text = |id: [u8; 16]| {
+        let content = ChangeContent::of_chunk(&change.raw).unwrap().write();
+        let digits = [b'0', b'7'].repeat(16);
+        let place = content.windows(32).position(|window| window == digits).unwrap();
+        let text = [&content[..place], &[0xf8], &content[place + 32..]].concat();
+        let mut plain = Vec::new();
+        let mut e = Encoder::new(&mut plain);
+        e.map(3).unwrap().u8(1).unwrap().array(1).unwrap().array(3).unwrap();
+        e.u8(7).unwrap().array(0).unwrap().bytes(&text).unwrap();
+        e.u8(2).unwrap().bytes(&change.signature).unwrap().u8(3).unwrap().bytes(&id).unwrap();
+        batch_of(1, 1, &plain)
+    };
+    let mut victim = Victim::new();
+    assert_eq!(victim.frame(text([7; 16])), None);
+    assert!(victim.store.missing_all().contains(&change));
+    let closing = Victim::new().frame(text([8; 16]));
+    assert!(matches!(closing, Some(Closing::Forged(_))), "{closing:?}");
+}
+
+#[test]
 fn who_may_not_write_is_refused_without_blame_until_the_grant_comes() {
     let mut victim = Victim::new();
     let mut stranger = Store::new(5, &founding(6));
@@ -265,8 +308,8 @@ fn who_may_not_write_is_refused_without_blame_until_the_grant_comes() {
     assert_eq!(change.signature, sign_change(&device_key(5), &document(), 7, &hash));
     let mut content = Vec::new();
     let mut e = Encoder::new(&mut content);
-    e.map(2).unwrap().u8(1).unwrap().array(1).unwrap().array(3).unwrap().u8(7).unwrap();
-    e.bytes(&change.raw).unwrap().bytes(&device_key(5).id().0).unwrap();
+    e.map(2).unwrap().u8(1).unwrap().array(1).unwrap().array(4).unwrap().u8(7).unwrap();
+    e.null().unwrap().bytes(&change.raw).unwrap().bytes(&device_key(5).id().0).unwrap();
     e.u8(2).unwrap().bytes(&change.signature).unwrap();
     assert_eq!(victim.frame(batch_of(1, 1, &content)), None);
     assert!(!victim.store.holds(7, &short(&hash)));
@@ -297,7 +340,7 @@ fn f38_bombs_and_oversized_frames_end_the_session() {
         batch_of(1, 1, &[0x9f; 1000]),
         batch_of(1, 1, &[0xa0]),
         // A change without a signature, and a signature without a change.
-        batch_of(1, 1, &[0xa1, 1, 0x81, 0x82, 3, 0x41, 9]),
+        batch_of(1, 1, &[0xa1, 1, 0x81, 0x83, 3, 0xf6, 0x41, 9]),
         batch_of(1, 1, &[&[0xa1, 2, 0x58, 64][..], &[7; 64]].concat()),
         frame(4, 1, &|e| _ = e.u8(0).unwrap().u8(1).unwrap()),
         vec![0; FRAME_BYTES_MAX + 1],
@@ -363,8 +406,10 @@ fn mutated_frames_never_panic_and_never_let_in_what_nobody_signed() {
     let have = frame(6, 2, &|e| {
         e.u8(0).unwrap().bytes(&root).unwrap().u8(1).unwrap().u8(1).unwrap();
     });
-    let content = batch(1, 7, &change.signature, &change.raw);
-    let frames = [hello(root), welcome, want(1, 7, &[9; 64]), content, taken, have];
+    let whole = batch(1, 7, &change.signature, &change.raw);
+    let lean = sent_batch(&author, 7);
+    assert!(lean.len() + 30 < whole.len());
+    let frames = [hello(root), welcome, want(1, 7, &[9; 64]), whole, lean, taken, have];
     let mut chance = fastrand::Rng::with_seed(1);
     let store = Store::new(0, &founding(2));
     let mut closed = 0;
