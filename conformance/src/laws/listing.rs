@@ -1,4 +1,4 @@
-//! What is hidden is listed no more, and comes back whole; an app that hides nothing says so.
+//! What is hidden is listed as missing, and comes back whole; an app that hides nothing says so.
 
 use segue_translator::model::{
     Availability, Catalog, ChangeSet, Collection, CollectionEdit, Item, ListingEdit, NativeId,
@@ -10,7 +10,7 @@ use crate::laid::Laid;
 use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail, skip};
 
 pub(crate) const LAWS: &[Law] = &[
-    Law { name: "listing::f41_hidden_items_are_not_listed", check: hidden },
+    Law { name: "listing::f41_hidden_items_are_listed_as_missing", check: hidden },
     Law { name: "listing::f41_shown_items_come_back_whole", check: shown },
     Law { name: "listing::shown_items_hold_what_changed_meanwhile", check: changed },
     Law { name: "listing::strangers_are_refused", check: strangers },
@@ -102,9 +102,11 @@ fn hidden(case: &Case<'_>) -> Verdict {
     stage.hide(case)?;
     let (after, _) = stage.laid.read()?;
     for item in &stage.chosen {
-        let listed = after.item(&item.id);
-        let listed = listed.filter(|item| item.availability == Availability::Present);
-        ensure!(listed.is_none(), "`{}` is still listed", item.id);
+        match after.item(&item.id).map(|item| item.availability) {
+            Some(Availability::Missing) => {}
+            Some(Availability::Present) => return fail(format!("`{}` is still listed", item.id)),
+            None => return fail(format!("`{}` looks removed", item.id)),
+        }
     }
     edits::difference(&stage.rest(&stage.before), &stage.rest(&after)).map_or(Ok(()), fail)?;
     stage.laid.sound()

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use segue_memory::{Kind, Memory};
-use segue_translator::model::{Catalog, ChangeSet, CollectionEdit, NativeId, Value, music};
+use segue_translator::model::{
+    Catalog, ChangeSet, CollectionEdit, ListingEdit, NativeId, Value, music,
+};
 use segue_translator::{
     Capabilities, Collector, Container, Error, ErrorKind, FieldSupport, Host, Idle, Library, Place,
     Probe, Reading, Revision, Sink, Translator, Written,
@@ -346,7 +348,13 @@ impl Broken {
             }
             Defect::HidesForGood => self.alter(|json| {
                 let items = json["items"].as_array_mut().unwrap();
-                items.retain(|item| item["hidden"] != Json::Bool(true));
+                let hides = |edit: &ListingEdit, id: &str| {
+                    matches!(edit, ListingEdit::Hide { item } if item.as_bytes() == id.as_bytes())
+                };
+                items.retain(|item| {
+                    let id = item["id"].as_str().unwrap_or_default();
+                    !changes.listing.iter().any(|edit| hides(edit, id))
+                });
             }),
             Defect::LeavesLitter => fs::write(self.file.with_extension("tmp"), "").unwrap(),
             Defect::WritesOutside => {

@@ -342,12 +342,15 @@ static TABLE: &[Row] = &[
     Row(
         Defect::HidesNothing,
         "what shall be hidden stays listed",
-        &["listing::f41_hidden_items_are_not_listed"],
+        &["listing::f41_hidden_items_are_listed_as_missing"],
     ),
     Row(
         Defect::HidesForGood,
         "hiding removes the song with all that is not modelled",
-        &["listing::f41_shown_items_come_back_whole"],
+        &[
+            "listing::f41_hidden_items_are_listed_as_missing",
+            "listing::f41_shown_items_come_back_whole",
+        ],
     ),
     Row(
         Defect::ShowsBare,

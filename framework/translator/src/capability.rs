@@ -214,7 +214,8 @@ pub struct Capabilities {
     /// The kinds of collections it holds.
     pub collections: &'static [CollectionSupport],
     /// Whether it can hide an item and list it again: [`ListingEdit`](segue_model::ListingEdit). An
-    /// item that a limit withholds stays listed in an app that cannot.
+    /// item that a limit withholds stays listed in an app that cannot. What is hidden is read as missing, so
+    /// that whoever did not hide it takes it for no removal.
     pub hides: bool,
     /// What it cannot hold, in words for a person: "a song twice in one playlist".
     pub cannot_hold: &'static [&'static str],

@@ -113,8 +113,7 @@ impl Document {
     pub(crate) fn catalog(&self, kind: Kind) -> (Catalog, Vec<Loss>) {
         let mut losses = Vec::new();
         let mut catalog = Catalog::default();
-        let listed = self.items().iter().filter(|json| !is_hidden(json));
-        catalog.items.extend(listed.map(|json| item(kind, json, &mut losses)));
+        catalog.items.extend(self.items().iter().map(|json| item(kind, json, &mut losses)));
         let collections = self.collections().iter();
         catalog.collections.extend(collections.filter_map(|json| {
             collection(kind, json)
@@ -169,18 +168,8 @@ fn list_mut<'a>(root: &'a mut Map<String, Json>, key: &str) -> &'a mut Vec<Json>
     slot.as_array_mut().expect("it was made a list above")
 }
 
-/// How an app of this kind remembers that an item is hidden: some list it still, as missing.
-pub(crate) fn hidden_mark(kind: Kind) -> &'static str {
-    if matches!(kind, Kind::Stars) { "missing" } else { HIDDEN }
-}
-
-/// The mark of an item that is listed nowhere.
-pub(crate) const HIDDEN: &str = "hidden";
-
-/// Whether an item is listed nowhere, not even as missing.
-pub(crate) fn is_hidden(json: &Json) -> bool {
-    json.get(HIDDEN).and_then(Json::as_bool) == Some(true)
-}
+/// The mark of an item that is listed as missing: its file is gone, or it was hidden.
+pub(crate) const MISSING: &str = "missing";
 
 pub(crate) fn id_of(json: &Json) -> Option<&str> {
     json.get("id")?.as_str()
@@ -193,7 +182,7 @@ fn native_id(json: &Json) -> NativeId {
 fn item(kind: Kind, json: &Json, losses: &mut Vec<Loss>) -> Item {
     let mut item = Item::new(native_id(json));
     item.location = json.get("location").and_then(Json::as_str).map(Location::from);
-    if json.get("missing").and_then(Json::as_bool) == Some(true) {
+    if json.get(MISSING).and_then(Json::as_bool) == Some(true) {
         item.availability = Availability::Missing;
     }
     for support in kind.capabilities().fields {

@@ -16,7 +16,7 @@ use segue_translator::{Error, ErrorKind};
 
 use crate::Kind;
 use crate::discover::FILE;
-use crate::format::{Document, HIDDEN, id_of, is_hidden};
+use crate::format::{Document, MISSING, id_of};
 use crate::read::document;
 use crate::write::put;
 
@@ -102,9 +102,7 @@ impl Store {
         }
         let mut known = by_id(self.document.items_mut());
         let items = catalog.items.iter();
-        let mut items: Vec<Json> =
-            items.map(|item| self.item(known.remove(&item.id), item)).collect();
-        items.extend(known.into_values().filter(is_hidden));
+        let items = items.map(|item| self.item(known.remove(&item.id), item)).collect();
         *self.document.items_mut() = items;
         // Collections of kinds that the app does not show are none of the catalog's business.
         let mut known = by_id(self.document.collections_mut());
@@ -124,9 +122,7 @@ impl Store {
         let mut json = old.unwrap_or_else(|| Json::Object(Map::new()));
         json["id"] = item.id.to_string().into();
         set(&mut json, "location", item.location.as_ref().map(Location::to_string));
-        // The app lists it: whatever was hidden is not any more.
-        set(&mut json, HIDDEN, None::<bool>);
-        set(&mut json, "missing", (item.availability == Availability::Missing).then_some(true));
+        set(&mut json, MISSING, (item.availability == Availability::Missing).then_some(true));
         let ext = item.ext.as_ref().map(|ext| {
             let pairs = ext.iter().map(|(name, text)| (name.to_string(), Json::from(&**text)));
             Json::Object(pairs.collect())

@@ -18,9 +18,7 @@ use segue_translator::{
 
 use crate::Kind;
 use crate::discover::FILE;
-use crate::format::{
-    BYTES_MAX, Document, collection, encode, field, hidden_mark, id_of, is_hidden,
-};
+use crate::format::{BYTES_MAX, Document, MISSING, collection, encode, field, id_of};
 use crate::read::Open;
 
 pub(crate) fn write(
@@ -80,8 +78,7 @@ fn stale(library: &Open) -> Error {
 fn apply(kind: Kind, document: &mut Document, changes: &ChangeSet) -> Written {
     let mut written = Written::default();
     let mut index = HashMap::new();
-    for (position, item) in document.items().iter().enumerate().filter(|(_, item)| !is_hidden(item))
-    {
+    for (position, item) in document.items().iter().enumerate() {
         // The first entry of an id is the one that reading shows.
         index.entry(id_of(item).unwrap_or_default().to_owned()).or_insert(position);
     }
@@ -121,20 +118,19 @@ fn list(
     if !kind.capabilities().hides {
         return Err("this app hides nothing".into());
     }
-    let mark = hidden_mark(kind);
     match edit {
         ListingEdit::Hide { item } => {
             let known = text(item).and_then(|id| index.remove(id));
             let position = known.ok_or("there is no such item")?;
-            if document.items()[position].get(mark) == Some(&true.into()) {
+            if document.items()[position].get(MISSING) == Some(&true.into()) {
                 return Err("it is not shown now".into());
             }
-            document.items_mut()[position][mark] = true.into();
+            document.items_mut()[position][MISSING] = true.into();
         }
         ListingEdit::Show { item } => {
             let id = text(&item.id).ok_or("the id is no text")?.to_owned();
             let is_it = |json: &Json| id_of(json) == Some(&id);
-            let is_marked = |json: &Json| json.get(mark) == Some(&true.into());
+            let is_marked = |json: &Json| json.get(MISSING) == Some(&true.into());
             let position = match document.items().iter().position(is_it) {
                 Some(position) if is_marked(&document.items()[position]) => position,
                 Some(_) => return Err("it is listed already".into()),
@@ -144,7 +140,7 @@ fn list(
                 }
             };
             let json = &mut document.items_mut()[position];
-            json.as_object_mut().map(|json| json.remove(mark));
+            json.as_object_mut().map(|json| json.remove(MISSING));
             for support in kind.capabilities().fields {
                 let held = item.fields.value(support.field).and_then(|value| support.hold(value));
                 if support.access == Access::Write && field(kind, support, json) != Ok(held.clone())

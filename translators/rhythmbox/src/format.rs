@@ -98,7 +98,7 @@ pub(crate) struct Element<'a> {
     pub(crate) text: Cow<'a, str>,
 }
 
-/// One `<entry type="song">`.
+/// One `<entry type="song">`, or one of the type `ignore`.
 #[derive(Debug, Default)]
 pub(crate) struct Song<'a> {
     /// Where it begins.

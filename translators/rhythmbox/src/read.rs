@@ -1,7 +1,7 @@
 //! From the two files to items and collections.
 //!
 //! It judges nothing: what cannot be carried becomes a [`Loss`]. Songs are sent sorted by
-//! location; entries of playlists only where the library has the song.
+//! location, those that a limit hides as missing; entries of playlists only where the library lists the song.
 //!
 //! Invariant: reading the same bytes twice gives the same items, collections and losses.
 
@@ -30,12 +30,16 @@ pub(crate) fn read(files: &Files, bounds: Bounds, sink: &mut dyn Sink) -> Result
     let contents = files.load(bounds.bytes)?;
     let mut reading = Reading { revision: contents.revision.clone(), ..Reading::default() };
     let body = text(&files.library, &contents.library)?;
-    let items = items(files, bounds, body, &mut reading)?;
+    let (mut items, hidden) = items(files, bounds, body, &mut reading)?;
     reading.collections_missing = contents.playlists.is_none();
     let collections = match &contents.playlists {
         Some(bytes) => collections(files, bounds, bytes, &items, &mut reading.losses)?,
         None => Vec::new(),
     };
+    items.extend(hidden);
+    items.sort_by(|a, b| a.id.cmp(&b.id));
+    // What stands there also as a song, or is hidden twice.
+    items.dedup_by(|second, first| second.id == first.id);
     let container = Container { id: NativeId::from(""), revision: contents.revision };
     if sink.container(container) == Want::Items {
         items.into_iter().try_for_each(|item| sink.item(item))?;
@@ -44,18 +48,23 @@ pub(crate) fn read(files: &Files, bounds: Bounds, sink: &mut dyn Sink) -> Result
     Ok(reading)
 }
 
+/// The songs that Rhythmbox lists, sorted, and those that are hidden there.
 fn items(
     files: &Files,
     bounds: Bounds,
     body: &str,
     reading: &mut Reading,
-) -> Result<Vec<Item>, Error> {
+) -> Result<(Vec<Item>, Vec<Item>), Error> {
     let fail = in_file(&files.library);
-    let mut songs = Songs::open(body, bounds).map_err(&fail)?;
+    let mut songs = Songs::open(body, bounds).map_err(&fail)?.with_ignored();
     reading.read_only = songs.read_only();
-    let mut items = Vec::new();
+    let (mut items, mut hidden) = (Vec::new(), Vec::new());
     let mut song = Song::default();
     while songs.next(&mut song).map_err(&fail)? {
+        if song.is_ignored {
+            hidden.extend(hidden_song(&song, &mut reading.losses));
+            continue;
+        }
         match song.location() {
             Some(location) => items.push(item(location, &song, &mut reading.losses)),
             None => reading.losses.push(Loss {
@@ -75,7 +84,7 @@ fn items(
         }
         same
     });
-    Ok(items)
+    Ok((items, hidden))
 }
 
 fn item(location: &str, song: &Song<'_>, losses: &mut Vec<Loss>) -> Item {
@@ -86,6 +95,14 @@ fn item(location: &str, song: &Song<'_>, losses: &mut Vec<Loss>) -> Item {
     let carried = carried(song);
     item.ext = (!carried.is_empty()).then(|| Box::new(carried));
     item
+}
+
+/// A song that was hidden by a limit. What Rhythmbox ignores of its own accord, because it is no sound, has no
+/// title.
+fn hidden_song(song: &Song<'_>, losses: &mut Vec<Loss>) -> Option<Item> {
+    song.element(Tag::Title)?;
+    let item = item(song.location()?, song, losses);
+    Some(Item { availability: Availability::Missing, ..item })
 }
 
 /// Rhythmbox hides a song when its file is gone, its volume is not mounted, or it is in the

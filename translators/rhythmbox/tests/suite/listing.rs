@@ -1,6 +1,6 @@
 //! Songs that are hidden and shown again.
 
-use segue_translator::model::{ChangeSet, Item, ListingEdit, NativeId, Value, music};
+use segue_translator::model::{Availability, ChangeSet, Item, ListingEdit, NativeId, Value, music};
 
 use crate::shelf::{SONG, Shelf, fields, lists};
 use segue_translator::model::{CollectionEdit, FieldEdit};
@@ -22,13 +22,14 @@ fn rated(shelf: &Shelf) -> Item {
 }
 
 #[test]
-fn a_hidden_song_is_listed_no_more_and_comes_back_to_the_byte() {
+fn f41_a_hidden_song_is_listed_as_missing_and_comes_back_to_the_byte() {
     let shelf = Shelf::real();
     let before = shelf.text("rhythmdb.xml");
     let item = rated(&shelf);
     assert_eq!(shelf.write(&hide(&item.id)).refused, []);
     let (hidden, _) = shelf.read();
-    assert_eq!(hidden.item(&item.id), None);
+    let missing = Item { availability: Availability::Missing, ..item.clone() };
+    assert_eq!(hidden.item(&item.id), Some(&missing));
     assert_eq!(shelf.text("rhythmdb.xml").len(), before.len() + "ignore".len() - "song".len());
     let refused = shelf.write(&hide(&item.id)).refused;
     assert_eq!(refused[0].reason, "the library has no such song");
@@ -36,6 +37,32 @@ fn a_hidden_song_is_listed_no_more_and_comes_back_to_the_byte() {
     assert_eq!(shelf.text("rhythmdb.xml"), before);
     let refused = shelf.write(&show(&item)).refused;
     assert_eq!(refused[0].reason, "Rhythmbox lists it already");
+}
+
+#[test]
+fn what_rhythmbox_ignores_itself_is_no_song_and_a_song_that_is_listed_too_is_listed() {
+    let entry = |kind: &str, elements: &str| format!("<entry type=\"{kind}\">{elements}</entry>");
+    let title = "<title>A</title>";
+    let place = |name: &str| format!("<location>file:///{name}</location>");
+    let library = [
+        entry("ignore", &place("cover.jpg")),
+        entry("ignore", title),
+        entry("ignore", &[title, &place("a")].concat()),
+        entry("song", &[title, &place("a")].concat()),
+        entry("ignore", &[title, &place("b")].concat()),
+        entry("ignore", &[title, &place("b")].concat()),
+    ];
+    let lists = "<playlist name=\"L\" type=\"static\"><location>file:///b</location></playlist>";
+    let shelf = Shelf::new(
+        format!("<rhythmdb version=\"2.0\">{}</rhythmdb>", library.concat()),
+        Some(&format!("<rhythmdb-playlists>{lists}</rhythmdb-playlists>")),
+    );
+    let (catalog, reading) = shelf.read();
+    let items = catalog.items.iter().map(|item| (item.id.to_string(), item.availability));
+    let expected = [("file:///a", Availability::Present), ("file:///b", Availability::Missing)];
+    assert!(items.eq(expected.map(|(id, held)| (id.to_owned(), held))), "{:?}", catalog.items);
+    assert_eq!(catalog.collections[0].entries, []);
+    assert_eq!(reading.losses.len(), 1, "the entry of the list: {:?}", reading.losses);
 }
 
 #[test]

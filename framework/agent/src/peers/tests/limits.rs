@@ -2,10 +2,10 @@
 
 use segue_access::Statement;
 use segue_limits::{Body, Claim};
-use segue_model::{CarriedLimit, ItemId, Terms};
+use segue_model::{Availability, CarriedLimit, ItemId, Terms};
 
 use super::company::Company;
-use super::device::path;
+use super::device::{Device, path};
 use crate::command::RoleName;
 use crate::peers::ingest::say;
 use crate::peers::revoke::revoke;
@@ -40,7 +40,11 @@ fn said(company: &mut Company, who: usize, claim: Claim) {
 /// On which devices the app lists a song.
 pub(super) fn listed(company: &Company, song: usize) -> Vec<bool> {
     let id = path(song).as_str().into();
-    company.devices.iter().map(|device| device.catalog().item(&id).is_some()).collect()
+    let is_listed = |device: &Device| {
+        let catalog = device.catalog();
+        catalog.item(&id).is_some_and(|item| item.availability == Availability::Present)
+    };
+    company.devices.iter().map(is_listed).collect()
 }
 
 #[test]
