@@ -4,6 +4,8 @@
 //! after three times it is left alone, and a person is told, because two programs that undo each other's work
 //! do nobody any good.
 //!
+//! What is hidden without the base saying so is found in `pass/withholding.rs`.
+//!
 //! Invariant: the absence of what we hid is no removal, whatever was killed on the way.
 
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -211,7 +211,7 @@ fn put_base(tx: &Tx<'_>, member: &Member, plan: &MemberDraft) -> Result<(), Fail
         rows.extend(new);
     }
     rows.sort_unstable_by(|a, b| a.held.id.cmp(&b.held.id));
-    for row in &rows {
+    for row in rows.iter().chain(plan.taken_over.values()) {
         tx.put_base_item(link, row)?;
     }
     for base in &plan.overridden {

@@ -20,6 +20,9 @@ pub trait Policy {
     /// Whether anything in a shard may be withheld; nothing is asked of the others.
     fn concerns(&self, shard: u8) -> bool;
 
+    /// Whether an item may be withheld, now or at another moment.
+    fn may_withhold(&self, item: ItemId) -> bool;
+
     /// Whether `link`'s library may hold an item: list it, with its values. `record` is what is known of
     /// `item` and of all that reads as one with it.
     fn may_hold(&self, link: LinkId, item: ItemId, record: &Record) -> bool;
@@ -35,6 +38,10 @@ impl Policy for Unrestricted {
     }
 
     fn concerns(&self, _: u8) -> bool {
+        false
+    }
+
+    fn may_withhold(&self, _: ItemId) -> bool {
         false
     }
 

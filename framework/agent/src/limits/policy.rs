@@ -160,6 +160,10 @@ impl Policy for Withholding {
         self.shards.contains(&shard)
     }
 
+    fn may_withhold(&self, item: ItemId) -> bool {
+        self.terms.contains_key(&item)
+    }
+
     fn may_hold(&self, _: LinkId, item: ItemId, record: &Record) -> bool {
         self.state(&item, plays(record)).is_valid()
     }

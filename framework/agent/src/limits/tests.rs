@@ -71,7 +71,12 @@ impl Desk {
             }];
         })
         .unwrap();
-        LibrarySpec { app: kind.capabilities().app.into(), path: Some(path), root: None }
+        self.spec(kind)
+    }
+
+    fn spec(&self, kind: Kind) -> LibrarySpec {
+        let (app, path) = (kind.capabilities().app.into(), Some(self.path(kind)));
+        LibrarySpec { app, path, root: None }
     }
 
     fn run(&mut self, request: Request) -> Response {
@@ -94,6 +99,20 @@ impl Desk {
     fn renew(&mut self, name: &str, until: i64) {
         let action = LicenceAction::Renew { file: self.file(name), until: Some(until) };
         self.run(Request::Licence { action });
+    }
+
+    fn unlink(&mut self, kind: Kind) {
+        let library = self.spec(kind);
+        self.run(Request::Unlink { library });
+    }
+
+    fn link(&mut self, kind: Kind) {
+        let libraries = vec![self.spec(kind)];
+        let Response::Plan(report) = self.run(Request::Plan { libraries, write_tags: false })
+        else {
+            panic!()
+        };
+        self.run(Request::Apply { plan: report.plan });
     }
 
     fn licences(&mut self) -> Vec<LicenceRow> {
@@ -275,6 +294,70 @@ fn f41_undoing_the_pass_after_a_renewal_takes_no_song_away() {
     assert_eq!(desk.listed(), [ALL, ALL]);
     desk.run(Request::Undo { operation: None });
     desk.sync();
+    assert_eq!(desk.listed(), [ALL, ALL]);
+}
+
+#[test]
+fn f41_what_an_earlier_link_hid_is_shown_after_its_renewal_by_the_next() {
+    for kind in [Kind::Exact, Kind::Stars] {
+        let mut desk = Desk::new();
+        desk.grant("b", until(1));
+        desk.day(1);
+        desk.sync();
+        desk.unlink(kind);
+        desk.link(kind);
+        assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+        assert_eq!(desk.licences()[0].hidden_in.len(), 2);
+        assert_eq!(desk.sync().operation, None);
+        desk.renew("b", START + 9 * DAY);
+        desk.sync();
+        assert_eq!(desk.listed(), [ALL, ALL]);
+        assert_eq!(desk.sync().operation, None);
+    }
+}
+
+#[test]
+fn f41_what_was_renewed_between_two_links_is_shown_by_the_second() {
+    let mut desk = Desk::new();
+    desk.grant("b", until(1));
+    desk.day(1);
+    desk.sync();
+    desk.unlink(Kind::Exact);
+    desk.renew("b", START + 9 * DAY);
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, ALL]);
+    desk.link(Kind::Exact);
+    assert_eq!(desk.listed(), [ALL, ALL]);
+    // Taking the link back ends it; what may be listed stays listed.
+    desk.run(Request::Undo { operation: None });
+    assert!(desk.listed()[0].starts_with("a60 b60 c60"));
+}
+
+#[test]
+fn f41_a_licence_that_could_not_be_read_and_is_gone_hides_nothing_from_the_next_link() {
+    let mut desk = Desk::new();
+    fs::write(desk.file("b.segue-licence"), "half of it").unwrap();
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    desk.unlink(Kind::Exact);
+    fs::remove_file(desk.file("b.segue-licence")).unwrap();
+    desk.link(Kind::Exact);
+    desk.sync();
+    assert_eq!(desk.listed(), [ALL, ALL]);
+}
+
+#[test]
+fn f41_taking_a_new_link_back_leaves_hidden_what_was_hidden() {
+    let mut desk = Desk::new();
+    desk.grant("b", until(1));
+    desk.day(1);
+    desk.sync();
+    desk.unlink(Kind::Exact);
+    desk.link(Kind::Exact);
+    desk.run(Request::Undo { operation: None });
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    desk.renew("b", START + 9 * DAY);
+    desk.link(Kind::Exact);
     assert_eq!(desk.listed(), [ALL, ALL]);
 }
 

@@ -72,26 +72,30 @@ pub(super) fn known(
             known.natives.entry(*other).or_insert_with(|| native.clone());
         }
     };
+    // Entries of what this pass shows again come back with it.
+    let shown: HashSet<&NativeId> = draft.edits.listing.iter().filter_map(shows).collect();
+    let is_hidden =
+        |native: &NativeId| draft.taken_over.contains_key(native) && !shown.contains(native);
     let mut missing: HashMap<NativeId, bool> = HashMap::new();
     for work in draft.work.values().flatten() {
         match &work.sight {
             Sight::New(now)
             | Sight::Changed(_, now)
             | Sight::Again(_, now)
-            | Sight::Beside(_, now) => {
+            | Sight::Beside(_, now)
+                if !is_hidden(&now.id) =>
+            {
                 missing.insert(now.id.clone(), now.availability == Availability::Missing);
                 learn(&now.id, work.item);
             }
-            Sight::Dropped(_) | Sight::Gone(_) => {}
+            _ => {}
         }
     }
     if !member.pairing {
-        // Entries of what this pass shows again come back with it.
-        let shown: HashSet<&NativeId> = draft.edits.listing.iter().filter_map(shows).collect();
         pass.frame.store.bindings(member.row.id, |native, item, gone| {
             let native = NativeId::new(native);
             let left = draft.absent.contains(&native) || draft.moved.contains_key(&native);
-            if (!gone && !left) || shown.contains(&native) {
+            if (!gone && !left && !is_hidden(&native)) || shown.contains(&native) {
                 learn(&native, item);
             }
         })?;

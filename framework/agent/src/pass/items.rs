@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use segue_document::{Record, Write, resolve};
-use segue_model::{BaseItem, Heads, Item, ItemId, LinkId, Listing, OperationId};
+use segue_model::{BaseItem, Heads, Item, ItemId, LinkId, Listing, NativeId, OperationId};
 use segue_reconcile::{lift, project};
 use segue_translator::Capabilities;
 
@@ -459,7 +459,8 @@ fn rows_of_shard<'p>(
         shown: work.shown.clone(),
     };
     let mut replaced: BTreeSet<&[u8]> = BTreeSet::new();
-    for work in work {
+    let is_hidden = |native: &NativeId| draft.taken_over.contains_key(native);
+    for work in work.iter().filter(|work| !work.sight.now().is_some_and(|now| is_hidden(&now.id))) {
         match &work.sight {
             Sight::New(now) | Sight::Beside(_, now) => rows.push(row(work, now)),
             Sight::Changed(base, now) | Sight::Again(base, now) => {
@@ -476,6 +477,7 @@ fn rows_of_shard<'p>(
         for base in pass.frame.store.base_of_shard(member.row.id, shard, schema)? {
             let native = base.held.id.as_bytes();
             let absent = base.listing != Listing::Listed || draft.absent.contains(&base.held.id);
+            let absent = absent || is_hidden(&base.held.id);
             if !absent && !replaced.contains(native) {
                 let held = Cow::Owned(base.held);
                 rows.push(Row { item: base.item, held, shown: base.shown });

@@ -40,7 +40,10 @@ pub(super) fn lift(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failur
         };
         // Lists of others are compared in the items that this library has.
         let records = pass.shards.records(LISTS)?;
-        let known = known(pass, index, member, &listed_items(&records))?;
+        let mut known = known(pass, index, member, &listed_items(&records))?;
+        // What the library hides stands in no list of it yet, even if this pass shows it.
+        let hidden = &pass.drafts[index].taken_over;
+        known.natives.retain(|_, native| !hidden.contains_key(native));
         let lifted = lift_member(pass, members, index, &difference.collections, &known)?;
         if !pass.frame.may_write {
             super::stays::lists(pass, index, member, lifted)?;

@@ -55,7 +55,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) confirmed: bool,
     /// Others take what this device writes into the document. Else nothing is written into it.
     pub(crate) may_write: bool,
-    /// Whether a file is there; asked only for items that an app no longer lists.
+    /// Whether a file is there; asked only for items that an app no longer lists, or lists as missing.
     pub(crate) present: &'a dyn Fn(&segue_model::Location) -> bool,
     pub(crate) progress: &'a dyn Progress,
 }
@@ -100,6 +100,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
     let ruling = (frame.rule)(&carried, &pass.same)?;
     pass.policy = ruling.policy;
     withholding::find(&mut pass, members)?;
+    withholding::take_over(&mut pass, members)?;
     items::lift_shared(&mut pass, members)?;
     items::each(&mut pass, members)?;
     lists::lift(&mut pass, members)?;

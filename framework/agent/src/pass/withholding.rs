@@ -1,6 +1,6 @@
 //! What a policy withholds from a library: which shards that concerns, and what it does to an item.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use segue_document::{Record, shard_of};
 use segue_model::{Availability, BaseItem, Item, ItemId, Listing, ListingEdit, NativeId};
@@ -78,6 +78,63 @@ fn merged(pass: &mut Pass<'_>, item: ItemId) -> Result<Record, Failure> {
     Ok(record)
 }
 
+/// Finds what libraries hide already without their bases saying so: a link that begins anew, and a store that
+/// was brought back, find hidden what others hid. That is what a library lists as missing although its file
+/// is there, if it may be withheld, or an earlier link of the library hid it.
+pub(super) fn take_over(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
+    for (index, member) in members.iter().enumerate().filter(|(_, it)| it.capabilities.hides) {
+        let draft = &pass.drafts[index];
+        let before = hidden_before(pass, member)?;
+        let is_ours = |item: ItemId, held: &Item| {
+            held.availability == Availability::Missing
+                && (before.contains(&item) || pass.policy.may_withhold(item))
+                && held.location.as_ref().is_none_or(pass.frame.present)
+        };
+        let mut hidden = BTreeMap::new();
+        let mut take = |item: ItemId, held: &Item| {
+            let held = Item { availability: Availability::Present, ..held.clone() };
+            let row = BaseItem { item, held, shown: None, listing: Listing::Hidden };
+            hidden.insert(row.held.id.clone(), row);
+        };
+        let mut seen: HashSet<&NativeId> = draft.absent.iter().chain(draft.moved.keys()).collect();
+        for work in draft.work.values().flatten() {
+            let Some(now) = work.sight.now() else { continue };
+            seen.insert(&now.id);
+            if is_ours(work.item, now) {
+                take(work.item, now);
+            }
+        }
+        // What was missing before anybody had heard of its limit.
+        let shards = draft.withholding.iter().filter(|shard| pass.policy.concerns(**shard));
+        for shard in shards.filter(|_| !member.pairing) {
+            let schema = member.capabilities.schema;
+            for base in pass.frame.store.base_of_shard(member.row.id, *shard, schema)? {
+                let is_listed = base.listing == Listing::Listed && !seen.contains(&base.held.id);
+                if is_listed && is_ours(base.item, &base.held) {
+                    take(base.item, &base.held);
+                }
+            }
+        }
+        pass.drafts[index].taken_over = hidden;
+    }
+    Ok(())
+}
+
+/// What earlier links of a library that begins anew hid there, in the same document.
+fn hidden_before(pass: &Pass<'_>, member: &Member) -> Result<BTreeSet<ItemId>, Failure> {
+    let mut hidden = BTreeSet::new();
+    if !member.pairing {
+        return Ok(hidden);
+    }
+    let row = &member.row;
+    for link in pass.frame.store.links()? {
+        if (&link.app, &link.path, link.document) == (&row.app, &row.path, row.document) {
+            hidden.extend(pass.frame.store.hidden(link.id)?);
+        }
+    }
+    Ok(hidden)
+}
+
 /// What the policy withholds of a set of items, from one library.
 pub(super) fn of_items(
     pass: &mut Pass<'_>,
@@ -125,11 +182,13 @@ pub(super) fn show(
     shard: u8,
     record_of: &dyn Fn(ItemId) -> Option<Record>,
 ) -> Result<bool, Failure> {
-    if member.pairing {
-        return Ok(false);
-    }
     let schema = member.capabilities.schema;
-    let rows = pass.frame.store.base_of_shard(member.row.id, shard, schema)?;
+    let mut rows = Vec::new();
+    if !member.pairing {
+        rows = pass.frame.store.base_of_shard(member.row.id, shard, schema)?;
+    }
+    let taken_over = pass.drafts[index].taken_over.values();
+    rows.extend(taken_over.filter(|base| shard_of(&base.item.0) == shard).cloned());
     let listed = |native: &NativeId| pass.drafts[index].listed_again.contains(native);
     let hidden = rows.into_iter().filter(|base| base.listing == Listing::Hidden);
     let mut shown = Vec::new();
