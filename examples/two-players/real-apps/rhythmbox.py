@@ -39,7 +39,9 @@ def exported(index, name):
     """A playlist can only be read by having Rhythmbox write it to a file."""
     target = os.path.join(os.environ["RUN"], "playlist%d.pls" % index)
     playlists("ExportPlaylist", "(ssb)", name, uri(target), False)
-    wait(lambda: os.path.exists(target) and "[playlist]" in open(target, encoding="utf-8").read(), 5, name)
+    # Of an empty one, such as what was added recently, nothing is written.
+    if not wait(lambda: os.path.exists(target) and "[playlist]" in open(target, encoding="utf-8").read(), 5):
+        return []
     wait(lambda: False, 0.3)
     lines = open(target, encoding="utf-8").read().splitlines()
     return [relative(line.split("=", 1)[1]) for line in lines if line.startswith("File")]
