@@ -138,6 +138,7 @@ const UP: &str = "framework/agent/tests/up/";
 const PEERS: &str = "framework/agent/tests/peers/";
 const DEVICES: &str = "framework/agent/tests/several_devices/";
 const TAMPERED: &str = "framework/agent/src/peers/tests/tampered.rs";
+const TRAVEL: &str = "framework/agent/src/peers/tests/travel/";
 const AGENT: &str = "framework/agent/Cargo.toml";
 
 /// A foreign crate and the folders that may name it.
@@ -156,6 +157,7 @@ const HOMES: &[(&str, &[&str])] = &[
             PEERS,
             DEVICES,
             TAMPERED,
+            TRAVEL,
             AGENT,
         ],
     ),

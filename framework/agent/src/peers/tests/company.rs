@@ -21,17 +21,20 @@ pub(super) struct Company {
 }
 
 impl Company {
-    /// One device with so many songs, linked: it founds the document.
-    pub(super) fn found(songs: usize, seed: u64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::new();
-        let mut company = Self {
-            folder,
-            clock,
+    /// No devices.
+    pub(super) fn nobody(seed: u64) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            clock: Clock::new(),
             devices: Vec::new(),
             weather: Weather::default(),
             seed: seed * 100,
-        };
+        }
+    }
+
+    /// One device with so many songs, linked: it founds the document.
+    pub(super) fn found(songs: usize, seed: u64) -> Self {
+        let mut company = Self::nobody(seed);
         company.add();
         company.devices[0].fill(0..songs);
         company.devices[0].link();
@@ -72,7 +75,7 @@ impl Company {
         self.invite(inviter, &Wish { document: None, role, seconds: 3_600, approved: false })
     }
 
-    fn invite(&mut self, inviter: usize, wish: &Wish) -> Ticket {
+    pub(super) fn invite(&mut self, inviter: usize, wish: &Wish) -> Ticket {
         let made = invite::invite(&mut self.devices[inviter].agent, wish, Vec::new()).unwrap();
         Ticket::decode(&made.ticket).unwrap()
     }

@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use segue_books::Books;
 use segue_memory::{Kind, Memory, Store};
 use segue_model::{Catalog, Collection, DeviceId, DocumentId, Field, Item, Value, music};
+use segue_rhythmbox::Rhythmbox;
 use segue_store::{CulpritRow, LinkRow, Reader};
+use segue_strawberry::Strawberry;
+use segue_tags::Tags;
 use segue_translator::{Idle, Place};
 
 use crate::command::{LibrarySpec, Request, Response};
@@ -37,7 +41,13 @@ impl Clock {
             random: Arc::new(move |bytes| chance.lock().unwrap().fill(bytes)),
             host: Arc::new(Idle),
             place: Place::default(),
-            translators: vec![Arc::new(Memory(Kind::Exact))],
+            translators: vec![
+                Arc::new(Memory(Kind::Exact)),
+                Arc::new(Rhythmbox),
+                Arc::new(Strawberry),
+                Arc::new(Tags),
+                Arc::new(Books),
+            ],
             programs: crate::registry::Programs::default(),
             device: name.into(),
         }
@@ -49,7 +59,7 @@ pub(super) struct Device {
     pub(super) home: PathBuf,
     pub(super) library: PathBuf,
     clock: Clock,
-    seed: u64,
+    pub(super) seed: u64,
     name: String,
 }
 
@@ -112,7 +122,10 @@ impl Device {
     }
 
     fn link_library(&mut self, library: LibrarySpec) {
-        let libraries = vec![library];
+        self.link_all(vec![library]);
+    }
+
+    pub(super) fn link_all(&mut self, libraries: Vec<LibrarySpec>) {
         let plan = match self.run(Request::Plan { libraries, write_tags: false }) {
             Response::Plan(report) => report.plan,
             other => panic!("{other:?}"),

@@ -25,3 +25,4 @@ mod strikes;
 mod talk;
 mod tampered;
 mod tickets;
+mod travel;

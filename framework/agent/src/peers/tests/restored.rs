@@ -9,7 +9,7 @@ use super::company::Company;
 use super::device::Device;
 
 /// Copies what is in a folder over what is in another, as `cp` does: files that are there keep their inodes.
-fn copy_over(from: &Path, to: &Path) {
+pub(super) fn copy_over(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -23,7 +23,7 @@ fn copy_over(from: &Path, to: &Path) {
 }
 
 /// Brings a home back from a backup: in its place, or beside it and then renamed.
-fn bring_back(backup: &Path, home: &Path, in_place: bool) {
+pub(super) fn bring_back(backup: &Path, home: &Path, in_place: bool) {
     for name in ["segue.db-wal", "segue.db-shm"] {
         let _ = fs::remove_file(home.join(name));
     }
