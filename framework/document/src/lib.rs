@@ -24,6 +24,7 @@ mod record;
 pub mod resolve;
 mod revert;
 mod shard;
+mod spelled;
 mod write;
 
 pub use chunk::{ChangeContent, chunk_hash};
@@ -37,6 +38,7 @@ pub use position::{between, spread};
 pub use record::{Entry, Origin, Record, Register, Weight};
 pub use revert::revert;
 pub use shard::{RawChange, Shard, Step};
+pub use spelled::spelled;
 pub use write::Write;
 
 /// The shard that holds all collections and the document's own record.
