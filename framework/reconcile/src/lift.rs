@@ -115,7 +115,7 @@ fn explained(support: &FieldSupport, value: &Value, record: &Record, twins: &Twi
 
 /// A link that joins brings its total less what it may have been shown already, so that joining
 /// again never inflates.
-fn first_count(view: &LinkView<'_>, record: &Record, name: &str, total: i64) -> Option<Write> {
+pub fn first_count(view: &LinkView<'_>, record: &Record, name: &str, total: i64) -> Option<Write> {
     let (baseline, added) = part(record, name, view);
     let fresh = total.saturating_sub(resolve::added(record, name)).max(0);
     (fresh > baseline).then(|| Write::Counter {
