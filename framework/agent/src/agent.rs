@@ -14,7 +14,7 @@ use crate::peers::circle::Circles;
 use crate::peers::{invite, join, list, revoke};
 use crate::progress::Progress;
 use crate::world::{Outside, World};
-use crate::{doctor, limits, look, plan, query, services, settle, sync, undo};
+use crate::{doctor, exclusion, limits, look, plan, query, services, settle, sync, undo};
 
 /// A lock that another process holds is asked for so many times, a tenth of a second apart.
 const LOCK_TRIES: u32 = 100;
@@ -88,6 +88,7 @@ impl Agent {
             Request::Why { item, field } => {
                 query::why(self, &item, field.as_deref()).map(Response::Trace)
             }
+            Request::Exclusions => exclusion::command::list(self).map(Response::Exclusions),
             Request::Licences => limits::report::licences(self).map(Response::Licences),
             Request::Office { take_over: false } => {
                 limits::seats::ask::office(self, false).map(Response::Office)
@@ -117,15 +118,16 @@ impl Agent {
     fn write(&mut self, request: Request, progress: &dyn Progress) -> Result<Response, Failure> {
         let goes_on =
             matches!(request, Request::Sync { .. } | Request::Undo { .. } | Request::Redo);
-        let is_of_peers = matches!(
+        let is_apart = matches!(
             request,
             Request::Service { .. }
                 | Request::Invite { .. }
                 | Request::CancelInvitations
                 | Request::Admit { .. }
                 | Request::Revoke { .. }
+                | Request::Exclude { .. }
         );
-        if !goes_on && !is_of_peers {
+        if !goes_on && !is_apart {
             undo::finish_first(self, progress)?;
         }
         match request {
@@ -157,6 +159,9 @@ impl Agent {
             }
             Request::CancelInvitations => invite::cancelled(self).map(Response::Invite),
             Request::Admit { peer, yes } => invite::admit(self, &peer, yes).map(Response::Admit),
+            Request::Exclude { action } => {
+                exclusion::command::exclude(self, action).map(Response::Exclusion)
+            }
             Request::Licence { action } => {
                 limits::issue::issue(self, &action).map(Response::Licence)
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use segue_access::{Node, Role, SignedStatement, admission, verify_change};
 use segue_model::{ChangeHash, DocumentId};
+use segue_reconcile::exclusion::Exclusion;
 use segue_store::{DocumentRow, LogEntry, StatementRow};
 
 use crate::agent::Agent;
@@ -33,7 +34,10 @@ pub(crate) fn doctor(agent: &mut Agent, progress: &dyn Progress) -> Result<Docto
     }
     for row in agent.home.store.links()?.into_iter().filter(|row| row.active) {
         let found = libraries::open(agent, &row.app, &row.path)
-            .and_then(|library| crate::reading::read(&*library, &agent.home.store, Some(row.id)))
+            .and_then(|library| {
+                let all = Exclusion::default();
+                crate::reading::read(&*library, &agent.home.store, Some(row.id), &all)
+            })
             .map(|difference| format!("{} items", difference.items));
         checks.push(check(&format!("{} {}", row.app, row.path.display()), found));
     }

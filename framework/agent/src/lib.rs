@@ -15,6 +15,7 @@ pub mod conform;
 mod contested;
 mod doctor;
 mod document_library;
+mod exclusion;
 mod failure;
 mod hiding;
 mod home;

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use segue_model::{BaseCollection, Collection, CollectionEdit, EntryId, NativeId};
 use segue_translator::Written;
 
-use crate::pass::{ListPlan, MemberDraft};
+use crate::pass::{ListPlan, MemberDraft, OWN};
 
 /// Base rows after a write.
 pub(crate) struct After {
@@ -32,6 +32,10 @@ pub(crate) fn after(plan: &MemberDraft, written: &Written, now: &[Collection]) -
         },
     );
     let mut out = After { rows: Vec::new(), unexpected: false };
+    let now: Vec<Collection> = now
+        .iter()
+        .map(|list| Collection { entries: plan.aside.without_own(&list.entries), ..list.clone() })
+        .collect();
     let mut free: Vec<&Collection> = now.iter().collect();
     for list in &plan.lists {
         if plan.lists_held.contains(&list.held.id) {
@@ -93,13 +97,21 @@ fn expected(plan: &MemberDraft, list: &ListPlan, edits: &[&CollectionEdit]) -> O
             CollectionEdit::Remove { .. } => return None,
             CollectionEdit::Rename { new, .. } => list.held.name.clone_from(new),
             CollectionEdit::Reorder { id, new, .. } => {
-                list.held.entries.clone_from(new);
-                list.entries = plan.reorders.get(id).cloned().unwrap_or_default();
+                let ids = plan.reorders.get(id).into_iter().flatten().copied();
+                (list.entries, list.held.entries) = in_document(ids, new);
             }
             CollectionEdit::Create { .. } => {}
         }
     }
     Some(list)
+}
+
+/// What a list holds beside entries that stay on this device.
+pub(crate) fn in_document(
+    ids: impl IntoIterator<Item = EntryId>,
+    natives: &[NativeId],
+) -> (Vec<EntryId>, Vec<NativeId>) {
+    ids.into_iter().zip(natives.iter().cloned()).filter(|(id, _)| *id != OWN).unzip()
 }
 
 /// The collections that were made.
@@ -127,6 +139,7 @@ fn made(plan: &MemberDraft, written: &Written) -> Vec<ListPlan> {
             entries: entries.clone(),
             shown: None,
             partial: false,
+            own: Vec::new(),
         })
         .collect()
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use segue_reconcile::exclusion::Exclusion;
+
 use crate::agent::Agent;
 use crate::command::{LibraryRow, LinkRow, LookReport, StatusReport};
 use crate::failure::Failure;
@@ -68,7 +70,8 @@ fn library(
         error: None,
     };
     let read = libraries::open(agent, app, path).and_then(|library| {
-        let difference = crate::reading::read(&*library, &agent.home.store, None)?;
+        let difference =
+            crate::reading::read(&*library, &agent.home.store, None, &Exclusion::default())?;
         Ok((library.running(), difference))
     });
     match read {
@@ -113,6 +116,7 @@ pub(crate) fn status(agent: &mut Agent) -> Result<StatusReport, Failure> {
             linked_at: row.linked_at,
         });
     }
+    report.excluded = crate::exclusion::Rules::now(agent)?.count();
     let mut documents: Vec<_> = active.iter().map(|row| row.document).collect();
     documents.dedup();
     for document in documents {
@@ -146,8 +150,9 @@ fn state(
         Err(error) => return Ok(("missing", Some(error.to_string()))),
     };
     let behind = is_behind(agent, row)? || !crate::limits::standing(agent, row)?.1;
+    let turned = crate::exclusion::turned(agent, row)?;
     let reads = || crate::members::may_write(&agent.home, &row.document).map(|may| !may);
-    Ok(match (running, row.revision.as_ref() == Some(&revision.0), behind) {
+    Ok(match (running, row.revision.as_ref() == Some(&revision.0) && !turned, behind) {
         (Some(what), _, true) => ("waiting", Some(format!("{what} is running"))),
         (Some(what), _, false) => ("running", Some(format!("{what} has it open"))),
         (None, false, false) if reads()? => ("reading", Some(crate::members::ONLY_READS.into())),

@@ -126,6 +126,7 @@ fn commit(
         put_base(&tx, member, plan)?;
         put_heads(&tx, &draft.changed.heads(), member, plan)?;
         spend(&tx, member.row.id, plan, operation.confirmed)?;
+        crate::exclusion::settle(&tx, member, plan)?;
         if draft.may_write {
             member.looked.keep(&tx, member.row.id)?;
         }
@@ -213,6 +214,9 @@ fn put_base(tx: &Tx<'_>, member: &Member, plan: &MemberDraft) -> Result<(), Fail
     rows.sort_unstable_by(|a, b| a.held.id.cmp(&b.held.id));
     for row in rows.iter().chain(plan.taken_over.values()) {
         tx.put_base_item(link, row)?;
+    }
+    for base in &plan.aside.apart {
+        tx.put_base_item(link, base)?;
     }
     for base in &plan.overridden {
         if !plan.pending.contains(&segue_document::shard_of(&base.item.0)) {
@@ -421,7 +425,8 @@ fn settle(
     backup: &str,
 ) -> Result<(), Failure> {
     let link = member.row.id;
-    let difference = crate::reading::read(&*member.library, &home.store, Some(link))?;
+    let difference =
+        crate::reading::read(&*member.library, &home.store, Some(link), &member.exclusion)?;
     let refused: HashSet<&NativeId> = written.refused.iter().map(|refusal| &refusal.id).collect();
     let listed: HashSet<&NativeId> = plan.edits.listing.iter().map(ListingEdit::item).collect();
     let mut lost = difference.vanished.iter().filter(|base| base.listing == Listing::Listed);

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::agent::Agent;
 use crate::command::{LibrarySpec, Limited, PassReport, PlanReport, ShownEdit};
+use crate::exclusion::Rules;
 use crate::failure::Failure;
 use crate::libraries;
 use crate::limits::seats;
@@ -172,9 +173,9 @@ pub(crate) fn draft(
         }
     }
     let mut members = Vec::new();
-    for ((label, is_named), member) in
-        labels.into_iter().zip(Member::open_all(opened, &agent.home.store, progress))
-    {
+    let rules = Rules::now(agent)?;
+    let read = Member::open_all(opened, &agent.home.store, &rules, progress);
+    for ((label, is_named), member) in labels.into_iter().zip(read) {
         match member {
             Err(Failure::Library(error)) if !is_named => away.push((label, Away::Failed(error))),
             member => members.push(member?),

@@ -155,6 +155,9 @@ fn found(schema: &str, id: [u8; 16], body: &str) -> FoundItem {
     }
 }
 
+/// What to do when nothing in a document has a name.
+pub(crate) const NOT_THERE: &str = "look for it with: segue find TEXT";
+
 /// An item or collection that a person names: by id, by the beginning of one, or by its title.
 pub(crate) fn named(agent: &mut Agent, text: &str) -> Result<(DocumentId, [u8; 16]), Failure> {
     let wanted = text.to_lowercase();
@@ -177,10 +180,7 @@ pub(crate) fn named(agent: &mut Agent, text: &str) -> Result<(DocumentId, [u8; 1
     let found = [by_id, by_title, by_name].into_iter().find(|found| !found.is_empty());
     match found.as_deref() {
         Some([(document, one)]) => Ok((*document, one.id)),
-        None | Some([]) => Err(Failure::refused(
-            format!("nothing is called `{text}`"),
-            "look for it with: segue find TEXT",
-        )),
+        None | Some([]) => Err(Failure::refused(format!("nothing is called `{text}`"), NOT_THERE)),
         Some(several) => {
             let lines: Vec<String> = several
                 .iter()
@@ -260,7 +260,8 @@ pub(crate) fn questions(agent: &mut Agent) -> Result<Vec<QuestionRow>, Failure> 
 
 /// Where the values of an item came from.
 pub(crate) fn why(agent: &mut Agent, item: &str, field: Option<&str>) -> Result<Trace, Failure> {
-    let (document, id) = named(agent, item)?;
+    let (document, id) = named(agent, item)
+        .map_err(|failure| crate::exclusion::command::perhaps_here(agent, failure))?;
     let record = shown_record(agent, document, id)?;
     let names = Names::of(agent, &[])?;
     let schema = agent.home.store.document(&document)?.map(|row| row.schema).unwrap_or_default();
@@ -273,7 +274,7 @@ pub(crate) fn why(agent: &mut Agent, item: &str, field: Option<&str>) -> Result<
         let sentence = format!("there is no field `{field}`");
         return Err(Failure::refused(sentence, format!("fields: {}", known.join(", "))));
     }
-    let mut fields = Vec::new();
+    let (wanted_field, mut fields) = (field, Vec::new());
     let wanted = |name: &str| field.is_none_or(|field| field == name);
     let listed = ["name"].into_iter().filter(|_| record.kind.is_some());
     for name in listed.filter(|name| wanted(name)) {
@@ -289,7 +290,11 @@ pub(crate) fn why(agent: &mut Agent, item: &str, field: Option<&str>) -> Result<
         Some(_) => None,
         None => crate::limits::report::why_withheld(agent, document, ItemId(id), &record)?,
     };
-    Ok(Trace { item: ItemId(id).to_string(), title: report::title(&record), withheld, fields })
+    let same = same_as(&mut Shards::new(&agent.home.store, document, agent.home.actor)?)?;
+    let items = same.all(ItemId(id));
+    let excluded = crate::exclusion::command::why(agent, document, &items, &record, wanted_field)?;
+    let (item, title) = (ItemId(id).to_string(), report::title(&record));
+    Ok(Trace { item, title, withheld, excluded, fields })
 }
 
 fn registers(

@@ -7,10 +7,11 @@
 use std::collections::{HashMap, HashSet};
 
 use segue_model::{
-    Availability, BaseItem, CarriedLimit, Collection, Item, Listing, NativeId, Schema, music,
+    Availability, BaseItem, CarriedLimit, Collection, Item, Listing, NativeId, music,
 };
+use segue_reconcile::exclusion::Exclusion;
 use segue_store::{BaseCursor, RawBase, Reader, StoreError, pack};
-use segue_translator::{Container, Error, ErrorKind, Library, Reading, Sink, Want};
+use segue_translator::{Capabilities, Container, Error, ErrorKind, Library, Reading, Sink, Want};
 
 use crate::failure::Failure;
 
@@ -51,15 +52,18 @@ impl Difference {
     }
 }
 
-/// Reads `library` against the base of `link`; without a link everything has arrived.
+/// Reads `library` against the base of `link`; without a link everything has arrived. What `exclusion` says
+/// stays as the base has it.
 pub(crate) fn read(
     library: &dyn Library,
     store: &Reader,
     link: Option<segue_model::LinkId>,
+    exclusion: &Exclusion,
 ) -> Result<Difference, Failure> {
     let base = link.map(|link| store.base_cursor(link)).transpose()?;
-    let schema = library.capabilities().schema;
-    let mut merge = Merge { base, schema, out: Difference::default(), last: None, failed: None };
+    let capabilities = library.capabilities();
+    let out = Difference::default();
+    let mut merge = Merge { base, capabilities, exclusion, out, last: None, failed: None };
     let reading = match library.read(&mut merge) {
         Ok(reading) => reading,
         Err(error) => return Err(merge.failed.map_or(Failure::Library(error), Failure::Store)),
@@ -81,7 +85,8 @@ pub(crate) fn has_use(item: &Item) -> bool {
 
 struct Merge<'s> {
     base: Option<BaseCursor<'s>>,
-    schema: &'static Schema,
+    capabilities: &'static Capabilities,
+    exclusion: &'s Exclusion,
     out: Difference,
     last: Option<NativeId>,
     failed: Option<StoreError>,
@@ -90,7 +95,7 @@ struct Merge<'s> {
 impl Merge<'_> {
     fn next_base(&mut self) -> Result<Option<BaseItem>, StoreError> {
         let Some(base) = &mut self.base else { return Ok(None) };
-        let next = base.next()?.map(|raw| raw.decode(self.schema)).transpose()?;
+        let next = base.next()?.map(|raw| raw.decode(self.capabilities.schema)).transpose()?;
         self.out.base += u64::from(next.is_some());
         Ok(next)
     }
@@ -118,8 +123,11 @@ impl Merge<'_> {
                     self.out.vanished.extend(base);
                 }
                 Some(std::cmp::Ordering::Equal) => {
-                    let base = self.next_base()?;
-                    self.out.changed.extend(base.map(|base| (base, item)));
+                    let Some(base) = self.next_base()? else { return Ok(()) };
+                    self.exclusion.mask(Some(&base.held), self.capabilities.app, &mut item);
+                    if base.listing != Listing::Listed || base.held != item {
+                        self.out.changed.push((base, item));
+                    }
                     return Ok(());
                 }
                 Some(std::cmp::Ordering::Greater) | None => {

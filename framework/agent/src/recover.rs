@@ -19,6 +19,7 @@ use crate::hiding;
 use crate::home::Home;
 use crate::journal::Note;
 use crate::libraries;
+use crate::lists_after::in_document;
 
 /// Settles every intent whose library can be read.
 pub(crate) fn recover(agent: &mut Agent) -> Result<(), Failure> {
@@ -205,8 +206,7 @@ fn settle_lists(
                 // writing it once more loses nothing.
                 let stands = list_says(edit, now, &lists) >= 0 && new.len() == ids.len();
                 if let Some(base) = lists.iter_mut().find(|base| base.held.id == *id && stands) {
-                    base.held.entries.clone_from(new);
-                    base.entries.clone_from(ids);
+                    (base.entries, base.held.entries) = in_document(ids.iter().copied(), new);
                     base.shown = None;
                 }
             }

@@ -265,6 +265,7 @@ fn library(
         new_entries: made.iter().sum(),
         lacking_entries: draft.lacking,
         lifts: draft.lifts,
+        excluded: draft.aside.left_out.row(),
         root: member.proposal.as_ref().map(|found| found.root.to_string()),
         root_files: member.proposal.as_ref().map(|found| found.files),
         cannot_hold: member.capabilities.cannot_hold.iter().map(|&s| s.to_owned()).collect(),

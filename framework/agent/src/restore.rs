@@ -12,11 +12,13 @@ use segue_model::{
     BaseCollection, BaseItem, ChangeSet, CollectionEdit, CollectionId, EntryId, LinkId, NativeId,
     Schema,
 };
+use segue_reconcile::exclusion::Exclusion;
 use segue_store::{LinkRow, OperationLink};
 use segue_translator::{Collector, ErrorKind, Library, Revision};
 
 use crate::agent::Agent;
 use crate::command::{Found, LibraryState};
+use crate::exclusion::Rules;
 use crate::failure::Failure;
 use crate::journal::Note;
 use crate::libraries;
@@ -230,10 +232,15 @@ fn rebase(
         also(&tx)?;
         return Ok(tx.commit()?);
     }
-    let difference = crate::reading::read(library, &agent.home.store, Some(known.id))?;
-    let lists = rebase_lists(agent, known, schema, &difference.collections)?;
+    let exclusion = Rules::now(agent)?.of(known);
+    let difference = crate::reading::read(library, &agent.home.store, Some(known.id), &exclusion)?;
+    let lists = rebase_lists(agent, known, schema, &difference.collections, &exclusion)?;
     let tx = agent.home.store.transaction()?;
     for (base, now) in difference.changed {
+        // What stays here is no doing of ours: its base is left for when the rule ends.
+        if exclusion.item(Some(base.item), now.location.as_ref()) {
+            continue;
+        }
         let row = BaseItem {
             item: base.item,
             held: now,
@@ -260,6 +267,7 @@ fn rebase_lists(
     known: &LinkRow,
     schema: &'static Schema,
     now: &[segue_model::Collection],
+    exclusion: &Exclusion,
 ) -> Result<Vec<BaseCollection>, Failure> {
     let base = agent.home.store.base_collections(known.id, schema)?;
     let mut shards = Shards::new(&agent.home.store, known.document, agent.home.actor)?;
@@ -272,6 +280,10 @@ fn rebase_lists(
             .position(|now| now.id == base.held.id)
             .or_else(|| free.iter().position(|now| now.entries == base.held.entries));
         let Some(found) = found.map(|index| free.remove(index)) else { continue };
+        if exclusion.collection(&base.held) || exclusion.collection(found) {
+            out.push(base.clone());
+            continue;
+        }
         if found.entries == base.held.entries {
             // As it was: the way back did not touch it, and what it shows is known.
             out.push(BaseCollection { held: found.clone(), ..base.clone() });

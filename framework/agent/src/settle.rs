@@ -7,6 +7,7 @@ use segue_model::{DocumentId, Field, ItemId, LinkId, OperationId, Rule, Shape, V
 
 use crate::agent::Agent;
 use crate::command::{MatchReport, PassReport};
+use crate::exclusion;
 use crate::failure::Failure;
 use crate::names::Names;
 use crate::operate::Operation;
@@ -57,10 +58,8 @@ pub(crate) fn resolve(
         }
     };
     let same = components(agent, document)?;
-    let ids: Vec<ItemId> = match same.component(&ItemId(id)) {
-        Some(component) => component.iter().copied().collect(),
-        None => vec![ItemId(id)],
-    };
+    let ids = same.all(ItemId(id));
+    exclusion::command::refuse(agent, document, &ids, &record, field)?;
     let writes = ids.into_iter().map(|item| (item.0, vec![write.clone()])).collect();
     let summary = format!("settled {field} of {}", report::title(&record));
     person_writes(agent, document, "resolve", summary, &writes, progress)

@@ -7,6 +7,7 @@ use crate::agent::Agent;
 use crate::command::{
     Found, LibraryPlan, LibrarySpec, LibraryState, Limited, PassReport, PlanReport,
 };
+use crate::exclusion::Rules;
 use crate::failure::Failure;
 use crate::libraries;
 use crate::names::Names;
@@ -185,9 +186,9 @@ fn draft(
             Err(other) => return Err(other),
         }
     }
-    for (label, member) in
-        labels.into_iter().zip(Member::open_all(opened, &agent.home.store, progress))
-    {
+    let rules = Rules::now(agent)?;
+    let read = Member::open_all(opened, &agent.home.store, &rules, progress);
+    for (label, member) in labels.into_iter().zip(read) {
         match member {
             Ok(member) => members.push(member),
             Err(Failure::Library(error)) => away.push((label, Away::Failed(error))),

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::exclude_args::ExcludeArgs;
 use super::licence_args::LicenceCommand;
 use super::peer_args::{InviteArgs, NetworkArg};
 
@@ -96,9 +97,9 @@ pub(super) enum Command {
     /// `--show losses` lists what each app cannot hold, `--show withheld` what licences keep from it.
     ///
     /// With --json: "plan", "libraries" (each "library", "running", "sets", "adds", "removes",
-    /// "collections", "hides", "withheld" and "ending", each with "count" and "first"), "matched",
-    /// "doubtful", "conflicts", "held" (each "library", "reason", "items", "lasting" if no `--yes` lets
-    /// it pass); with --show also "shown".
+    /// "collections", "hides", "withheld" and "ending", each with "count" and "first", "excluded"),
+    /// "matched", "doubtful", "conflicts", "held" (each "library", "reason", "items", "lasting" if no
+    /// `--yes` lets it pass); with --show also "shown".
     #[command(verbatim_doc_comment)]
     Plan(PlanArgs),
     /// Write exactly what a plan says, and keep its libraries linked
@@ -183,7 +184,8 @@ pub(super) enum Command {
     ///
     /// With --json: "links" (each "library", "path", "document", "state", "reason"), "peers",
     /// "agent" (null, or "pid", "version", "peer", "since"), "withheld" and "ending": how many items a
-    /// limit withholds, and how many more it will within a week.
+    /// limit withholds, and how many more it will within a week; "excluded": how many rules keep
+    /// things on this device.
     #[command(verbatim_doc_comment)]
     Status,
     /// List what was done, the latest first
@@ -275,6 +277,7 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: Option<LicenceCommand>,
     },
+    Exclude(ExcludeArgs),
     /// Settle a value in which apps differ
     ///
     ///   $ segue resolve "Blue in Green" rating --keep rhythmbox

@@ -13,9 +13,10 @@ use clap::ArgMatches;
 use clap_complete::Shell;
 
 use super::args::{Action, Command, PlanArgs};
+use super::exclude_args::{ExcludeArgs, ScopeArgs};
 use super::peer_args::{InviteArgs, NetworkArg, RoleArg};
 use crate::Reach;
-use crate::command::{Conformance, LibrarySpec, Request, RoleName, ServiceAction};
+use crate::command::{Conformance, ExcludeAction, LibrarySpec, Request, RoleName, ServiceAction};
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,6 +89,7 @@ pub(super) fn ask(
         Some(Command::Conflicts) => Request::Conflicts,
         Some(Command::Licences { action: None }) => Request::Licences,
         Some(Command::Licences { action: Some(action) }) => action.request(),
+        Some(Command::Exclude(exclude)) => ask_exclude(exclude, apps)?,
         Some(Command::Resolve { item, field, value, keep }) => {
             Request::Resolve { item, field, value, keep }
         }
@@ -152,6 +154,19 @@ fn ask_invite(invite: InviteArgs) -> Ask {
     let (document, seconds, yes) = (invite.document, invite.expires, invite.yes);
     let reach = invite.network.map(Reach::from);
     Ask::Invite(Request::Invite { document, role, seconds, yes, reach })
+}
+
+fn ask_exclude(exclude: ExcludeArgs, apps: &[&str]) -> Result<Request, Misuse> {
+    let action = match (exclude.what, exclude.remove) {
+        (Some(what), _) => {
+            let (what, ScopeArgs { library, from, until }) = what.parts();
+            let library = library.map(|word| library_of(&word, apps)).transpose()?;
+            ExcludeAction::Add { what, library, from, until }
+        }
+        (None, Some(rule)) => ExcludeAction::Remove { rule },
+        (None, None) => return Ok(Request::Exclusions),
+    };
+    Ok(Request::Exclude { action })
 }
 
 fn ask_service(

@@ -9,6 +9,7 @@
 mod args;
 mod ask;
 mod desk;
+mod exclude_args;
 mod exit;
 mod licence_args;
 mod output;

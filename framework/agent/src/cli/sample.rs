@@ -4,12 +4,12 @@ use serde_json::json;
 
 use crate::command::{
     AdmitReport, AgentRow, Check, ConflictRow, ConflictValue, Conformance, ConformanceReport,
-    DoctorReport, ExportText, Found, FoundItem, HeldBatch, InvitationView, InviteReport,
-    JoinReport, LibraryPlan, LibraryRow, LibraryState, LicenceHeard, Limited, LimitedItem, LinkRow,
-    LogRow, LookReport, MatchReport, MetricsText, PassReport, PeerRow, PeersReport, PlanReport,
-    QuestionRow, RefusedView, Request, Response, RevokeReport, RoleName, ServiceLogRow,
-    ServiceReport, ServiceRow, ShownEdit, StatusReport, StrikeReport, StrikeRow, Trace, TraceValue,
-    TrialResult, TrialRow, UnlinkReport, WaitingRow,
+    DoctorReport, ExclusionReport, ExclusionRow, ExportText, Found, FoundItem, HeldBatch,
+    InvitationView, InviteReport, JoinReport, LibraryPlan, LibraryRow, LibraryState, LicenceHeard,
+    Limited, LimitedItem, LinkRow, LogRow, LookReport, MatchReport, MetricsText, PassReport,
+    PeerRow, PeersReport, PlanReport, QuestionRow, RefusedView, Request, Response, RevokeReport,
+    RoleName, ServiceLogRow, ServiceReport, ServiceRow, ShownEdit, StatusReport, StrikeReport,
+    StrikeRow, Trace, TraceValue, TrialResult, TrialRow, UnlinkReport, WaitingRow,
 };
 
 const ITEM: &str = "5f0c2a91aaaaaaaaaaaaaaaaaaaaaaaa";
@@ -189,6 +189,7 @@ pub(super) fn status() -> StatusReport {
         conflicts: 3,
         doubtful: 1,
         withheld: 0,
+        excluded: 0,
         ending: 0,
     }
 }
@@ -394,7 +395,25 @@ fn trace(title: &str) -> Trace {
     };
     let ratings = [value(100, true, "rhythmbox", THEN), value(60, false, "strawberry", NOW)];
     let fields = std::iter::once(plays).chain(ratings).collect();
-    Trace { item: ITEM.into(), title: title.into(), withheld: None, fields }
+    Trace { item: ITEM.into(), title: title.into(), withheld: None, excluded: Vec::new(), fields }
+}
+
+pub(super) fn exclusion(title: &str) -> ExclusionRow {
+    ExclusionRow {
+        rule: 1,
+        target: "item".into(),
+        what: title.into(),
+        kind: None,
+        library: Some(format!("rhythmbox={title}")),
+        from: Some(THEN),
+        until: Some(NOW),
+        state: "over".into(),
+        shared: 3,
+    }
+}
+
+fn excluded(title: &str, removed: bool) -> ExclusionReport {
+    ExclusionReport { row: exclusion(title), removed }
 }
 
 pub(super) fn doctor() -> DoctorReport {
@@ -476,6 +495,9 @@ pub(super) fn all(title: &str) -> Vec<(&'static str, Request, Response)> {
         ("trace", Request::Conflicts, Response::Trace(trace(title))),
         ("conflicts", Request::Conflicts, Response::Conflicts(vec![conflict(title)])),
         ("strike", Request::Licences, Response::Strike(strike(title))),
+        ("exclusions", Request::Exclusions, Response::Exclusions(vec![exclusion(title)])),
+        ("exclusion", Request::Exclusions, Response::Exclusion(excluded(title, false))),
+        ("inclusion", Request::Exclusions, Response::Exclusion(excluded(title, true))),
         ("unlink", unlink, Response::Unlink(UnlinkReport { library: text(), operation: 12 })),
         ("doctor", Request::Doctor, Response::Doctor(doctor())),
         ("conformance", on_trial(), Response::Conformance(conformance(title))),

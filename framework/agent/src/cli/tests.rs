@@ -391,3 +391,24 @@ fn completions_and_manual_pages_are_printed() {
         assert!(said.out.len() > 1000, "{line}");
     }
 }
+
+#[test]
+fn what_stays_is_said_with_its_library_and_its_term() {
+    use crate::command::{ExcludeAction, Excluded};
+    let asked = |line: &str| {
+        let answer = Response::Exclusions(Vec::new());
+        said(line, answer).asked.into_iter().map(|(_, request)| request).next()
+    };
+    assert_eq!(asked("segue exclude"), Some(Request::Exclusions));
+    let what = Excluded::Field("comment".into());
+    let library = Some("rhythmbox".parse().unwrap());
+    let action = ExcludeAction::Add { what, library, from: None, until: Some(1_798_761_600) };
+    assert_eq!(
+        asked("segue exclude field comment --library rhythmbox --until 2027-01-01"),
+        Some(Request::Exclude { action })
+    );
+    let action = ExcludeAction::Remove { rule: 2 };
+    assert_eq!(asked("segue exclude --remove 2"), Some(Request::Exclude { action }));
+    assert_eq!(asked("segue exclude playlist"), None);
+    assert_eq!(asked("segue exclude field comment --library winamp"), None);
+}

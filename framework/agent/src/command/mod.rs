@@ -3,12 +3,14 @@
 //! The command line turns arguments into requests and responses into text or JSON, and the agent's
 //! socket carries both. Nothing here prints, and no request needs a terminal.
 
+mod exclude;
 mod licences;
 mod peers;
 mod request;
 mod response;
 mod service;
 
+pub use exclude::{ExcludeAction, Excluded, ExclusionReport, ExclusionRow};
 pub use licences::{
     LIMITED_MAX, LicenceAction, LicenceHeard, LicenceReport, LicenceRow, LicenceTerms, Limited,
     LimitedItem, OfficeReport, SeatAction, SeatHolder, SeatReport, SeatState, StrikeReport,
@@ -21,8 +23,8 @@ pub use peers::{
 pub use request::{Conformance, LibrarySpec, Request, SpecError};
 pub use response::{
     Check, ConflictRow, ConflictValue, ConformanceReport, DoctorReport, ExportText, Found,
-    FoundItem, HeldBatch, LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow, LookReport,
-    MatchReport, PassReport, PlanReport, QuestionRow, Response, ShownEdit, StatusReport, Trace,
-    TraceValue, TrialResult, TrialRow, UnlinkReport,
+    FoundItem, HeldBatch, LeftOutRow, LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow,
+    LookReport, MatchReport, PassReport, PlanReport, QuestionRow, Response, ShownEdit,
+    StatusReport, Trace, TraceValue, TrialResult, TrialRow, UnlinkReport,
 };
 pub use service::{AgentRow, MetricsText, ServiceAction, ServiceLogRow, ServiceReport, ServiceRow};

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LicenceAction, RoleName, SeatAction, ServiceAction};
+use super::{ExcludeAction, LicenceAction, RoleName, SeatAction, ServiceAction};
 use crate::net::choice::Reach;
 
 /// A library on the command line: `APP` (the discovered one) or `APP=PATH`.
@@ -225,6 +225,13 @@ pub enum Request {
         /// Whether it may.
         yes: bool,
     },
+    /// What stays on this device.
+    Exclusions,
+    /// Says what stays on this device, or no longer.
+    Exclude {
+        /// What to do.
+        action: ExcludeAction,
+    },
     /// What is limited.
     Licences,
     /// Writes the licence beside a file.
@@ -283,6 +290,7 @@ impl Request {
             | Self::Seat { .. }
             | Self::Office { take_over: true }
             | Self::Strike { .. } => Some("licences"),
+            Self::Exclude { .. } => Some("exclude"),
             Self::Look
             | Self::Plan { .. }
             | Self::ShowPlan { .. }
@@ -294,6 +302,7 @@ impl Request {
             | Self::Conformance(_)
             | Self::Why { .. }
             | Self::Conflicts
+            | Self::Exclusions
             | Self::Licences
             | Self::Office { take_over: false }
             | Self::Doctor
@@ -310,6 +319,7 @@ impl Request {
             self,
             Self::Conflicts
                 | Self::Export { .. }
+                | Self::Exclusions
                 | Self::Find { .. }
                 | Self::Licence { .. }
                 | Self::Log

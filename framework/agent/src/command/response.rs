@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
 use super::{
-    AdmitReport, AgentRow, InviteReport, JoinReport, LicenceReport, LicenceRow, Limited,
-    MetricsText, OfficeReport, PeerRow, PeersReport, RevokeReport, SeatReport, ServiceLogRow,
-    ServiceReport, StrikeReport,
+    AdmitReport, AgentRow, ExclusionReport, ExclusionRow, InviteReport, JoinReport, LicenceReport,
+    LicenceRow, Limited, MetricsText, OfficeReport, PeerRow, PeersReport, RevokeReport, SeatReport,
+    ServiceLogRow, ServiceReport, StrikeReport,
 };
 
 /// Named numbers as a JSON object, in their order.
@@ -76,6 +76,10 @@ pub enum Response {
     Trace(Trace),
     /// To `Conflicts`.
     Conflicts(Vec<ConflictRow>),
+    /// To `Exclusions`.
+    Exclusions(Vec<ExclusionRow>),
+    /// To `Exclude`.
+    Exclusion(ExclusionReport),
     /// To `Licences`.
     Licences(Vec<LicenceRow>),
     /// To `Licence`.
@@ -210,6 +214,9 @@ pub struct LibraryPlan {
     pub root: Option<String>,
     /// How many of its files are where others have theirs below that.
     pub root_files: Option<u64>,
+    /// What of it stays on this device.
+    #[serde(default)]
+    pub excluded: LeftOutRow,
     /// What this app cannot hold, in words.
     pub cannot_hold: Vec<String>,
     /// Whether it can leave out what is withheld; else that stays listed.
@@ -221,6 +228,17 @@ pub struct LibraryPlan {
     /// What they allow for less than a week.
     #[serde(default)]
     pub ending: Limited,
+}
+
+/// How much of what was read of a library is left out because it stays on this device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LeftOutRow {
+    /// Items.
+    pub items: u64,
+    /// Values of items that are seen for the first time.
+    pub values: u64,
+    /// Collections.
+    pub collections: u64,
 }
 
 /// A batch that waits for a person.
@@ -357,6 +375,8 @@ pub struct StatusReport {
     pub doubtful: u64,
     /// How many items a limit withholds now.
     pub withheld: u64,
+    /// How many rules keep things on this device now.
+    pub excluded: u64,
     /// How many more it will within a week.
     pub ending: u64,
 }
@@ -433,6 +453,9 @@ pub struct Trace {
     /// Why no app lists it, if a limit withholds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withheld: Option<String>,
+    /// Which rules keep it, or a field of it, on this device.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<String>,
     /// Each field that was asked for.
     pub fields: Vec<TraceValue>,
 }

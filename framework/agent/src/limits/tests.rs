@@ -124,6 +124,13 @@ impl Desk {
         self.licences().into_iter().map(|row| row.state).collect()
     }
 
+    fn exclude(&mut self, name: &str) {
+        let what = crate::command::Excluded::place(self.file(name));
+        let (library, from, until) = (None, None, None);
+        let action = crate::command::ExcludeAction::Add { what, library, from, until };
+        self.run(Request::Exclude { action });
+    }
+
     /// How many items are withheld, how many will be soon, and how each library is.
     fn status(&mut self) -> (u64, u64, Vec<String>) {
         let Response::Status(report) = self.run(Request::Status) else { panic!() };
@@ -428,4 +435,17 @@ fn a_song_is_played_as_often_as_it_may_be() {
     desk.sync();
     assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
     assert_eq!(desk.states(), ["played out"]);
+}
+
+#[test]
+fn f43_nothing_is_said_of_the_licence_of_a_song_that_stays() {
+    let mut desk = Desk::new();
+    desk.exclude("a");
+    let terms = LicenceTerms { valid_until: Some(START + DAY), ..LicenceTerms::default() };
+    desk.grant("a", terms.clone());
+    desk.sync();
+    assert_eq!(desk.states(), [""; 0]);
+    desk.grant("b", terms);
+    desk.sync();
+    assert_eq!(desk.states(), ["valid"]);
 }

@@ -3,6 +3,7 @@
 use segue_limits::{Clock, Limits, Time};
 
 use crate::agent::Agent;
+use crate::exclusion;
 use crate::failure::Failure;
 
 /// Whether anything is limited in any document.
@@ -30,19 +31,21 @@ pub(crate) fn now(agent: &Agent, limits: &Limits) -> Result<Time, Failure> {
 }
 
 /// Keeps the latest moment, so that setting the clock back revives nothing; `confirmed` if a person says
-/// that the clock is right. Where nothing is limited nothing is kept.
+/// that the clock is right. Where nothing is limited, and no exclusion begins,
+/// nothing is kept.
 pub(crate) fn record(agent: &mut Agent, confirmed: bool) -> Result<(), Failure> {
     if confirmed {
         super::seats::clock_confirmed(agent)?;
     }
     let recorded: Option<i64> =
         agent.home.store.setting(RECORD)?.and_then(|text| text.parse().ok());
-    if recorded.is_none() && !is_any_limit(agent)? {
-        return Ok(());
-    }
     let time = now(agent, &Limits::default())?;
     let record = if confirmed { time.record.max((agent.world.now)()) } else { time.record };
-    if recorded.is_some_and(|recorded| record < recorded.saturating_add(GRAIN)) {
+    let is_due = match recorded {
+        Some(recorded) => record >= recorded.saturating_add(GRAIN),
+        None => is_any_limit(agent)?,
+    };
+    if !is_due && !exclusion::is_any_begun(agent, recorded, record)? {
         return Ok(());
     }
     let tx = agent.home.store.transaction()?;

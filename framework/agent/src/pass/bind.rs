@@ -118,6 +118,7 @@ fn sort_differences(
         draft.moved.insert(from.held.id.clone(), to.id.clone());
         draft.add(from.item, Sight::Again(from, to));
     }
+    leave_out(draft, &mut vanished, &mut arrived);
     draft.rebuilt = rebuilt(used, &changed);
     let frame = pass.frame;
     let (gone, dropped): (Vec<BaseItem>, Vec<BaseItem>) = vanished.into_iter().partition(|base| {
@@ -164,6 +165,12 @@ fn sort_differences(
         draft.add(item, sight);
     }
     arrived
+}
+
+/// Takes what stays on this device out of what came and went: it is no accident either.
+fn leave_out(draft: &mut MemberDraft, vanished: &mut Vec<BaseItem>, arrived: &mut Vec<Item>) {
+    arrived.retain(|item| !draft.aside.keeps_new(item));
+    vanished.retain(|base| !draft.aside.item(base.item, base.held.location.as_ref()));
 }
 
 /// Takes what an app lists anew, while it still lists it as missing in its old place, out of what

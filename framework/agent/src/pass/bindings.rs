@@ -58,6 +58,9 @@ pub(super) fn known(
         let component = pass.same.component(&item);
         let any_wanted =
             || component.is_some_and(|all| all.iter().any(|item| wanted.contains(item)));
+        if draft.aside.native(native) {
+            return;
+        }
         let named = natives.contains(native) || draft.moved.values().any(|new| new == native);
         if !named && !wanted.contains(&item) && !any_wanted() {
             return;

@@ -8,6 +8,7 @@ use segue_model::{
 };
 use segue_reconcile::guard::{Batch, Count, Tally};
 
+use super::aside::{Aside, Own};
 use super::{Frame, Member};
 use crate::failure::Failure;
 use crate::hiding::Mark;
@@ -30,6 +31,18 @@ pub(crate) enum Sight {
 }
 
 impl Sight {
+    /// The item's row of the base, if it has one.
+    pub(crate) fn base(&self) -> Option<&BaseItem> {
+        match self {
+            Self::New(_) => None,
+            Self::Changed(base, _)
+            | Self::Again(base, _)
+            | Self::Beside(base, _)
+            | Self::Dropped(base)
+            | Self::Gone(base) => Some(base),
+        }
+    }
+
     /// The item as the library holds it now, if it does.
     pub(crate) fn now(&self) -> Option<&Item> {
         match self {
@@ -90,11 +103,15 @@ pub(crate) struct ListPlan {
     pub(crate) shown: Option<Heads>,
     /// Whether entries of the library are left out of `held`: then it must not be written.
     pub(crate) partial: bool,
+    /// Entries that are left out of `held` because they stay on this device.
+    pub(crate) own: Vec<Own>,
 }
 
 /// What a pass would do to one member.
 #[derive(Debug, Default)]
 pub(crate) struct MemberDraft {
+    /// What stays on this device.
+    pub(crate) aside: Aside,
     /// Items with something to say, by shard.
     pub(crate) work: BTreeMap<u8, Vec<Work>>,
     /// Native ids of moved items, old to new.
@@ -163,7 +180,9 @@ impl MemberDraft {
         self.lifted.get(&shard).or_else(|| member.heads.get(&shard))
     }
 
+    /// Takes an item up, as far as it does not stay on this device.
     pub(crate) fn add(&mut self, item: ItemId, sight: Sight) {
+        let Some(sight) = self.aside.admits(item, sight) else { return };
         let shard = segue_document::shard_of(&item.0);
         self.work.entry(shard).or_default().push(Work { item, sight, shown: None });
     }

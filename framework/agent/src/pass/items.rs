@@ -4,13 +4,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use segue_document::{Record, Write, resolve};
+use segue_document::{Record, Shard, Write, resolve};
 use segue_model::{BaseItem, Heads, Item, ItemId, LinkId, Listing, NativeId, OperationId};
 use segue_reconcile::{lift, project};
 use segue_translator::Capabilities;
 
 use super::draft::{Sight, Work};
-use super::{Member, MemberDraft, Pass, withholding};
+use super::{Member, MemberDraft, Pass, aside, withholding};
 use crate::failure::Failure;
 use crate::shards::{Records, Shards};
 
@@ -110,7 +110,7 @@ fn lift_work(
             _ => None,
         };
         let twins = twins(&pass.drafts, members, index, shard);
-        let mut lifts = 0;
+        let (mut lifts, mut unseen) = (0, BTreeMap::new());
         for place in &places {
             let item = &work[*place];
             let record = match &seen {
@@ -122,10 +122,13 @@ fn lift_work(
             let others = others(&mut pass.shards, &pass.ended, member, item)?;
             let (operation, draft) = (pass.frame.operation, &pass.drafts[index]);
             let made = writes_of(operation, member, draft, item, &record, &twins, others);
+            let (made, rest) = aside::returning(pass, index, &member.view(), item, &record, made)?;
             if !matches!(item.sight, Sight::New(_)) {
-                lifts += made.iter().filter(|write| is_edit(write)).count() as u64;
+                let all = made.iter().chain(&rest);
+                lifts += all.filter(|write| is_edit(write)).count() as u64;
             }
             writes.entry(item.item.0).or_default().extend(made);
+            unseen.insert(item.item.0, rest);
         }
         pass.drafts[index].lifts += lifts;
         spread_over_components(pass, &mut writes)?;
@@ -140,6 +143,7 @@ fn lift_work(
             None => commit(pass, shard, at.as_ref(), &mine)?,
         };
         commit_elsewhere(pass, member, others)?;
+        commit_unseen(pass, shard, &unseen, at_hand)?;
         let Some(branch) = branch.or_else(|| at.clone()) else { continue };
         if at == shown || shown.is_none() {
             pass.drafts[index].lifted.insert(shard, branch);
@@ -315,6 +319,20 @@ fn commit_seen(
     Ok(committed.map(|committed| committed.branch))
 }
 
+/// Commits what competes with whatever was written: as somebody who has seen nothing of the shard.
+fn commit_unseen(
+    pass: &mut Pass<'_>,
+    shard: u8,
+    writes: &BTreeMap<[u8; 16], Vec<Write>>,
+    at_hand: &mut Option<Records>,
+) -> Result<(), Failure> {
+    if writes.values().any(|writes| !writes.is_empty()) {
+        commit(pass, shard, Some(&Shard::genesis_heads()?), writes)?;
+        *at_hand = None;
+    }
+    Ok(())
+}
+
 fn commit_elsewhere(
     pass: &mut Pass<'_>,
     member: &Member,
@@ -399,8 +417,12 @@ fn project_member(
             withheld.push(row.held.into_owned());
             continue;
         }
+        if draft.aside.item(row.item, row.held.location.as_ref()) {
+            continue;
+        }
         let names = draft.frozen.get(&row.held.id);
-        let frozen = |name: &str| names.is_some_and(|names| names.contains(name));
+        let is_held = |name: &str| names.is_some_and(|names| names.contains(name));
+        let frozen = |name: &str| is_held(name) || draft.aside.field(name);
         let made = project::item(&member.view(), record, &row.held, &frozen);
         // What stays for good keeps its own heads; what a guard holds keeps the shard's.
         is_pending |= !made.is_empty() || (names.is_some() && pass.frame.may_write);

@@ -13,8 +13,9 @@ use segue_reconcile::identify::Question;
 use segue_reconcile::list::{self, Bindings};
 use segue_translator::{Access, CollectionSupport};
 
+use super::aside::{Own, woven};
 use super::bindings::{Known, Settled, known};
-use super::draft::ListPlan;
+use super::draft::{ListPlan, MemberDraft};
 use super::ids::{entry_ids, fresh_id};
 use super::{LISTS, Member, Pass};
 use crate::failure::Failure;
@@ -61,9 +62,41 @@ pub(super) fn lift(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failur
     Ok(())
 }
 
+/// Takes lists that stay on this device out of what is looked at.
+fn leave_out(pass: &mut Pass<'_>, index: usize, member: &Member, pairs: &mut Pairs<'_>) {
+    let aside = &mut pass.drafts[index].aside;
+    let all = pairs.arrived.len();
+    pairs.arrived.retain(|now| !aside.list(now.kind.name, [&*now.name]));
+    aside.left_out.lists += (all - pairs.arrived.len()) as u64;
+    let is_own = |base: &BaseCollection, now: &Collection| {
+        aside.list(now.kind.name, [&*base.held.name, &*now.name])
+    };
+    let both = pairs.both.extract_if(.., |(base, now)| is_own(base, now)).map(|(base, _)| base);
+    let mut own: Vec<_> = both.collect();
+    own.extend(pairs.vanished.extract_if(.., |base| is_own(base, &base.held)));
+    for base in own {
+        stays(pass, index, member, base);
+    }
+}
+
 /// A library that was not read holds what its base says.
 fn keep_base(pass: &mut Pass<'_>, index: usize, member: &Member) {
-    pass.drafts[index].lists = member.base_collections.iter().map(plan_of).collect();
+    for base in &member.base_collections {
+        if pass.drafts[index].aside.list(base.held.kind.name, [&*base.held.name]) {
+            stays(pass, index, member, base);
+        } else {
+            pass.drafts[index].lists.push(plan_of(base));
+        }
+    }
+}
+
+/// Neither lifted nor written; the base stays, with what the app had been shown then.
+pub(super) fn stays(pass: &mut Pass<'_>, index: usize, member: &Member, base: &BaseCollection) {
+    let mut plan = plan_of(base);
+    plan.shown = plan.shown.or_else(|| member.heads.get(&LISTS).cloned());
+    let draft = &mut pass.drafts[index];
+    draft.lists_held.insert(base.held.id.clone());
+    draft.lists.push(plan);
 }
 
 pub(super) fn plan_of(base: &BaseCollection) -> ListPlan {
@@ -73,6 +106,7 @@ pub(super) fn plan_of(base: &BaseCollection) -> ListPlan {
         entries: base.entries.clone(),
         shown: base.shown.clone(),
         partial: false,
+        own: Vec::new(),
     }
 }
 
@@ -84,7 +118,8 @@ fn lift_member(
     known: &Known,
 ) -> Result<Vec<Lifted>, Failure> {
     let member = &members[index];
-    let pairs = pair(&member.base_collections, now);
+    let mut pairs = pair(&member.base_collections, now);
+    leave_out(pass, index, member, &mut pairs);
     let mut out = Vec::new();
     let mut bound: HashSet<CollectionId> = HashSet::new();
     for (base, now) in pairs.both {
@@ -134,7 +169,7 @@ fn lift_member(
         bound.insert(id);
         let record = join.and_then(|id| records.get(&id.0).cloned());
         let record = record.unwrap_or_else(|| Record { id: id.0, ..Record::default() });
-        out.push(arrived(pass, member, now, &record, known));
+        out.push(arrived(pass, index, member, now, &record, known));
     }
     Ok(out)
 }
@@ -162,6 +197,8 @@ fn changed(
         .zip(&base.held.entries)
         .map(|(entry, native)| (*entry, moved.get(native).unwrap_or(native).clone()))
         .collect();
+    let aside = &pass.drafts[index].aside;
+    let old = aside.with_those_back(old, &record, &now.entries, &Settled(known));
     let mut fresh = entry_ids(pass.frame.operation, &now.id, member);
     let keep = member.pairing || pass.drafts[index].rebuilt;
     let mut lifted = list::lift(&record, &old, &now.entries, known, keep, &mut fresh);
@@ -181,11 +218,13 @@ fn changed(
         lifted.writes.push(Write::Register { name: "name".into(), value, link });
     }
     let replaces = (base.held.id != now.id).then(|| base.held.id.clone());
-    Ok(assemble(id, at, now, lifted, replaces))
+    let own = pass.drafts[index].aside.own(&now.entries, known);
+    Ok(assemble(id, at, now, lifted, replaces, own))
 }
 
 fn arrived(
     pass: &Pass<'_>,
+    index: usize,
     member: &Member,
     now: &Collection,
     record: &Record,
@@ -210,7 +249,8 @@ fn arrived(
     } else {
         Write::Origin(member.row.id, Origin { operation, location: None, fields })
     });
-    assemble(record.id, None, now, lifted, None)
+    let own = pass.drafts[index].aside.own(&now.entries, known);
+    assemble(record.id, None, now, lifted, None, own)
 }
 
 fn assemble(
@@ -219,12 +259,12 @@ fn assemble(
     now: &Collection,
     lifted: list::Lifted,
     replaces: Option<NativeId>,
+    (own, partial): (Vec<Own>, bool),
 ) -> Lifted {
     let (natives, entries): (Vec<NativeId>, Vec<EntryId>) = lifted.entries.into_iter().unzip();
-    let partial = natives.len() < now.entries.len();
     let held = Collection { entries: natives, ..now.clone() };
     let collection = CollectionId(id);
-    let plan = ListPlan { collection, held, entries, shown: None, partial };
+    let plan = ListPlan { collection, held, entries, shown: None, partial, own };
     let (removed, writes) = (lifted.removed, lifted.writes);
     Lifted { id, at, writes, plan: Some(plan), replaces, removed }
 }
@@ -434,21 +474,20 @@ fn project_member(
                         new: name.into(),
                     });
                 }
-                if list.held.entries != natives {
-                    draft.reorders.insert(list.held.id.clone(), entries);
-                    draft.edits.collections.push(CollectionEdit::Reorder {
-                        id: list.held.id.clone(),
-                        old: list.held.entries.clone(),
-                        new: natives,
-                    });
-                }
+                reorder(draft, list, &entries, &natives);
             }
+            // Not all of it is in the document: what stays is left.
+            (Some(list), None) if !list.own.is_empty() => reorder(draft, list, &[], &[]),
             (Some(list), None) => draft.edits.collections.push(CollectionEdit::Remove {
                 id: list.held.id.clone(),
                 old: list.held.entries.clone(),
             }),
             (None, Some(_)) if !natives.is_empty() => {
                 let name = shown_name(record, records, member, members, None);
+                let names = [Some(name.clone()), name_of(record)];
+                if draft.aside.list(support.kind.name, names.iter().flatten().map(String::as_str)) {
+                    continue;
+                }
                 if !support.holds_name(&name) || draft.own_lists.contains(&*name) {
                     draft.lacking += natives.len() as u64;
                     continue;
@@ -467,6 +506,17 @@ fn project_member(
     if draft.edits.collections.len() > before {
         draft.pending.insert(LISTS);
     }
+}
+
+/// Gives a list the entries that the document says, around those that stay.
+fn reorder(draft: &mut MemberDraft, list: &ListPlan, entries: &[EntryId], natives: &[NativeId]) {
+    if list.held.entries == natives {
+        return;
+    }
+    let (_, old) = woven(&list.own, &list.entries, &list.entries, &list.held.entries);
+    let (entries, new) = woven(&list.own, &list.entries, entries, natives);
+    draft.reorders.insert(list.held.id.clone(), entries);
+    draft.edits.collections.push(CollectionEdit::Reorder { id: list.held.id.clone(), old, new });
 }
 
 fn writable(member: &Member, record: &Record) -> Option<&'static CollectionSupport> {

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::thread::ScopedJoinHandle;
 
 use segue_model::{BaseCollection, CarriedLimit, Heads, Item, Location, NativeId};
+use segue_reconcile::exclusion::Exclusion;
 use segue_reconcile::{LinkView, Writing};
 use segue_store::{LinkRow, Reader, Store};
 use segue_translator::{Capabilities, Library, Revision};
 
+use crate::exclusion::{Known, Rules};
 use crate::failure::Failure;
 use crate::limits::sidecars::{self, Looked};
 use crate::limits::unsaid;
@@ -30,6 +32,10 @@ pub(crate) struct Member {
     pub(crate) proposal: Option<super::roots::Proposal>,
     /// The link began while this device could only read the document.
     pub(crate) gave_nothing: bool,
+    /// What of the library stays on this device.
+    pub(crate) exclusion: Exclusion,
+    /// What stayed when it was last brought in step.
+    pub(crate) excluded: Known,
     /// What has the library open.
     pub(crate) running: Option<String>,
     /// The state of the library, before it was read.
@@ -53,6 +59,7 @@ impl Member {
     pub(crate) fn open_all(
         opened: Vec<Opened>,
         store: &Store,
+        rules: &Rules,
         progress: &dyn Progress,
     ) -> Vec<Result<Self, Failure>> {
         let labels: Vec<&str> = opened.iter().map(|(_, label, _)| label.as_str()).collect();
@@ -63,10 +70,10 @@ impl Member {
             let others: Vec<_> = opened
                 .map(|(row, label, library)| {
                     let reader = store.reader();
-                    scope.spawn(move || Self::open(row, label, library, &reader?))
+                    scope.spawn(move || Self::open(row, label, library, &reader?, rules))
                 })
                 .collect();
-            let first = Self::open(row, label, library, store);
+            let first = Self::open(row, label, library, store, rules);
             let join = |other: ScopedJoinHandle<'_, Result<Self, Failure>>| {
                 other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
@@ -82,6 +89,7 @@ impl Member {
         label: String,
         library: Box<dyn Library>,
         store: &Reader,
+        rules: &Rules,
     ) -> Result<Self, Failure> {
         let capabilities = library.capabilities();
         let revision = library.revision().map_err(Failure::Library)?;
@@ -96,6 +104,8 @@ impl Member {
             root_was_said: row.root.is_some(),
             proposal: None,
             gave_nothing: store.setting(&gave_nothing(row.id))?.is_some(),
+            exclusion: rules.of(&row),
+            excluded: Known::of(store, row.id)?,
             carried: Vec::new(),
             looked: Looked::default(),
             difference: None,
@@ -104,7 +114,12 @@ impl Member {
             revision,
             row,
         };
-        if pairing || member.row.revision.as_ref() != Some(&member.revision.0) {
+        if member.exclusion != member.excluded.exclusion {
+            // What began or ended to stay is found by comparing all of the library.
+            member.row.revision = None;
+        }
+        let is_new = member.row.revision.as_ref() != Some(&member.revision.0);
+        if pairing || is_new || member.excluded.rereads {
             member.read(store)?;
         } else {
             member.carried = unsaid::known(store, member.row.id)?;
@@ -126,7 +141,7 @@ impl Member {
     /// Reads the library against its base.
     fn read(&mut self, store: &Reader) -> Result<(), Failure> {
         let link = (!self.pairing).then_some(self.row.id);
-        let mut difference = crate::reading::read(&*self.library, store, link)?;
+        let mut difference = crate::reading::read(&*self.library, store, link, &self.exclusion)?;
         self.row.read_only.clone_from(&difference.reading.read_only);
         if self.row.root.is_none() {
             self.row.root = root_of(&difference);

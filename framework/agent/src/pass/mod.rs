@@ -6,6 +6,7 @@
 //!
 //! Invariant: the same libraries, the same store and the same operation id make the same draft.
 
+mod aside;
 mod bind;
 mod bindings;
 mod descriptors;
@@ -35,6 +36,7 @@ use crate::limits::{Carried, Outlook, Ruling};
 use crate::progress::Progress;
 use crate::shards::{Changed, Shards};
 
+pub(crate) use aside::OWN;
 pub(crate) use draft::{ListPlan, MemberDraft, Sight};
 pub(crate) use member::Member;
 
@@ -95,6 +97,7 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
         member.begin_again(frame.store)?;
     }
     let mut pass = Pass::new(frame, members.len())?;
+    aside::set_apart(&mut pass, members)?;
     let bound = bind::bind(&mut pass, members)?;
     let carried = withholding::carried(&pass, members)?;
     let ruling = (frame.rule)(&carried, &pass.same)?;
@@ -189,6 +192,12 @@ impl SameAs {
     /// All items that read as one with `item`, itself included; `None` if it is alone.
     pub(crate) fn component(&self, item: &ItemId) -> Option<&BTreeSet<ItemId>> {
         self.0.get(item)
+    }
+
+    /// All items that read as one with `item`, itself included.
+    pub(crate) fn all(&self, item: ItemId) -> Vec<ItemId> {
+        let alone = || vec![item];
+        self.component(&item).map_or_else(alone, |all| all.iter().copied().collect())
     }
 
     /// The id by which `item` is known.

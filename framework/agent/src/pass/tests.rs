@@ -15,6 +15,7 @@ use segue_translator::{Idle, Place};
 
 use super::{Draft, Frame, Member, SameAs};
 use crate::command::{LibrarySpec, Request, Response};
+use crate::exclusion::Rules;
 use crate::limits::{Carried, Ruling};
 use crate::operate::Operation;
 use crate::{Agent, Quiet, World};
@@ -97,7 +98,7 @@ fn open(agent: &Agent) -> Vec<Member> {
         let library = crate::libraries::open(agent, &row.app, &row.path).unwrap();
         (row.clone(), row.app, library)
     });
-    let members = Member::open_all(opened.collect(), store, &Quiet);
+    let members = Member::open_all(opened.collect(), store, &Rules::none(), &Quiet);
     members.into_iter().map(Result::unwrap).collect()
 }
 

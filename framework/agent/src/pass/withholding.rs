@@ -18,7 +18,9 @@ pub(super) fn carried(pass: &Pass<'_>, members: &[Member]) -> Result<Vec<Carried
         if member.carried.is_empty() {
             continue;
         }
-        let natives: HashSet<&NativeId> = member.carried.iter().map(|(native, _)| native).collect();
+        // Nothing is said of what stays, not even what limits it.
+        let carried = || member.carried.iter().filter(|(native, _)| !draft.aside.native(native));
+        let natives: HashSet<&NativeId> = carried().map(|(native, _)| native).collect();
         let mut items: HashMap<NativeId, ItemId> = HashMap::new();
         if !member.pairing {
             pass.frame.store.bindings(member.row.id, |native, item, _| {
@@ -31,8 +33,9 @@ pub(super) fn carried(pass: &Pass<'_>, members: &[Member]) -> Result<Vec<Carried
         for work in draft.work.values().flatten() {
             items.extend(work.sight.now().map(|now| (now.id.clone(), work.item)));
         }
-        let known = member.carried.iter();
-        all.extend(known.filter_map(|(native, limit)| Some((*items.get(native)?, limit.clone()))));
+        all.extend(
+            carried().filter_map(|(native, limit)| Some((*items.get(native)?, limit.clone()))),
+        );
     }
     Ok(all)
 }
@@ -197,7 +200,10 @@ pub(super) fn show(
             continue;
         };
         if pass.policy.may_hold(member.row.id, base.item, &record) {
-            shown.push(ListingEdit::Show { item: as_wanted(member, &record, base) });
+            let aside = &pass.drafts[index].aside;
+            let all = aside.item(base.item, base.held.location.as_ref());
+            let stays = |name: &str| all || aside.field(name);
+            shown.push(ListingEdit::Show { item: as_wanted(member, &record, base, &stays) });
         }
     }
     let any = !shown.is_empty();
@@ -206,9 +212,14 @@ pub(super) fn show(
 }
 
 /// The item as the library held it, with what the document says now.
-fn as_wanted(member: &Member, record: &Record, base: BaseItem) -> Item {
+fn as_wanted(
+    member: &Member,
+    record: &Record,
+    base: BaseItem,
+    stays: &dyn Fn(&str) -> bool,
+) -> Item {
     let mut item = base.held;
-    for edit in project::item(&member.view(), record, &item.clone(), &|_| false) {
+    for edit in project::item(&member.view(), record, &item.clone(), stays) {
         item.fields.set(edit.field, edit.new);
     }
     item

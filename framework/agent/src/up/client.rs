@@ -15,8 +15,8 @@ use super::address::Address;
 use super::visit;
 use super::wire::{Answer, Ask, LivePeer, LiveReport, PROTOCOL, TELL_BYTES_MAX, Tell};
 use crate::command::{
-    AgentRow, LibrarySpec, PeerRow, PeersReport, Request, Response, ServiceReport, ServiceRow,
-    StatusReport,
+    AgentRow, ExcludeAction, LibrarySpec, PeerRow, PeersReport, Request, Response, ServiceReport,
+    ServiceRow, StatusReport,
 };
 use crate::world::usual_folder;
 use crate::{Agent, Failure, Progress, Quiet};
@@ -159,6 +159,10 @@ fn here(request: Request) -> Result<Request, Failure> {
         Request::Unlink { library } => Request::Unlink { library: absolute(library)? },
         Request::Service { library, action } => {
             Request::Service { library: absolute(library)?, action }
+        }
+        Request::Exclude { action: ExcludeAction::Add { what, library, from, until } } => {
+            let library = library.map(absolute).transpose()?;
+            Request::Exclude { action: ExcludeAction::Add { what, library, from, until } }
         }
         other => other,
     })

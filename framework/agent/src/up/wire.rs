@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::command::{
-    AdmitReport, AgentRow, InviteReport, JoinReport, LibrarySpec, LicenceReport, MatchReport,
-    MetricsText, PassReport, PeersReport, PlanReport, Request, Response, RevokeReport,
+    AdmitReport, AgentRow, ExclusionReport, InviteReport, JoinReport, LibrarySpec, LicenceReport,
+    MatchReport, MetricsText, PassReport, PeersReport, PlanReport, Request, Response, RevokeReport,
     ServiceLogRow, ServiceReport, ServiceRow, StrikeReport, UnlinkReport, WaitingRow,
 };
 
 /// Grows with each change of what travels; the version of the program counts too.
-pub(super) const PROTOCOL: u32 = 3;
+pub(super) const PROTOCOL: u32 = 4;
 /// A question is never longer.
 pub(super) const ASK_BYTES_MAX: usize = 64 << 10;
 /// An answer is never longer.
@@ -76,6 +76,7 @@ pub(super) enum Answer {
     Revoke(RevokeReport),
     Licence(LicenceReport),
     Strike(StrikeReport),
+    Exclusion(ExclusionReport),
     Peers(LiveReport),
 }
 
@@ -119,6 +120,7 @@ impl Tell {
             Ok(Response::Revoke(report)) => Answer::Revoke(report),
             Ok(Response::Licence(report)) => Answer::Licence(report),
             Ok(Response::Strike(report)) => Answer::Strike(report),
+            Ok(Response::Exclusion(report)) => Answer::Exclusion(report),
             Ok(_) => return Self::Failed("the agent does not answer this".into(), None),
             Err(failure) => {
                 return Self::Failed(failure.to_string(), failure.hint().map(str::to_owned));
@@ -159,6 +161,7 @@ impl Answer {
             Self::Revoke(report) => Response::Revoke(report),
             Self::Licence(report) => Response::Licence(report),
             Self::Strike(report) => Response::Strike(report),
+            Self::Exclusion(report) => Response::Exclusion(report),
             Self::Peers(_) => Response::Peers(PeersReport::default()),
         }
     }

@@ -30,7 +30,7 @@ use crate::peers::clocks::compared;
 use crate::peers::ingest::ingest;
 use crate::peers::{invite, join};
 use crate::progress::Progress;
-use crate::{libraries, limits, look, services};
+use crate::{exclusion, libraries, limits, look, services};
 
 const PANICKED: &str = "Segue has an error; see above";
 
@@ -342,7 +342,8 @@ impl Worker {
         let library = libraries::open(&self.agent, &row.app, &row.path)?;
         let own = library.revision()?.0;
         let (standing, is_withheld) = limits::standing(&self.agent, &row)?;
-        let revision = format!("{own} {standing}");
+        let turned = exclusion::turned(&self.agent, &row)?;
+        let revision = format!("{own} {standing}{}", if turned { " turned" } else { "" });
         if glance.known.as_ref() == Some(&revision) {
             if !glance.must_be_free {
                 return Ok(Look::Same);
@@ -351,7 +352,7 @@ impl Worker {
                 return Ok(Look::Away(format!("{what} is running")));
             }
         }
-        let is_read = row.revision.as_ref() == Some(&own) && is_withheld;
+        let is_read = row.revision.as_ref() == Some(&own) && is_withheld && !turned;
         let in_step = is_read && !look::is_behind(&self.agent, &row)?;
         Ok(Look::Seen { revision, in_step })
     }

@@ -47,6 +47,10 @@ pub(super) fn trace(trace: &Trace) -> Page {
         page =
             page.say(format!("It is withheld from every app: {}. See segue licences.", clean(why)));
     }
+    page = trace
+        .excluded
+        .iter()
+        .fold(page, |page, why| page.say(format!("Note: {}. See segue exclude.", clean(why))));
     // The parts of a sum are no opinions: what nobody wrote in one operation cannot be settled.
     match trace.fields.iter().find(|row| !row.shown && row.operation.is_some()) {
         Some(other) => {

@@ -30,6 +30,10 @@ pub(super) fn status(report: &StatusReport) -> Page {
         let withheld = count(report.withheld, "item is", "items are");
         page = page.say(format!("{withheld} withheld by a limit: segue licences"));
     }
+    if report.excluded > 0 {
+        let rules = count(report.excluded, "rule keeps", "rules keep");
+        page = page.say(format!("{rules} things on this device: segue exclude"));
+    }
     if report.ending > 0 {
         let ending = count(report.ending, "item ends", "items end");
         page = page.say(format!("{ending} within a week: segue licences"));

@@ -6,6 +6,7 @@
 //! Invariant: text that came from a library is shown only through [`words::clean`].
 
 mod conformance;
+mod exclude;
 mod items;
 mod licences;
 mod links;
@@ -78,6 +79,8 @@ pub(super) fn page(request: &Request, response: &Response) -> Page {
         Response::Found(items) => items::found(items),
         Response::Trace(trace) => items::trace(trace),
         Response::Conflicts(rows) => settle::conflicts(rows),
+        Response::Exclusions(rows) => exclude::list(rows),
+        Response::Exclusion(done) => exclude::report(done),
         Response::Licences(rows) => licences::list(rows),
         Response::Licence(report) => licences::written(report),
         Response::Seat(report) => licences::seat(report),

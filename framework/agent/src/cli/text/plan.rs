@@ -9,7 +9,7 @@ use super::words::{
     clean, count, field_name, growth, nouns, number, of_field, shell_word, title, value,
 };
 use super::{Page, Table};
-use crate::command::{HeldBatch, LibraryPlan, Limited, PlanReport, Request, ShownEdit};
+use crate::command::{HeldBatch, LeftOutRow, LibraryPlan, Limited, PlanReport, Request, ShownEdit};
 
 /// So many libraries stand beside each other.
 const ABREAST: usize = 3;
@@ -193,6 +193,9 @@ fn remarks(plan: &PlanReport) -> String {
                  If that is wrong: --root DIR\n"
             ));
         }
+        if let Some(stays) = left_out(library) {
+            lines.push(format!("  {name} keeps {stays} to itself: segue exclude\n"));
+        }
         if !library.cannot_hold.is_empty() {
             let lost = losses(&library.cannot_hold, &plan.plan);
             lines.push(format!("  {name} cannot hold: {lost}. Segue keeps it.\n"));
@@ -206,6 +209,20 @@ fn remarks(plan: &PlanReport) -> String {
         }
     }
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
+}
+
+/// What of a library stays on this device.
+fn left_out(library: &LibraryPlan) -> Option<String> {
+    let [item, items, list, lists] = nouns(&library.schema);
+    let LeftOutRow { items: whole, values, collections } = library.excluded;
+    let parts = [
+        (whole, count(whole, item, items)),
+        (values, count(values, "value", "values")),
+        (collections, count(collections, list, lists)),
+    ];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let words = parts.map(|(_, words)| words).collect::<Vec<_>>().join(" and ");
+    (!words.is_empty()).then_some(words)
 }
 
 /// What an app cannot hold: all, or some and where the others are listed.

@@ -8,6 +8,7 @@ mod company;
 mod costs;
 mod device;
 mod doctored;
+mod exclusion;
 mod floods;
 mod forge;
 mod hands;
