@@ -8,7 +8,7 @@ use segue_limits::{Body, Claim};
 use segue_model::{Amount, ItemId, Terms};
 
 use super::company::Company;
-use super::device::{Device, path};
+use super::device::Device;
 use crate::command::{
     LicenceRow, OfficeReport, Request, Response, SeatAction, SeatReport, SeatState,
 };
@@ -56,8 +56,7 @@ fn syncs(device: &mut Device) {
 
 /// On which devices the app lists the song.
 fn listed(company: &Company) -> Vec<bool> {
-    let id = path(1).as_str().into();
-    company.devices.iter().map(|device| device.catalog().item(&id).is_some()).collect()
+    super::limits::listed(company, 1)
 }
 
 /// Passes on all devices, and then what the app of each lists.
