@@ -53,6 +53,24 @@ fn f41_a_limit_travels_in_every_order_and_ends_everywhere() {
     ]);
 }
 
+#[test]
+fn f41_a_store_from_before_a_song_was_hidden_shows_it_after_its_renewal() {
+    let hidden = [Event::Laid(0, LENT, 0), Event::Days(11), Event::Pass(0)];
+    let renewed = [Event::Given(LENT, 30), Event::Laid(0, LENT, 1)];
+    let found = [vec![Event::Pass(0)], vec![Event::Talk, Event::Pass(0)]];
+    let mut home = Home::made();
+    for (seed, found) in (500..).zip(found) {
+        let mut journey = home.journey(seed);
+        journey.all_go(&[Event::Given(LENT, 10), Event::Saved(0)]);
+        journey.all_go(&hidden);
+        journey.all_go(&[Event::Talk, Event::Pass(1)]);
+        journey.all_go(&renewed);
+        journey.goes(Event::Restored(0));
+        journey.all_go(&found);
+        home = journey.comes_back();
+    }
+}
+
 fn any(rng: &mut Rng) -> Event {
     let at = rng.usize(..2);
     let item = *rng.choice([LENT, BOUGHT, BOOK].iter()).unwrap();
