@@ -208,6 +208,7 @@ impl PlanReport {
 const fn rung_name(rung: Rung) -> &'static str {
     match rung {
         Rung::File => "file",
+        Rung::Key => "key",
         Rung::Recording => "recording",
         Rung::Identifier => "identifier",
         Rung::Path => "path",

@@ -50,6 +50,7 @@ pub static BOOKS: Schema = Schema {
     lists: ["shelf", "shelves"],
     fields: FIELDS,
     kinds: &[&SHELF],
+    key: None,
 };
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod catalog;
 mod edit;
 mod id;
 mod limit;
+pub mod mail;
 pub mod music;
 mod schema;
 mod value;

@@ -84,6 +84,7 @@ pub static MUSIC: Schema = Schema {
     lists: ["playlist", "playlists"],
     fields: FIELDS,
     kinds: &[&PLAYLIST, &SMART_PLAYLIST, &FOLDER],
+    key: None,
 };
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! The engine knows merge rules, never "rating". A new kind of library is a new table.
 //! Invariant: a name never changes its rule, because documents carry both.
 
-use crate::{Value, books, music};
+use crate::{Value, books, mail, music};
 
 /// Every kind of library that this version knows.
-static ALL: [&Schema; 2] = [&books::BOOKS, &music::MUSIC];
+static ALL: [&Schema; 3] = [&books::BOOKS, &mail::MAIL, &music::MUSIC];
 
 /// Unix seconds up to 9999-12-31T23:59:59Z, the last second that every app's calendar can show.
 pub(crate) const TIME: Shape = Shape::Int(0, 253_402_300_799);
@@ -121,6 +121,9 @@ pub struct Schema {
     pub fields: &'static [&'static Field],
     /// Kinds of collections.
     pub kinds: &'static [&'static CollectionKind],
+    /// The field whose value says which item it is, on every device: a hash of the content. Items of
+    /// a kind without one are told apart by evidence.
+    pub key: Option<&'static Field>,
 }
 
 impl Schema {
@@ -171,6 +174,7 @@ mod tests {
     fn a_schema_is_found_by_its_name_and_a_strange_one_is_not() {
         for schema in ALL {
             assert!(Schema::named(schema.name).is_some_and(|found| std::ptr::eq(found, schema)));
+            assert!(schema.key.is_none_or(|key| schema.field(key.name) == Some(key)));
         }
         assert!(Schema::named("moons").is_none());
     }

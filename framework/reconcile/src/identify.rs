@@ -27,6 +27,8 @@ type Key = Option<NonZeroU128>;
 /// The rungs, the most certain first. Which of them a kind of library has, the tables in `ladder.rs` say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rung {
+    /// The same key: what it is, and not only what speaks for it.
+    Key,
     /// The same file on this device.
     File,
     /// The same MusicBrainz recording and release.

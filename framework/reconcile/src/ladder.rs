@@ -5,7 +5,7 @@
 //!
 //! Invariant: a kind without a table of its own is told apart by its files alone.
 
-use segue_model::{Field, Schema, books, music};
+use segue_model::{Field, Schema, books, mail, music};
 
 use crate::identify::Rung;
 
@@ -136,7 +136,7 @@ impl Part {
 impl Ladder {
     /// The ladder of a schema.
     pub(crate) fn of(schema: &Schema) -> &'static Self {
-        let ladders = [(&music::MUSIC, &MUSIC), (&books::BOOKS, &BOOKS)];
+        let ladders = [(&music::MUSIC, &MUSIC), (&books::BOOKS, &BOOKS), (&mail::MAIL, &MAIL)];
         ladders.into_iter().find(|(known, _)| *known == schema).map_or(&FILES, |(_, ladder)| ladder)
     }
 }
@@ -294,13 +294,29 @@ static BOOKS: Ladder = {
     }
 };
 
+/// A message is what its key says, wherever it lies.
+static MAIL: Ladder = Ladder {
+    steps: &[Step { rung: Rung::Key, by: By::Parts(&[Part::of(&mail::KEY)]), holds: &[&[]] }],
+    traits: &[],
+    doubt: None,
+    length: None,
+    moves: Moves {
+        needed: &[&[&mail::KEY]],
+        described: &[&mail::KEY],
+        beside_name: &[],
+        others: &[],
+    },
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_tables_have_room_and_name_what_there_is() {
-        for (schema, ladder) in [(&music::MUSIC, &MUSIC), (&books::BOOKS, &BOOKS)] {
+        for (schema, ladder) in
+            [(&music::MUSIC, &MUSIC), (&books::BOOKS, &BOOKS), (&mail::MAIL, &MAIL)]
+        {
             assert!(std::ptr::eq(Ladder::of(schema), ladder));
             assert!(ladder.steps.len() <= STEPS_MAX && ladder.traits.len() <= TRAITS_MAX);
             for check in ladder.steps.iter().flat_map(|step| step.holds).copied().flatten() {

@@ -11,6 +11,7 @@ static APP: Capabilities = Capabilities {
     fields: &[],
     collections: &[],
     hides: false,
+    piecewise: false,
     cannot_hold: &[],
 };
 

@@ -78,6 +78,7 @@ pub static NOTES: Schema = Schema {
     lists: ["shelf", "shelves"],
     fields: &[&NOTE, &READS, &SEEN, &TAGS_FIELD],
     kinds: &[&SHELF],
+    key: None,
 };
 
 /// Every descriptive field that is held exactly by all music kinds but `memory-coarse`.
@@ -123,6 +124,7 @@ static EXACT: Capabilities = Capabilities {
     ],
     collections: &[PLAYLISTS, SMART],
     hides: true,
+    piecewise: false,
     cannot_hold: &[],
 };
 
@@ -136,6 +138,7 @@ static STARS: Capabilities = Capabilities {
     ],
     collections: &[PLAYLISTS, SMART],
     hides: true,
+    piecewise: false,
     cannot_hold: &["a rating of 0", "ratings between whole stars"],
 };
 
@@ -149,6 +152,7 @@ static NO_REPEAT: Capabilities = Capabilities {
     ],
     collections: &[CollectionSupport { repeats: false, ..PLAYLISTS }, SMART],
     hides: true,
+    piecewise: false,
     cannot_hold: &["a song twice in one playlist", "ratings between half stars"],
 };
 
@@ -162,6 +166,7 @@ static LOSSY: Capabilities = Capabilities {
     ],
     collections: &[PLAYLISTS, SMART],
     hides: true,
+    piecewise: false,
     cannot_hold: &["several artists apart", "more than one genre"],
 };
 
@@ -181,6 +186,7 @@ static COARSE: Capabilities = Capabilities {
     ],
     collections: &[CollectionSupport { access: Access::Read, ..PLAYLISTS }],
     hides: false,
+    piecewise: false,
     cannot_hold: &["ratings between steps of 20", "seconds of times", "skip counts", "playlists"],
 };
 
@@ -200,6 +206,7 @@ static TAGS: Capabilities = Capabilities {
         names: Names::Any,
     }],
     hides: false,
+    piecewise: false,
     cannot_hold: &[],
 };
 

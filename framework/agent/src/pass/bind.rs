@@ -1,6 +1,6 @@
 //! Says what happened to each item of each member, and which item of the document it is.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use segue_document::shard_of;
 use segue_model::{
@@ -8,7 +8,8 @@ use segue_model::{
 };
 use segue_reconcile::arrival;
 use segue_reconcile::guard::{Batch, Tally, looks_rebuilt};
-use segue_reconcile::identify::{self, Evidence, Known, Party, Question, Rung};
+use segue_reconcile::identify::{self, Evidence, Identified, Known, Party, Question, Rung};
+use segue_reconcile::key;
 use sha2::{Digest, Sha256};
 
 use super::draft::Sight;
@@ -44,14 +45,24 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
             Party { link: member.row.id, items }
         })
         .collect();
-    let known = known(pass, members)?;
-    let elsewhere: HashSet<ItemId> = known.iter().map(|known| known.item).collect();
+    let keyed = keyed(pass, members, &arrived)?;
+    let known = if keyed.is_some() { Vec::new() } else { known(pass, members)? };
+    let is_keyed = keyed.is_some();
+    let elsewhere = keyed.unwrap_or_else(|| known.iter().map(|known| known.item).collect());
     let operation = pass.frame.operation;
     let natives: HashMap<LinkId, &Vec<Item>> =
         members.iter().map(|member| member.row.id).zip(&arrived).collect();
-    let fresh = |link, index: usize| fresh_id(operation, link, &natives[&link][index].id);
-    let identified = identify::identify(known, &parties, &fresh);
+    let schema = members.first().map(|member| member.capabilities.schema);
+    let fresh = |link, index: usize| {
+        let item = &natives[&link][index];
+        let own = schema.and_then(|schema| key::item_of(schema, item));
+        own.unwrap_or_else(|| fresh_id(operation, link, &item.id))
+    };
+    let mut identified = identify::identify(known, &parties, &fresh);
     drop(natives);
+    if is_keyed {
+        count_keyed(&mut identified, &elsewhere);
+    }
     let mut matched: Vec<_> = identified.matched.into_iter().collect();
     matched.sort_unstable();
     let mut seen: HashMap<ItemId, u32> = HashMap::new();
@@ -75,8 +86,19 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
     let fresh = seen.keys().filter(|_| may_write);
     let all: HashSet<ItemId> =
         elsewhere.iter().chain(fresh).map(|item| pass.same.shown(*item)).collect();
-    let items = Some(all.len() as u64);
+    // Of a kind with keys, what was there before is not counted.
+    let is_all = !is_keyed || pass.shards.written().is_empty();
+    let items = is_all.then_some(all.len() as u64);
     Ok(Bound { questions, matched, items })
+}
+
+/// Counts what the document had already as matched by its key.
+fn count_keyed(identified: &mut Identified, elsewhere: &HashSet<ItemId>) {
+    let known = identified.items.iter().flatten().filter(|item| elsewhere.contains(*item));
+    let count = known.count() as u64;
+    if count > 0 {
+        *identified.matched.entry(Rung::Key).or_default() += count;
+    }
 }
 
 /// Finds out where the content of new libraries lies.
@@ -287,6 +309,34 @@ fn freeze(draft: &mut MemberDraft, base: &BaseItem, now: &Item) {
     if !names.is_empty() {
         draft.frozen.insert(now.id.clone(), names);
     }
+}
+
+/// Which items that arrived the document has, where their keys alone say what they are: only the
+/// shards of these are looked at. `None` for kinds without keys.
+fn keyed(
+    pass: &mut Pass<'_>,
+    members: &[Member],
+    arrived: &[Vec<Item>],
+) -> Result<Option<HashSet<ItemId>>, Failure> {
+    let Some(schema) = members.first().map(|member| member.capabilities.schema) else {
+        return Ok(None);
+    };
+    if schema.key.is_none() {
+        return Ok(None);
+    }
+    let mut shards: BTreeMap<u8, Vec<ItemId>> = BTreeMap::new();
+    for item in arrived.iter().flatten().filter_map(|item| key::item_of(schema, item)) {
+        shards.entry(shard_of(&item.0)).or_default().push(item);
+    }
+    let mut known = HashSet::new();
+    for shard in pass.shards.written() {
+        let Some(items) = shards.get(&shard) else { continue };
+        let records = pass.shards.records(shard)?;
+        let is_live = |item: &ItemId| records.get(&item.0).is_some_and(|r| r.live.is_some());
+        known.extend(items.iter().copied().filter(is_live));
+        pass.shards.release(shard);
+    }
+    Ok(Some(known))
 }
 
 /// All live items of the document with their evidence. Needed only when something is new.
