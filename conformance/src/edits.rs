@@ -3,6 +3,8 @@
 //! Invariant: the same seed, catalog and capabilities give the same edits, so a second process can
 //! make them again.
 
+use std::collections::BTreeSet;
+
 use fastrand::Rng;
 
 use segue_translator::model::{
@@ -27,6 +29,9 @@ pub(crate) const NAMES: &[&str] = &[
     "  spaces around  ",
     "UPPER and lower; one, two / three",
 ];
+
+/// Words that sets of marks and labels are made of.
+const WORDS: &[&str] = &["seen", "flagged", "work", "todo", "$label1", "x"];
 
 /// The fields that may be written.
 pub(crate) fn writable(capabilities: &Capabilities) -> impl Iterator<Item = &'static FieldSupport> {
@@ -64,12 +69,14 @@ pub(crate) fn value(rng: &mut Rng, field: &Field) -> Value {
         Shape::Text => Value::text(text(rng)),
         Shape::List => {
             let count = rng.usize(1..4);
-            let mut texts: Vec<String> = (0..count).map(|_| text(rng)).collect();
-            if field.rule == Rule::Set {
-                texts.sort();
-                texts.dedup();
+            if field.rule != Rule::Set {
+                return Value::list((0..count).map(|_| text(rng)));
             }
-            Value::list(texts)
+            let words = |rng: &mut Rng| {
+                let word = WORDS[rng.usize(0..WORDS.len())];
+                if rng.bool() { word.to_owned() } else { text(rng) }
+            };
+            Value::list((0..count).map(|_| words(rng)).collect::<BTreeSet<_>>())
         }
     }
 }

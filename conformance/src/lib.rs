@@ -47,6 +47,8 @@ pub use trial::{Outcome, Trial, trials};
 ///     home: ".local/share/memory-exact",
 ///     // Optional: why the translator looks for no library, if it does not.
 ///     // named: "a person says which folder",
+///     // Optional: why it is written while its apps run, if it is.
+///     // shared: "several programs may write it at once",
 ///     // Whether the app itself would accept the library at this path.
 ///     sound: |path| std::fs::metadata(path).map(drop).map_err(|error| error.to_string()),
 ///     // Optional: a digest of everything that the translator does not model.
@@ -71,6 +73,7 @@ macro_rules! suite {
         fixtures: $fixtures:expr,
         home: $home:expr,
         $(named: $named:expr,)?
+        $(shared: $shared:expr,)?
         sound: $sound:expr
         $(, unmodelled: $unmodelled:expr)?
         $(, spoil: $spoil:expr)?
@@ -84,6 +87,7 @@ macro_rules! suite {
             let folder = ::std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
             let subject = $crate::Subject::new($translator, folder.join($fixtures), $home, $sound)
                 $(.with_named($named))?
+                $(.with_shared($shared))?
                 $(.with_unmodelled($unmodelled))?
                 $(.with_spoil($spoil))?
                 $(.with_unknown_version($unknown_version))?

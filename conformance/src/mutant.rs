@@ -19,6 +19,7 @@ use segue_translator::{
     Revision, Sink, Translator, Written,
 };
 
+use crate::laid::files_below;
 use crate::subject::{Inspect, Subject};
 use crate::trial::{Trial, trials};
 
@@ -269,6 +270,17 @@ impl Broken {
         Ok(written)
     }
 
+    /// Makes the edits, and takes each file away and puts it back, as a copy in its place would.
+    fn write_with_gaps(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
+        let written = self.inner.write(expected, changes)?;
+        let away = self.path.with_file_name("away");
+        for path in self.io(files_below(&self.path))?.into_keys() {
+            self.io(fs::rename(&path, &away))?;
+            self.io(fs::rename(&away, &path))?;
+        }
+        Ok(Written { revision: self.revision()?, ..written })
+    }
+
     /// The edits as the defect makes them.
     fn bent(&self, changes: &ChangeSet) -> Result<ChangeSet, Error> {
         let mut changes = changes.clone();
@@ -337,6 +349,9 @@ impl Library for Broken {
         let changes = &self.bent(changes)?;
         let mut written = match self.defect {
             Defect::WritesInPlace if self.is_live => self.write_piecemeal(changes)?,
+            Defect::WritesInPlace if self.capabilities().piecewise => {
+                self.write_with_gaps(expected, changes)?
+            }
             Defect::WritesInPlace => self.write_in_place(changes)?,
             _ => self.inner.write(expected, changes)?,
         };

@@ -31,6 +31,9 @@ pub struct Subject {
     pub home: PathBuf,
     /// Why no library is looked for, if none is: a person names each.
     pub named: Option<String>,
+    /// Why the library is written while its apps run, if it is: several programs may write it at once,
+    /// and none of them is asked. What they do at the same time their own tests try.
+    pub shared: Option<String>,
     /// Whether the app itself would accept a library, in its own way of checking.
     pub sound: Inspect<()>,
     /// A digest of what the translator does not model: what is left of the library when all
@@ -72,6 +75,7 @@ impl Subject {
             translator: Arc::new(translator),
             home: home.into(),
             named: None,
+            shared: None,
             sound: Arc::new(sound),
             fixtures: PathBuf::new(),
             unmodelled: None,
@@ -148,6 +152,11 @@ impl Subject {
     /// The same, with libraries that a person names, and why.
     pub fn with_named(self, why: impl Into<String>) -> Self {
         Self { named: Some(why.into()), ..self }
+    }
+
+    /// The same, written beside its running apps, and why.
+    pub fn with_shared(self, why: impl Into<String>) -> Self {
+        Self { shared: Some(why.into()), ..self }
     }
 
     /// The same, with items and collections in separate files, and why.

@@ -128,6 +128,17 @@ impl Case<'_> {
         Laid::new(self.subject, self.fixture)
     }
 
+    /// Skips what is about apps that must not run while their library is written.
+    pub(crate) fn is_left_alone(&self) -> Verdict {
+        if self.subject.live.is_some() {
+            return skip("declares: a live library, which is written while its app runs");
+        }
+        match &self.subject.shared {
+            Some(why) => skip(format!("declares: written while its apps run, {why}")),
+            None => Ok(()),
+        }
+    }
+
     /// What the fixture's version of the app can hold.
     pub(crate) fn capabilities(&self) -> Verdict<&'static Capabilities> {
         Ok(Laid::asleep(self.subject, self.fixture)?.open()?.capabilities())

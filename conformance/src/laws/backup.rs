@@ -5,7 +5,7 @@ use segue_translator::ErrorKind;
 use super::guard::StartsAt;
 use super::write::some_change;
 use crate::edits;
-use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail, skip};
+use crate::trial::{Case, Law, OrFail as _, Verdict, ensure, fail};
 
 pub(crate) const LAWS: &[Law] = &[
     Law { name: "backup::f33_restores_what_was_there", check: restores },
@@ -72,9 +72,7 @@ fn stale(case: &Case<'_>) -> Verdict {
 }
 
 fn running(case: &Case<'_>) -> Verdict {
-    if case.subject.live.is_some() {
-        return skip("declares: a live library, which is written while its app runs");
-    }
+    case.is_left_alone()?;
     let laid = case.lay()?;
     let into = laid.beside("backup")?;
     laid.open()?.back_up(&into).or_fail("cannot back up")?;

@@ -1,14 +1,16 @@
-//! Killed or failed at any system call of a write, a library is the old one or the new one.
+//! Killed or failed at any system call of a write, a library is the old one or the new one. Where a write
+//! is declared to be made piece by piece, this is so of each value.
 //!
 //! The write runs in a process of its own under `strace`, which counts its calls and then, run by
 //! run, kills it at one of them or makes one fail. A write torn inside one call is not tried.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Output;
 
 use segue_translator::Collector;
-use segue_translator::model::{Catalog, ChangeSet};
+use segue_translator::model::{Catalog, ChangeSet, Field, Fields, Item, Rule, Value};
 
 use crate::edits;
 use crate::laid::Laid;
@@ -136,8 +138,41 @@ fn at_every(case: &Case<'_>, blow: &Blow) -> Verdict {
 enum State {
     Old,
     New,
-    /// Items of one and collections of the other, where that is declared.
+    /// Items of one and collections of the other, or each value for itself, where that is declared.
     Between,
+}
+
+/// Whether each value is old or new, of a set each element, and all else the same in all three.
+fn is_of_either(old: &Catalog, new: &Catalog, found: &Catalog) -> bool {
+    let rest = |catalog: &Catalog| {
+        let mut rest = catalog.clone();
+        rest.items.iter_mut().for_each(|item| item.fields = Fields::default());
+        rest
+    };
+    let items = found.items.iter().zip(old.items.iter().zip(&new.items));
+    let mut values = items.flat_map(|(found, (old, new))| {
+        let all = [found, old, new].into_iter().flat_map(|item| item.fields.iter());
+        let fields: BTreeSet<&'static Field> = all.map(|(field, _)| field).collect();
+        fields.into_iter().map(|field| {
+            let value = |item: &'_ Item| item.fields.value(field).cloned();
+            (field.rule, value(found), value(old), value(new))
+        })
+    });
+    rest(old) == rest(found)
+        && rest(new) == rest(found)
+        && values.all(|(rule, found, old, new)| {
+            found == old || found == new || rule == Rule::Set && lies_between(found, old, new)
+        })
+}
+
+/// Whether a set has each element that both others have, and none that neither has.
+fn lies_between(found: Option<Value>, old: Option<Value>, new: Option<Value>) -> bool {
+    let [found, old, new] = [found, old, new].map(|set| match set {
+        Some(Value::List(texts)) => BTreeSet::from_iter(texts),
+        _ => BTreeSet::new(),
+    });
+    old.intersection(&new).all(|text| found.contains(text))
+        && found.iter().all(|text| old.contains(text) || new.contains(text))
 }
 
 /// Whether items and collections are each old or new.
@@ -153,6 +188,7 @@ fn is_old_or_new(
     at: &str,
 ) -> Verdict<State> {
     let separate = case.subject.separate_files.is_some();
+    let piecewise = case.capabilities()?.piecewise;
     let read = laid.open().and_then(|library| Collector::collect(&*library).or_fail("read"));
     let Ok((found, _)) = read else {
         return fail(format!("{at}: the library cannot be read: {:?}", read.err()));
@@ -161,6 +197,7 @@ fn is_old_or_new(
         (None, _) => State::Old,
         (_, None) => State::New,
         (Some(_), Some(_)) if separate && is_of_both(old, new, &found) => State::Between,
+        (Some(_), Some(_)) if piecewise && is_of_either(old, new, &found) => State::Between,
         (Some(old), Some(new)) => {
             return fail(format!("{at}: neither old ({old}) nor new ({new})"));
         }

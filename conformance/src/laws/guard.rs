@@ -137,9 +137,7 @@ impl Host for StartsAt {
 }
 
 fn running(case: &Case<'_>) -> Verdict {
-    if case.subject.live.is_some() {
-        return skip("declares: a live library, which is written while its app runs");
-    }
+    case.is_left_alone()?;
     let laid = case.lay()?;
     let (_, reading) = laid.read()?;
     let changes = some_change(case, &laid)?;
@@ -154,9 +152,7 @@ fn running(case: &Case<'_>) -> Verdict {
 }
 
 fn started(case: &Case<'_>) -> Verdict {
-    if case.subject.live.is_some() {
-        return skip("declares: a live library, which is written while its app runs");
-    }
+    case.is_left_alone()?;
     let laid = case.lay()?;
     let changes = some_change(case, &laid)?;
     let host = StartsAt::new(usize::MAX);

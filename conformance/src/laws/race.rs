@@ -89,6 +89,9 @@ fn at_every_question(case: &Case<'_>, target: Target) -> Verdict {
     if case.subject.live.is_some() {
         return skip("declares: a live library, whose app sets without comparing");
     }
+    if case.subject.shared.is_some() {
+        case.is_left_alone()?;
+    }
     let race = race(case, target)?;
     let name = target.name().into();
     let more = [(rerun::RIVAL, name), (rerun::SHOWN, race.report.clone().into())];

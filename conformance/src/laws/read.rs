@@ -1,5 +1,7 @@
 //! Reading shows all of an unchanged library, in order, and changes nothing.
 
+use std::collections::BTreeSet;
+
 use segue_translator::model::NativeId;
 use segue_translator::{Collector, Container, Error, Reading, Sink, Want};
 
@@ -55,6 +57,10 @@ fn sorted(case: &Case<'_>) -> Verdict {
     if let Some(pair) = collections.find(|pair| pair[0].id >= pair[1].id) {
         return crate::trial::fail(format!("`{}` comes before `{}`", pair[0].id, pair[1].id));
     }
+    let key = case.capabilities()?.schema.key;
+    let keys: Vec<_> = catalog.items.iter().filter_map(|item| item.fields.value(key?)).collect();
+    let once: BTreeSet<_> = keys.iter().collect();
+    ensure!(once.len() == keys.len(), "several items have one key: {keys:?}");
     for collection in &catalog.collections {
         let stranger = collection.entries.iter().find(|id| catalog.item(id).is_none());
         ensure!(stranger.is_none(), "`{}` lists {stranger:?}, which is no item", collection.name);

@@ -141,6 +141,7 @@ static HALVING: Capabilities = Capabilities {
         .held_as(|rating| rating.as_int().map(|number| Value::Int(number / 2)))],
     collections: &[],
     hides: false,
+    piecewise: false,
     cannot_hold: &[],
 };
 

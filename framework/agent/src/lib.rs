@@ -34,6 +34,7 @@ mod operate;
 mod outlook;
 mod pass;
 mod peers;
+mod pieces;
 mod plan;
 mod progress;
 mod query;

@@ -3,7 +3,8 @@
 //! An app's file is replaced whole or not at all, so an intent was carried out or it was not, or only
 //! its first file was; of these pasts the one is taken in which the user did less since. If it was,
 //! the base takes what we wrote, the app had been shown it, and what differs beyond that is the
-//! user's. If not, nothing happened, and the next pass plans it again. It writes into no app.
+//! user's. If not, nothing happened, and the next pass plans it again. A library that is written piece by
+//! piece says of each piece what became of it ([`crate::pieces`]). It writes into no app.
 
 use segue_model::{
     BaseCollection, Catalog, ChangeSet, Collection, CollectionEdit, FieldEdit, NativeId, Rule,
@@ -18,8 +19,8 @@ use crate::failure::Failure;
 use crate::hiding;
 use crate::home::Home;
 use crate::journal::Note;
-use crate::libraries;
 use crate::lists_after::in_document;
+use crate::{libraries, pieces};
 
 /// Settles every intent whose library can be read.
 pub(crate) fn recover(agent: &mut Agent) -> Result<(), Failure> {
@@ -48,13 +49,20 @@ pub(crate) fn settle(
     let tx = home.store.transaction()?;
     let lists = tx.base_collections(row.id, schema)?;
     hiding::recover(&tx, row.id, schema, &changes, &catalog)?;
-    if is_carried_out(&changes, &catalog, &lists) {
-        let note = Note::parse(&intent.extra);
+    let note = Note::parse(&intent.extra);
+    let written = if library.capabilities().piecewise {
+        pieces::settle(&tx, row.id, schema, &changes, &catalog, &note.shown)?
+    } else if is_carried_out(&changes, &catalog, &lists) {
         settle_fields(&tx, &row, schema, &changes)?;
         settle_lists(&tx, &row, lists, &changes, &note, &catalog)?;
         for (shard, heads) in &note.shown {
             tx.put_link_heads(row.id, *shard, heads)?;
         }
+        changes.len() as u64
+    } else {
+        0
+    };
+    if written > 0 {
         tx.put_operation_link(&OperationLink {
             operation: intent.operation,
             link: row.id,
@@ -62,7 +70,7 @@ pub(crate) fn settle(
             // Not known: what the app's user did since is in the file too.
             after: None,
             backup,
-            written: changes.len() as u64,
+            written,
         })?;
     }
     tx.put_link(&LinkRow { revision: None, ..row })?;

@@ -217,6 +217,10 @@ pub struct Capabilities {
     /// item that a limit withholds stays listed in an app that cannot. What is hidden is read as missing, so
     /// that whoever did not hide it takes it for no removal.
     pub hides: bool,
+    /// Whether a write is made piece by piece, because each item is a file of its own: one that was
+    /// interrupted leaves some fields new and others old, and of a set some elements. Each value is
+    /// then one that the app itself could have written.
+    pub piecewise: bool,
     /// What it cannot hold, in words for a person: "a song twice in one playlist".
     pub cannot_hold: &'static [&'static str],
 }
@@ -228,7 +232,15 @@ impl Capabilities {
         schema: &'static Schema,
         fields: &'static [FieldSupport],
     ) -> Self {
-        Self { app, schema, fields, collections: &[], hides: false, cannot_hold: &[] }
+        Self {
+            app,
+            schema,
+            fields,
+            collections: &[],
+            hides: false,
+            piecewise: false,
+            cannot_hold: &[],
+        }
     }
 
     /// How the app holds `field`, if it does.

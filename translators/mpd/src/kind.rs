@@ -72,7 +72,7 @@ const fn capabilities_of(
     collections: &'static [CollectionSupport],
     cannot_hold: &'static [&'static str],
 ) -> Capabilities {
-    Capabilities { app: "mpd", schema: &MUSIC, fields, collections, hides: false, cannot_hold }
+    Capabilities { collections, cannot_hold, ..Capabilities::of("mpd", &MUSIC, fields) }
 }
 
 const NAMES: &str = "playlists with `/` or a line break in the name, or with the name of another";

@@ -122,6 +122,7 @@ pub(crate) static CAPABILITIES: Capabilities = Capabilities {
         },
     ],
     hides: true,
+    piecewise: false,
     cannot_hold: &[
         "a rating of 0 that is not the same as no rating",
         "a second artist or genre",

@@ -56,6 +56,7 @@ pub(crate) fn app(hello: wire::Hello) -> Result<&'static App, String> {
             fields: Vec::leak(fields),
             collections: Vec::leak(kinds),
             hides: false,
+            piecewise: false,
             cannot_hold: texts(hello.cannot_hold),
         },
         folders: Vec::leak(folders),

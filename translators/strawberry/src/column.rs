@@ -112,6 +112,7 @@ const fn capabilities_of(version: i64) -> Capabilities {
         fields: fields_of(version),
         collections: COLLECTIONS,
         hides: true,
+        piecewise: false,
         cannot_hold: &[
             "a rating of 0 that is not the same as no rating",
             "several artists or genres apart: they are one text, joined by spaces",

@@ -125,6 +125,7 @@ pub(crate) static CAPABILITIES: Capabilities = Capabilities {
     fields: &FIELDS,
     collections: &[],
     hides: false,
+    piecewise: false,
     cannot_hold: &["playlists", "anything new: tags are read and never written"],
 };
 

@@ -55,6 +55,7 @@ static CAPABILITIES: Capabilities = Capabilities {
         },
     ],
     hides: false,
+    piecewise: false,
     cannot_hold: &[],
 };
 
