@@ -168,6 +168,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("iroh", &["transports/iroh/"]),
     ("lofty", &["translators/tags/"]),
     ("id3", &["translators/tags/"]),
+    ("mail_parser", &["translators/maildir/"]),
 ];
 
 fn strays(tree: &Tree) -> Vec<String> {

@@ -24,6 +24,7 @@ const TRIAL_WAIT: Duration = Duration::from_secs(20);
 pub fn translators() -> Vec<Arc<dyn Translator>> {
     vec![
         Arc::new(segue_books::Books),
+        Arc::new(segue_maildir::Maildir),
         Arc::new(segue_mpd::Mpd::default()),
         Arc::new(segue_rhythmbox::Rhythmbox),
         Arc::new(segue_strawberry::Strawberry),

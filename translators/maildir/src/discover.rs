@@ -1,0 +1,35 @@
+//! How a folder becomes a library.
+//!
+//! None is looked for: nothing in a home folder says which of several mail stores a person uses, and a
+//! server's are elsewhere. A person names it.
+//!
+//! Invariant: what is opened holds at least one folder of mail.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use segue_translator::{Capabilities, Error, Host, Library, Place, Translator};
+
+use crate::column::CAPABILITIES;
+use crate::read::Store;
+use crate::tree;
+
+/// The translator for stores of mail in Maildir.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Maildir;
+
+impl Translator for Maildir {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn discover(&self, _: &Place) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn open(&self, path: &Path, _: Arc<dyn Host>) -> Result<Box<dyn Library>, Error> {
+        tree::folders(path)?;
+        Ok(Box::new(Store { root: path.to_owned(), known: Mutex::new(HashMap::new()) }))
+    }
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../docs.md")]
+
+mod backup;
+mod column;
+mod discover;
+mod format;
+mod keywords;
+mod listing;
+mod lock;
+mod message;
+mod read;
+mod tree;
+mod utf7;
+mod write;
+
+pub use discover::Maildir;

@@ -1,0 +1,280 @@
+//! All files of a store at one instant, each with the message that it is a copy of.
+//!
+//! Flags, keywords and folders stand in names, so a listing is the whole state; only files that were
+//! never seen are opened. Mail programs rename files at any time: a listing counts if no folder
+//! changed while it was made, and a file that has another name since is found by what stays of it.
+//!
+//! Invariant: a file is opened once for its key, because a message's bytes never change under its name.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use segue_translator::model::{NativeId, Value};
+use segue_translator::{Error, ErrorKind, Loss, Revision, file};
+use sha2::{Digest as _, Sha256};
+
+use crate::format::{self, FLAGS, FORWARDED, FORWARDED_KEYWORD};
+use crate::keywords::Keywords;
+use crate::message::{self, Key};
+use crate::tree::{self, CUR, Folder, NEW};
+
+/// So often a listing is begun anew, because somebody changed the store meanwhile.
+const ATTEMPTS: usize = 8;
+const COPIES_MAX: usize = 5_000_000;
+const MESSAGE_BYTES_MAX: u64 = 1 << 30;
+
+/// Keys by a hash of where a file lies and what of its name stays.
+pub(crate) type Known = HashMap<[u8; 16], Key>;
+
+/// A file with a message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Copy {
+    pub(crate) key: Key,
+    /// Its place among the folders.
+    pub(crate) folder: usize,
+    pub(crate) name: Box<[u8]>,
+    /// Whether no mail program has seen it.
+    pub(crate) is_new: bool,
+}
+
+/// A store at one instant.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    pub(crate) folders: Vec<Folder>,
+    /// What letters mean, by folder.
+    pub(crate) keywords: Vec<Keywords>,
+    /// Copies of one message stand together.
+    pub(crate) copies: Vec<Copy>,
+    pub(crate) revision: Revision,
+    /// Files that are no messages.
+    pub(crate) losses: Vec<Loss>,
+}
+
+/// What a message is marked with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) flags: BTreeSet<Box<str>>,
+    pub(crate) keywords: BTreeSet<Box<str>>,
+}
+
+impl Marks {
+    pub(crate) fn value(texts: &BTreeSet<Box<str>>) -> Option<Value> {
+        (!texts.is_empty()).then(|| Value::list(texts.iter().cloned()))
+    }
+}
+
+impl Listing {
+    /// Lists the store below `root`.
+    pub(crate) fn make(root: &Path, known: &mut Known) -> Result<Self, Error> {
+        for _ in 0..ATTEMPTS {
+            let folders = tree::folders(root)?;
+            let revision = tree::revision(&folders)?;
+            let (keywords, mut losses) = all_keywords(&folders);
+            let names = names(&folders)?;
+            if tree::revision(&tree::folders(root)?)? != revision {
+                continue;
+            }
+            let copies = identify(&folders, names, known, &mut losses);
+            let Some(mut copies) = copies else { continue };
+            copies.sort_unstable();
+            return Ok(Self { folders, keywords, copies, revision, losses });
+        }
+        let detail = "mail programs change it faster than it can be read";
+        Err(Error::new(ErrorKind::Stale, "read", root, detail))
+    }
+
+    /// The copies of each message.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &[Copy]> {
+        self.copies.chunk_by(|a, b| a.key == b.key)
+    }
+
+    /// Where the copies of one message stand.
+    pub(crate) fn message(&self, key: Key) -> Range<usize> {
+        let start = self.copies.partition_point(|copy| copy.key < key);
+        start..self.copies.partition_point(|copy| copy.key <= key)
+    }
+
+    /// What all copies of a message together are marked with, or why that cannot be told.
+    pub(crate) fn marks(&self, copies: &[Copy]) -> Result<Marks, String> {
+        let mut marks = Marks::default();
+        for copy in copies {
+            let what = |what: String| format!("{what}, in `{}`", self.folders[copy.folder].name);
+            let letters = format::letters(&copy.name)
+                .ok_or_else(|| what("a file has marks of another kind".to_owned()))?;
+            let keywords = &self.keywords[copy.folder];
+            for letter in letters {
+                if let Some((_, flag)) = FLAGS.iter().find(|(known, _)| known == letter) {
+                    marks.flags.insert((*flag).into());
+                } else if letter.is_ascii_lowercase() {
+                    let name = keywords.name(*letter).ok_or_else(|| {
+                        what(format!("nothing says which keyword is `{}`", char::from(*letter)))
+                    })?;
+                    if name == FORWARDED_KEYWORD {
+                        marks.flags.insert(FORWARDED.into());
+                    } else {
+                        marks.keywords.insert(name.into());
+                    }
+                }
+            }
+        }
+        Ok(marks)
+    }
+
+    /// The folders in which these lie.
+    pub(crate) fn places(&self, copies: &[Copy]) -> BTreeSet<Box<str>> {
+        copies.iter().map(|copy| self.folders[copy.folder].name.as_str().into()).collect()
+    }
+}
+
+/// Where a file of a folder lies.
+pub(crate) fn path(folder: &Folder, is_new: bool, name: &[u8]) -> PathBuf {
+    folder.path.join(if is_new { NEW } else { CUR }).join(OsStr::from_bytes(name))
+}
+
+/// Finds a file that may have been renamed; `None` if it is gone, or two have its name.
+pub(crate) fn find(folder: &Folder, base: &[u8]) -> io::Result<Option<(bool, Box<[u8]>)>> {
+    let mut found = None;
+    for is_new in [false, true] {
+        for name in files_of(folder, is_new)?.into_iter().filter(|name| format::base(name) == base)
+        {
+            if found.replace((is_new, name)).is_some() {
+                return Ok(None);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Opens a copy, under another name too if it was renamed meanwhile.
+pub(crate) fn open(folder: &Folder, copy: &Copy) -> io::Result<BufReader<File>> {
+    let open = |is_new, name: &[u8]| File::open(path(folder, is_new, name));
+    let file = match open(copy.is_new, &copy.name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let (is_new, name) = find(folder, format::base(&copy.name))?.ok_or(error)?;
+            open(is_new, &name)?
+        }
+        file => file?,
+    };
+    Ok(BufReader::with_capacity(1 << 15, file))
+}
+
+fn all_keywords(folders: &[Folder]) -> (Vec<Keywords>, Vec<Loss>) {
+    let mut losses = Vec::new();
+    let all = folders.iter().map(|folder| {
+        Keywords::read(&folder.path).unwrap_or_else(|error| {
+            let id = NativeId::new(
+                folder.relative.join(crate::keywords::FILE).into_os_string().into_encoded_bytes(),
+            );
+            losses.push(Loss { id, what: format!("the keywords of a folder: {}", error.detail) });
+            Keywords::default()
+        })
+    });
+    (all.collect(), losses)
+}
+
+/// The name of each file, with its folder.
+type Names = Vec<(usize, bool, Box<[u8]>)>;
+
+fn names(folders: &[Folder]) -> Result<Names, Error> {
+    let mut names = Vec::new();
+    for (index, folder) in folders.iter().enumerate() {
+        for is_new in [true, false] {
+            let files = files_of(folder, is_new)
+                .map_err(|error| Error::io("read", &folder.path, &error))?;
+            names.extend(files.into_iter().map(|name| (index, is_new, name)));
+            if names.len() > COPIES_MAX {
+                let detail = format!("more than {COPIES_MAX} messages");
+                return Err(Error::new(ErrorKind::TooLarge, "read", &folder.path, detail));
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// The names of files that are messages. A folder without `new` has no new ones.
+fn files_of(folder: &Folder, is_new: bool) -> io::Result<Vec<Box<[u8]>>> {
+    let entries = match fs::read_dir(folder.path.join(if is_new { NEW } else { CUR })) {
+        Err(error) if is_new && error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !name.as_bytes().starts_with(b".") && !entry.file_type()?.is_dir() {
+            names.push(name.as_bytes().into());
+        }
+    }
+    Ok(names)
+}
+
+/// Says which message each file is; `None` if one went away meanwhile.
+fn identify(
+    folders: &[Folder],
+    mut names: Names,
+    known: &mut Known,
+    losses: &mut Vec<Loss>,
+) -> Option<Vec<Copy>> {
+    names.sort_unstable_by(|a, b| stays(a).cmp(&stays(b)));
+    let mut copies = Vec::with_capacity(names.len());
+    for files in names.chunk_by(|a, b| stays(a) == stays(b)) {
+        for (index, is_new, name) in files {
+            let folder = &folders[*index];
+            let path = path(folder, *is_new, name);
+            let key = match (files, known.get(&file_id(folder, name))) {
+                ([_, _, ..], _) => Err("two files have its name".to_owned()),
+                (_, Some(key)) => Ok(*key),
+                (_, None) => key(&path, name).map_err(|error| error.detail),
+            };
+            match key {
+                Ok(key) => {
+                    known.insert(file_id(folder, name), key);
+                    copies.push(Copy { key, folder: *index, name: name.clone(), is_new: *is_new });
+                }
+                // A link that leads nowhere is there all the same.
+                Err(_) if path.symlink_metadata().is_err() => return None,
+                Err(why) => losses.push(unreadable(folder, *is_new, name, &why)),
+            }
+        }
+    }
+    Some(copies)
+}
+
+/// What of a file stays the same in its store.
+fn stays((folder, _, name): &(usize, bool, Box<[u8]>)) -> (usize, &[u8]) {
+    (*folder, format::base(name))
+}
+
+fn unreadable(folder: &Folder, is_new: bool, name: &[u8], why: &str) -> Loss {
+    let part = if is_new { NEW } else { CUR };
+    let place = folder.relative.join(part).join(OsStr::from_bytes(name));
+    let id = NativeId::new(place.into_os_string().into_encoded_bytes());
+    Loss { id, what: format!("a message that cannot be read: {why}") }
+}
+
+/// What stays the same of a file for ever.
+fn file_id(folder: &Folder, name: &[u8]) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    hasher.update(folder.relative.as_os_str().as_bytes());
+    hasher.update(b"\0");
+    hasher.update(format::base(name));
+    let mut id = [0; 16];
+    id.copy_from_slice(&hasher.finalize()[..16]);
+    id
+}
+
+fn key(path: &Path, name: &[u8]) -> Result<Key, Error> {
+    let fail = |error: &io::Error| Error::io("read", path, error);
+    let file = file::open_bounded(path, MESSAGE_BYTES_MAX)?;
+    let bytes = file.metadata().map_err(|error| fail(&error))?.len();
+    if let Some(said) = format::size(name).filter(|said| *said != bytes) {
+        let detail = format!("it has {bytes} bytes and its name says {said}");
+        return Err(Error::new(ErrorKind::Corrupt, "read", path, detail));
+    }
+    message::key(&mut BufReader::with_capacity(1 << 16, file)).map_err(|error| fail(&error))
+}

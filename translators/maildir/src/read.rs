@@ -1,0 +1,141 @@
+//! Reads a store: each message is one item, with the marks and places of all its copies.
+//!
+//! Only headers are read for what is told; the body was read once, for the key.
+//!
+//! Invariant: a message of which not all marks can be told is a loss and is not sent, so that what is
+//! not understood is never taken for removed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use data_encoding::HEXLOWER;
+use segue_translator::model::{ChangeSet, Collection, Item, NativeId, Value, mail};
+use segue_translator::{
+    Capabilities, Container, Error, ErrorKind, Library, Loss, Reading, Revision, Sink, Want,
+    Written,
+};
+
+use crate::column::CAPABILITIES;
+use crate::listing::{self, Copy, Known, Listing, Marks};
+use crate::message::{self, Key};
+use crate::{backup, tree, write};
+
+/// A store of mail.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) root: PathBuf,
+    /// The keys of files that were seen.
+    pub(crate) known: Mutex<Known>,
+}
+
+impl Store {
+    pub(crate) fn list(&self) -> Result<Listing, Error> {
+        Listing::make(&self.root, &mut self.known())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Library for Store {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    /// Maildir is made to be written by several programs at once: one rename is one change.
+    fn running(&self) -> Option<String> {
+        None
+    }
+
+    fn revision(&self) -> Result<Revision, Error> {
+        tree::revision(&tree::folders(&self.root)?)
+    }
+
+    fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {
+        let listing = self.list()?;
+        let mut reading = Reading { revision: listing.revision.clone(), ..Reading::default() };
+        let container = Container { id: NativeId::from(""), revision: reading.revision.clone() };
+        if sink.container(container) == Want::Items {
+            for copies in listing.messages() {
+                send(&listing, copies, sink, &mut reading.losses)?;
+            }
+        }
+        reading.losses.extend(listing.losses.iter().cloned());
+        let mut collections: Vec<_> = listing.folders.iter().map(collection).collect();
+        collections.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        collections.into_iter().try_for_each(|folder| sink.collection(folder))?;
+        Ok(reading)
+    }
+
+    fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
+        write::write(self, expected, changes)
+    }
+
+    /// Names are the state, so the names of all files are kept, and what letters mean.
+    fn back_up(&self, into: &Path) -> Result<Vec<PathBuf>, Error> {
+        backup::back_up(&self.list()?, into)
+    }
+
+    fn restore(&self, expected: &Revision, from: &Path) -> Result<Revision, Error> {
+        backup::restore(self, expected, from)
+    }
+}
+
+/// What a message is called here.
+fn id_of(key: Key) -> String {
+    HEXLOWER.encode(&key.0)
+}
+
+/// The key of what is called so.
+pub(crate) fn key_of(id: &NativeId) -> Option<Key> {
+    let bytes = HEXLOWER.decode(id.as_bytes()).ok()?;
+    bytes.try_into().ok().map(Key)
+}
+
+fn send(
+    listing: &Listing,
+    copies: &[Copy],
+    sink: &mut dyn Sink,
+    losses: &mut Vec<Loss>,
+) -> Result<(), Error> {
+    let Some(first) = copies.first() else { return Ok(()) };
+    let folder = &listing.folders[first.folder];
+    let id = id_of(first.key);
+    let header = listing::open(folder, first).and_then(|mut file| message::header(&mut file));
+    let header = match header {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let detail = "a message went away while it was read";
+            return Err(Error::new(ErrorKind::Stale, "read", &folder.path, detail));
+        }
+        header => header.map_err(|error| error.to_string()),
+    };
+    let told = header.and_then(|header| Ok((header, listing.marks(copies)?)));
+    let (header, marks) = match told {
+        Ok(told) => told,
+        Err(what) => {
+            losses.push(Loss { id: id.into(), what });
+            return Ok(());
+        }
+    };
+    let mut item = Item::new(id.clone());
+    item.fields = message::read_header(&header);
+    item.fields.set(&mail::KEY, Value::text(id));
+    item.fields.set(&mail::FLAGS, Marks::value(&marks.flags));
+    item.fields.set(&mail::KEYWORDS, Marks::value(&marks.keywords));
+    item.fields.set(&mail::FOLDERS, Marks::value(&listing.places(copies)));
+    item.fields.shrink();
+    sink.item(item)
+}
+
+fn collection(folder: &tree::Folder) -> Collection {
+    Collection {
+        id: NativeId::new(folder.relative.clone().into_os_string().into_encoded_bytes()),
+        kind: &mail::FOLDER,
+        name: folder.name.as_str().into(),
+        parent: None,
+        entries: Vec::new(),
+        rule: None,
+    }
+}

@@ -1,0 +1,244 @@
+//! Small stores that mail programs leave behind, and hostile ones.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use segue_maildir::Maildir;
+use segue_translator::model::{Catalog, ChangeSet, Field, FieldEdit, Item, Value, mail};
+use segue_translator::{Collector, ErrorKind, Idle, Library, Loss, Translator as _, Written};
+
+struct Store(tempfile::TempDir);
+
+impl Store {
+    /// A store with these files, each a message of its own unless its path has a `#`: what follows
+    /// that says which message it is.
+    fn with(files: &[&str]) -> Self {
+        let store = Self(tempfile::tempdir().unwrap());
+        for folder in ["cur", "new", "tmp"] {
+            fs::create_dir(store.0.path().join(folder)).unwrap();
+        }
+        for file in files {
+            let (path, id) = file.split_once('#').unwrap_or((file, file));
+            let path = store.path(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, format!("Message-ID: <{id}>\nSubject: {id}\n\nHello\n")).unwrap();
+        }
+        store
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.0.path().join(below)
+    }
+
+    fn library(&self) -> Box<dyn Library> {
+        Maildir.open(self.0.path(), Arc::new(Idle)).unwrap()
+    }
+
+    fn read(&self) -> (Catalog, Vec<Loss>) {
+        let (catalog, reading) = Collector::collect(&*self.library()).unwrap();
+        (catalog, reading.losses)
+    }
+
+    /// Gives the message of this subject another set.
+    fn set(&self, subject: &str, field: &'static Field, new: &[&str]) -> Written {
+        let library = self.library();
+        let (catalog, reading) = Collector::collect(&*library).unwrap();
+        let item = named(&catalog, subject);
+        let new = (!new.is_empty()).then(|| Value::list(new.iter().copied()));
+        let old = item.fields.value(field).cloned();
+        let fields = vec![FieldEdit { item: item.id.clone(), field, old, new }];
+        let changes = ChangeSet { fields, ..ChangeSet::default() };
+        library.write(&reading.revision, &changes).unwrap()
+    }
+
+    /// The names of all messages.
+    fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for part in ["cur", "new"] {
+            for entry in fs::read_dir(self.path(part)).unwrap() {
+                names.push(format!("{part}/{}", entry.unwrap().file_name().to_str().unwrap()));
+            }
+        }
+        names.sort();
+        names
+    }
+}
+
+fn named<'c>(catalog: &'c Catalog, subject: &str) -> &'c Item {
+    let is_it =
+        |item: &&Item| item.fields.value(&mail::SUBJECT).and_then(Value::as_text) == Some(subject);
+    catalog.items.iter().find(is_it).unwrap()
+}
+
+fn texts<'i>(item: &'i Item, field: &Field) -> Vec<&'i str> {
+    let list = item.fields.value(field).and_then(Value::as_list).unwrap_or_default();
+    list.iter().map(|text| &**text).collect()
+}
+
+#[test]
+fn marks_that_are_not_modelled_stay() {
+    let store = Store::with(&["cur/1,U=7:2,PTX9#a"]);
+    let written = store.set("a", &mail::FLAGS, &["answered", "forwarded"]);
+    assert!(written.refused.is_empty());
+    assert_eq!(store.names(), ["cur/1,U=7:2,9PRTX"]);
+    store.set("a", &mail::FLAGS, &[]);
+    assert_eq!(store.names(), ["cur/1,U=7:2,9TX"]);
+}
+
+#[test]
+fn a_new_message_is_seen_by_nobody_until_it_is_marked() {
+    let store = Store::with(&["new/1#a", "new/2#b"]);
+    store.set("a", &mail::FLAGS, &["seen"]);
+    assert_eq!(store.names(), ["cur/1:2,S", "new/2"]);
+}
+
+#[test]
+fn letters_mean_what_their_own_folder_says() {
+    let store = Store::with(&["cur/1:2,a#a", ".Archive/cur/2:2,ab#a", "cur/3:2,#b"]);
+    fs::write(store.path("dovecot-keywords"), "0 Work\n").unwrap();
+    fs::write(store.path(".Archive/dovecot-keywords"), "0 todo\n1 $FORWARDED\n").unwrap();
+    let (catalog, losses) = store.read();
+    assert!(losses.is_empty(), "{losses:?}");
+    let item = named(&catalog, "a");
+    assert_eq!(texts(item, &mail::KEYWORDS), ["todo", "work"]);
+    assert_eq!(texts(item, &mail::FLAGS), ["forwarded"]);
+    assert_eq!(texts(item, &mail::FOLDERS), ["Archive", "INBOX"]);
+    store.set("a", &mail::KEYWORDS, &["todo", "x"]);
+    let keywords = |path: &str| fs::read_to_string(store.path(path)).unwrap();
+    assert_eq!(keywords("dovecot-keywords"), "0 Work\n1 x\n");
+    assert_eq!(keywords(".Archive/dovecot-keywords"), "0 todo\n1 $FORWARDED\n2 x\n");
+    assert!(store.path("cur/1:2,b").exists() && store.path(".Archive/cur/2:2,abc").exists());
+    // Where there are no keywords nobody looks for one.
+    let plain = Store::with(&["cur/1:2,#a"]);
+    plain.set("a", &mail::FLAGS, &["forwarded"]);
+    assert_eq!(plain.names(), ["cur/1:2,P"]);
+    assert!(!plain.path("dovecot-keywords").exists());
+}
+
+#[test]
+fn f06_a_letter_without_a_meaning_hides_the_message_and_removes_no_keyword() {
+    let store = Store::with(&["cur/1:2,Sa#a", "cur/2:2,S#b"]);
+    fs::write(store.path("dovecot-keywords"), "1 work\n").unwrap();
+    let (catalog, losses) = store.read();
+    assert_eq!((catalog.items.len(), losses.len()), (1, 1));
+    assert!(losses[0].what.contains("nothing says which keyword is `a`, in `INBOX`"), "{losses:?}");
+    fs::write(store.path("dovecot-keywords"), "0 todo\n1 wo").unwrap();
+    let (catalog, losses) = store.read();
+    assert_eq!((catalog.items.len(), losses.len()), (1, 2), "{losses:?}");
+}
+
+#[test]
+fn what_is_no_message_is_told_and_the_rest_is_read() {
+    let store = Store::with(&["cur/1,S=999:2,S#cut", "cur/2:2,S#b", "cur/3:1,S#strange"]);
+    std::os::unix::fs::symlink("nowhere", store.path("cur/4:2,S")).unwrap();
+    fs::create_dir(store.path("cur/folder")).unwrap();
+    fs::write(store.path("cur/.hidden"), "no message").unwrap();
+    let (catalog, losses) = store.read();
+    assert_eq!(catalog.items.len(), 1);
+    let what: Vec<String> =
+        losses.iter().map(|loss| format!("{}: {}", loss.id, loss.what)).collect();
+    assert_eq!(what.len(), 3, "{what:?}");
+    for part in ["its name says 999", "./cur/4:2,S", "marks of another kind"] {
+        assert!(what.iter().any(|what| what.contains(part)), "{part} in {what:?}");
+    }
+}
+
+#[test]
+fn two_files_of_one_name_are_told_and_left_alone() {
+    let store = Store::with(&["cur/1:2,#a", "cur/1:2,S#b", "cur/2:2,#c"]);
+    let (catalog, losses) = store.read();
+    assert_eq!((catalog.items.len(), losses.len()), (1, 2), "{losses:?}");
+    assert!(losses[0].what.contains("two files have its name"), "{losses:?}");
+}
+
+#[test]
+fn f19_a_name_that_is_taken_is_not_taken_again() {
+    let store = Store::with(&["cur/1:2,#a"]);
+    let library = store.library();
+    let (catalog, reading) = Collector::collect(&*library).unwrap();
+    // A folder is no message, and so not listed; the name is taken all the same.
+    fs::create_dir(store.path("cur/1:2,S")).unwrap();
+    let revision = library.revision().unwrap();
+    assert_ne!(revision, reading.revision);
+    let edit = FieldEdit {
+        item: catalog.items[0].id.clone(),
+        field: &mail::FLAGS,
+        old: None,
+        new: Some(Value::list(["seen"])),
+    };
+    let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
+    let written = library.write(&revision, &changes).unwrap();
+    assert_eq!(written.refused.len(), 1, "{:?}", written.refused);
+    assert_eq!(store.names(), ["cur/1:2,", "cur/1:2,S"]);
+}
+
+#[test]
+fn a_folder_with_26_keywords_takes_no_more_and_says_so() {
+    let store = Store::with(&["cur/1:2,a#a"]);
+    let lines: String = (0..26).map(|number| format!("{number} k{number}\n")).collect();
+    fs::write(store.path("dovecot-keywords"), &lines).unwrap();
+    let written = store.set("a", &mail::KEYWORDS, &["k25", "one-more"]);
+    assert!(written.refused[0].reason.contains("`one-more`"), "{:?}", written.refused);
+    assert_eq!(store.names(), ["cur/1:2,a"]);
+    assert_eq!(fs::read_to_string(store.path("dovecot-keywords")).unwrap(), lines);
+    store.set("a", &mail::KEYWORDS, &["k25"]);
+    assert_eq!(store.names(), ["cur/1:2,z"]);
+}
+
+#[test]
+fn f28_a_server_that_holds_its_lock_is_waited_for() {
+    let store = Store::with(&["cur/1:2,#a"]);
+    fs::write(store.path("dovecot-uidlist.lock"), "1:some-other-computer").unwrap();
+    let library = store.library();
+    let (catalog, reading) = Collector::collect(&*library).unwrap();
+    let edit = FieldEdit {
+        item: catalog.items[0].id.clone(),
+        field: &mail::KEYWORDS,
+        old: None,
+        new: Some(Value::list(["x"])),
+    };
+    let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
+    let error = library.write(&reading.revision, &changes).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Busy, "{error}");
+    assert_eq!(store.names(), ["cur/1:2,"]);
+    assert!(!store.path("dovecot-keywords").exists());
+}
+
+#[test]
+fn f19_what_a_mail_program_did_to_the_same_file_meanwhile_stays() {
+    let store = Store::with(&["cur/1:2,S#a", "cur/2:2,#b"]);
+    let library = store.library();
+    let (catalog, reading) = Collector::collect(&*library).unwrap();
+    // Another program renames between our listing and our rename: the listing's directory is as it
+    // was, because the program is faster than the clock.
+    let times = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+    let before = times(&store.path("cur"));
+    fs::rename(store.path("cur/1:2,S"), store.path("cur/1:2,FS")).unwrap();
+    fs::File::open(store.path("cur")).unwrap().set_modified(before).unwrap();
+    let edit = FieldEdit {
+        item: named(&catalog, "a").id.clone(),
+        field: &mail::FLAGS,
+        old: named(&catalog, "a").fields.value(&mail::FLAGS).cloned(),
+        new: Some(Value::list(["answered", "seen"])),
+    };
+    let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
+    let written = library.write(&reading.revision, &changes);
+    // Its times tell it all the same, by the one that nobody sets.
+    assert_eq!(written.unwrap_err().kind, ErrorKind::Stale);
+    assert!(store.path("cur/1:2,FS").exists());
+}
+
+#[test]
+fn f01_a_store_that_is_not_there_is_an_error() {
+    let store = Store::with(&["cur/1:2,S#a"]);
+    let library = store.library();
+    fs::rename(store.path("cur"), store.path("gone")).unwrap();
+    let error = Collector::collect(&*library).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Absent, "{error}");
+    let empty = tempfile::tempdir().unwrap();
+    let opened = Maildir.open(empty.path(), Arc::new(Idle));
+    assert_eq!(opened.err().unwrap().kind, ErrorKind::Absent);
+}
