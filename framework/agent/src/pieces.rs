@@ -56,9 +56,9 @@ fn reached(edit: &FieldEdit, now: Option<&Value>) -> Option<Value> {
         set.and_then(Value::as_list).unwrap_or_default().iter().cloned().collect()
     };
     let [old, new, now] = [edit.old.as_ref(), edit.new.as_ref(), now].map(elements);
-    let touched = |text: &&Box<str>| old.contains(*text) != new.contains(*text);
-    let kept = old.iter().filter(|text| !touched(text));
-    let set: BTreeSet<Box<str>> = kept.chain(now.iter().filter(touched)).cloned().collect();
+    let touched: BTreeSet<Box<str>> = old.symmetric_difference(&new).cloned().collect();
+    let (kept, reached) = (old.difference(&touched), now.intersection(&touched));
+    let set: BTreeSet<Box<str>> = kept.chain(reached).cloned().collect();
     (!set.is_empty()).then(|| Value::list(set))
 }
 

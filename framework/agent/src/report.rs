@@ -76,17 +76,23 @@ pub(crate) fn title(record: &Record) -> String {
     if record.kind.is_some() {
         return text("name").unwrap_or_else(|| "Unnamed".into());
     }
-    match (text("title"), text("artist").or_else(|| text("authors"))) {
-        (Some(title), Some(artist)) => format!("{title} — {artist}"),
-        (Some(title), None) => title,
-        (None, _) => record.any_location().map_or_else(
+    headline(text).unwrap_or_else(|| {
+        record.any_location().map_or_else(
             || "Untitled".into(),
             |path| {
                 let path = path.to_string();
                 path.rsplit('/').next().unwrap_or(&path).to_owned()
             },
-        ),
-    }
+        )
+    })
+}
+
+/// What an item is called and who made it, from the texts of its fields; `None` if it has no title.
+pub(crate) fn headline(text: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let first = |names: &[&str]| names.iter().find_map(|name| text(name));
+    let title = first(&["title", "subject"])?;
+    let author = first(&["artist", "authors", "from"]);
+    Some(author.map_or(title.clone(), |author| format!("{title} — {author}")))
 }
 
 fn plain(value: &Value) -> String {

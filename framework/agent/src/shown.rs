@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::command::ShownEdit;
 use crate::outlook;
 use crate::pass::{Draft, Member, MemberDraft, Sight};
-use crate::report::json;
+use crate::report::{self, json};
 
 /// Asks for what the apps cannot hold.
 pub(crate) const LOSSES: &str = "losses";
@@ -163,13 +163,12 @@ pub(crate) fn title(item: &Item) -> String {
             _ => None,
         }
     };
-    match (text("title"), text("artist").or_else(|| text("authors")), &item.location) {
-        (Some(title), Some(artist), _) => format!("{title} — {artist}"),
-        (Some(title), None, _) => title,
-        (None, _, Some(location)) => {
+    match (report::headline(text), &item.location) {
+        (Some(title), _) => title,
+        (None, Some(location)) => {
             let path = location.to_string();
             path.rsplit('/').next().unwrap_or(&path).to_owned()
         }
-        (None, _, None) => item.id.to_string(),
+        (None, None) => item.id.to_string(),
     }
 }

@@ -225,6 +225,16 @@ fn marks_that_one_store_gets_the_other_has_after_a_pass() {
 }
 
 #[test]
+fn a_message_is_called_by_its_subject_and_sender() {
+    let mut desk = Desk::linked(1);
+    let Response::Found(found) = desk.run(Request::Find { text: "attachment".into() }) else {
+        panic!("nothing was found")
+    };
+    let titles: Vec<&str> = found.iter().map(|item| item.title.as_str()).collect();
+    assert_eq!(titles, ["With attachment — Bo Lindström <bo@example.com>"]);
+}
+
+#[test]
 fn copies_that_differ_are_left_so_and_are_changed_together() {
     let mut desk = Desk::linked(1);
     let all =

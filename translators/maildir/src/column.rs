@@ -48,8 +48,8 @@ pub(crate) static CAPABILITIES: Capabilities = Capabilities {
 
 /// Those flags that there is a letter for.
 fn flags(value: &Value) -> Option<Value> {
-    let known = |flag: &&Box<str>| mail::FLAGS_KNOWN.contains(&&***flag);
-    list(value.as_list()?.iter().filter(known).cloned())
+    let all = value.as_list()?.iter();
+    list(all.filter(|flag| mail::FLAGS_KNOWN.contains(&&***flag)).cloned())
 }
 
 /// Those keywords that an IMAP server takes.

@@ -38,8 +38,8 @@ pub(crate) fn with_letters(name: &[u8], letters: BTreeSet<u8>) -> Vec<u8> {
 
 /// How many bytes the file has, if its name says so.
 pub(crate) fn size(name: &[u8]) -> Option<u64> {
-    let said = base(name).split(|byte| *byte == b',').skip(1);
-    let digits = said.filter_map(|part| part.strip_prefix(b"S=")).next()?;
+    let mut said = base(name).split(|byte| *byte == b',').skip(1);
+    let digits = said.find_map(|part| part.strip_prefix(b"S="))?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 

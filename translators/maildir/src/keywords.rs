@@ -175,7 +175,7 @@ mod tests {
         let time = || fs::metadata(&path).unwrap().modified().unwrap();
         fs::write(&path, "0 work\n").unwrap();
         // As if it had been written in this very second.
-        let old = SystemTime::now() + Duration::from_secs(60);
+        let old = SystemTime::now() + Duration::from_mins(1);
         OpenOptions::new().write(true).open(&path).unwrap().set_modified(old).unwrap();
         let mut keywords = Keywords::read(folder.path()).unwrap();
         keywords.add(["x"].into_iter(), b"");

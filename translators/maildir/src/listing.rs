@@ -222,19 +222,22 @@ fn identify(
 ) -> Option<Vec<Copy>> {
     names.sort_unstable_by(|a, b| stays(a).cmp(&stays(b)));
     let mut copies = Vec::with_capacity(names.len());
-    for files in names.chunk_by(|a, b| stays(a) == stays(b)) {
+    for files in names.chunk_by_mut(|a, b| stays(a) == stays(b)) {
+        let is_alone = files.len() == 1;
         for (index, is_new, name) in files {
             let folder = &folders[*index];
             let path = path(folder, *is_new, name);
-            let key = match (files, known.get(&file_id(folder, name))) {
-                ([_, _, ..], _) => Err("two files have its name".to_owned()),
-                (_, Some(key)) => Ok(*key),
-                (_, None) => key(&path, name).map_err(|error| error.detail),
+            let file = file_id(folder, name);
+            let key = match known.get(&file) {
+                _ if !is_alone => Err("two files have its name".to_owned()),
+                Some(key) => Ok(*key),
+                None => key(&path, name).map_err(|error| error.detail),
             };
             match key {
                 Ok(key) => {
-                    known.insert(file_id(folder, name), key);
-                    copies.push(Copy { key, folder: *index, name: name.clone(), is_new: *is_new });
+                    known.insert(file, key);
+                    let name = std::mem::take(name);
+                    copies.push(Copy { key, folder: *index, name, is_new: *is_new });
                 }
                 // A link that leads nowhere is there all the same.
                 Err(_) if path.symlink_metadata().is_err() => return None,

@@ -257,7 +257,6 @@ mod tests {
             assert_eq!(torn(message, size), whole, "{size}");
         }
         let unix: Vec<u8> = message
-            .to_vec()
             .split(|byte| *byte == b'\n')
             .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
             .collect::<Vec<_>>()

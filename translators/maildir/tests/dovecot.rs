@@ -90,26 +90,18 @@ impl Stage {
 
     /// Dovecot serves nobody as root: then the files are those of another user.
     fn give_away(&self) {
-        if self.is_root() {
+        if is_root() {
             let path = self.folder.path();
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-            let given = Command::new("chown").args(["-R", "nobody"]).arg(path).status();
+            let given = Command::new("chown").args(["-R", "65534:65534"]).arg(path).status();
             assert!(given.unwrap().success());
         }
     }
 
-    fn is_root(&self) -> bool {
-        fs::metadata("/proc/self").unwrap().uid() == 0
-    }
-
     fn session(&self) -> Session {
         let (path, layout) = (self.folder.path().display(), self.layout);
-        let (user, group) = if self.is_root() { ("65534", "65534") } else { ("", "") };
-        let own = |file: &str| fs::metadata(self.mail().join(file)).unwrap();
-        let (user, group) = match (user, group) {
-            ("", _) => (own("cur").uid().to_string(), own("cur").gid().to_string()),
-            (user, group) => (user.to_owned(), group.to_owned()),
-        };
+        let own = fs::metadata(self.mail().join("cur")).unwrap();
+        let (user, group) = (own.uid().to_string(), own.gid().to_string());
         let text = format!(
             "protocols = imap\nbase_dir = {path}/run\nlog_path = {path}/log\n\
              mail_location = maildir:{path}/Mail{layout}\nfirst_valid_uid = 0\n\
@@ -119,8 +111,8 @@ impl Stage {
         );
         let configuration = self.folder.path().join("dovecot.conf");
         fs::write(&configuration, text).unwrap();
-        let mut command = Command::new(if self.is_root() { "setpriv" } else { "env" });
-        if self.is_root() {
+        let mut command = Command::new(if is_root() { "setpriv" } else { "env" });
+        if is_root() {
             command.args(["--reuid", &user, "--regid", &group, "--clear-groups", "env"]);
         }
         let imap = command
@@ -142,6 +134,10 @@ impl Stage {
     fn library(&self) -> Box<dyn Library> {
         Maildir.open(&self.mail(), Arc::new(Idle)).unwrap()
     }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -178,7 +178,8 @@ fn f19_a_name_that_is_taken_is_not_taken_again() {
 #[test]
 fn a_folder_with_26_keywords_takes_no_more_and_says_so() {
     let store = Store::with(&["cur/1:2,a#a"]);
-    let lines: String = (0..26).map(|number| format!("{number} k{number}\n")).collect();
+    let lines: Vec<String> = (0..26).map(|number| format!("{number} k{number}\n")).collect();
+    let lines = lines.concat();
     fs::write(store.path("dovecot-keywords"), &lines).unwrap();
     let written = store.set("a", &mail::KEYWORDS, &["k25", "one-more"]);
     assert!(written.refused[0].reason.contains("`one-more`"), "{:?}", written.refused);
