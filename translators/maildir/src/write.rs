@@ -292,3 +292,38 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
     let synced = File::open(path).and_then(|folder| folder.sync_all());
     synced.map_err(|error| Error::io("write", path, &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing::Known;
+    use std::fs;
+
+    #[test]
+    fn f19_what_a_mail_program_did_to_the_same_file_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for part in [CUR, NEW] {
+            fs::create_dir(path(part)).unwrap();
+        }
+        let (add, remove) = (Marks::default(), Marks::default());
+        let mut change = Change { add, remove };
+        change.add.flags.insert("answered".into());
+        change.remove.flags.insert("seen".into());
+        for (listed, now, after) in [
+            ("cur/1:2,S", "cur/1:2,FST", "cur/1:2,FRT"),
+            ("new/1", "cur/1:2,S", "cur/1:2,R"),
+            ("cur/1:2,S", "cur/1:2,R", "cur/1:2,R"),
+        ] {
+            fs::write(path(listed), "Message-ID: <a@b>\n\nHello\n").unwrap();
+            let listing = Listing::make(folder.path(), &mut Known::new()).unwrap();
+            fs::rename(path(listed), path(now)).unwrap();
+            mark(&listing, &listing.copies[0], &change).unwrap().unwrap();
+            fs::remove_file(path(after)).unwrap_or_else(|_| panic!("{now} became no {after}"));
+        }
+        fs::write(path("cur/1:2,S"), "Message-ID: <a@b>\n\nHello\n").unwrap();
+        let listing = Listing::make(folder.path(), &mut Known::new()).unwrap();
+        fs::remove_file(path("cur/1:2,S")).unwrap();
+        assert!(mark(&listing, &listing.copies[0], &change).unwrap().is_err());
+    }
+}

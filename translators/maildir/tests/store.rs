@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use segue_maildir::Maildir;
@@ -206,30 +206,6 @@ fn f28_a_server_that_holds_its_lock_is_waited_for() {
     assert_eq!(error.kind, ErrorKind::Busy, "{error}");
     assert_eq!(store.names(), ["cur/1:2,"]);
     assert!(!store.path("dovecot-keywords").exists());
-}
-
-#[test]
-fn f19_what_a_mail_program_did_to_the_same_file_meanwhile_stays() {
-    let store = Store::with(&["cur/1:2,S#a", "cur/2:2,#b"]);
-    let library = store.library();
-    let (catalog, reading) = Collector::collect(&*library).unwrap();
-    // Another program renames between our listing and our rename: the listing's directory is as it
-    // was, because the program is faster than the clock.
-    let times = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
-    let before = times(&store.path("cur"));
-    fs::rename(store.path("cur/1:2,S"), store.path("cur/1:2,FS")).unwrap();
-    fs::File::open(store.path("cur")).unwrap().set_modified(before).unwrap();
-    let edit = FieldEdit {
-        item: named(&catalog, "a").id.clone(),
-        field: &mail::FLAGS,
-        old: named(&catalog, "a").fields.value(&mail::FLAGS).cloned(),
-        new: Some(Value::list(["answered", "seen"])),
-    };
-    let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
-    let written = library.write(&reading.revision, &changes);
-    // Its times tell it all the same, by the one that nobody sets.
-    assert_eq!(written.unwrap_err().kind, ErrorKind::Stale);
-    assert!(store.path("cur/1:2,FS").exists());
 }
 
 #[test]
