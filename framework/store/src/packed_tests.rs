@@ -11,6 +11,7 @@ static NEWER: Schema = Schema {
     lists: ["playlist", "playlists"],
     fields: &[&music::ARTIST, &MOOD, &music::TITLE],
     kinds: &[&MIX, &music::PLAYLIST],
+    key: None,
 };
 static MOOD: Field =
     Field { name: "mood", rule: Rule::Register, shape: Shape::Text, descriptive: true };
