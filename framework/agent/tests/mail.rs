@@ -225,6 +225,21 @@ fn marks_that_one_store_gets_the_other_has_after_a_pass() {
 }
 
 #[test]
+fn marks_that_both_stores_got_at_once_are_all_kept() {
+    let mut desk = Desk::linked(1);
+    assert_eq!((desk.marks("a", "0010"), desk.marks("b", "0010")), ("Sa".into(), "Sa".into()));
+    fs::write(desk.folder.path().join("a/.Sent/dovecot-keywords"), "0 todo\n1 one\n").unwrap();
+    fs::write(desk.folder.path().join("b/Sent/dovecot-keywords"), "0 todo\n1 two\n").unwrap();
+    desk.mark("a", "0010", "Rab");
+    desk.mark("b", "0010", "FSb");
+    desk.sync();
+    let message = desk.message("0010");
+    assert_eq!(texts(&message["fields"]["flags"]), ["answered", "flagged"]);
+    assert_eq!(texts(&message["fields"]["keywords"]), ["one", "two"]);
+    assert_eq!((desk.marks("a", "0010"), desk.marks("b", "0010")), ("FRbc".into(), "FRbc".into()));
+}
+
+#[test]
 fn a_message_is_called_by_its_subject_and_sender() {
     let mut desk = Desk::linked(1);
     let Response::Found(found) = desk.run(Request::Find { text: "attachment".into() }) else {
