@@ -10,9 +10,7 @@ use crate::limits::ending::sentence;
 
 pub(super) fn page(request: &Request, pass: &PassReport) -> Page {
     let mut table = Table::default();
-    let files = pass.libraries.iter().flat_map(|library| &library.backup);
-    let files: Vec<String> =
-        files.map(|(name, size)| format!("{name} {}", DecimalBytes(*size))).collect();
+    let files = backup(pass);
     if !files.is_empty() {
         table.row(["backup".to_owned(), files.join(", ")]);
     }
@@ -28,6 +26,22 @@ pub(super) fn page(request: &Request, pass: &PassReport) -> Page {
         _ => Page::of(data),
     };
     next(request, pass, notices(pass, page))
+}
+
+/// The files that were copied; those of one name, of which a folder of each may have one, together.
+fn backup(pass: &PassReport) -> Vec<String> {
+    let mut names: Vec<(&str, u64, u64)> = Vec::new();
+    for (name, size) in pass.libraries.iter().flat_map(|library| &library.backup) {
+        match names.iter_mut().find(|(known, ..)| known == name) {
+            Some((_, files, bytes)) => (*files, *bytes) = (*files + 1, *bytes + size),
+            None => names.push((name, 1, *size)),
+        }
+    }
+    let each = names.into_iter().map(|(name, files, bytes)| {
+        let several = if files > 1 { format!("{} ", number(files)) } else { String::new() };
+        format!("{several}{name} {}", DecimalBytes(bytes))
+    });
+    each.collect()
 }
 
 fn state(library: &Found) -> String {

@@ -156,6 +156,16 @@ fn applied() {
 }
 
 #[test]
+fn files_of_one_name_are_told_together() {
+    let mut report = sample::pass(&[LibraryState::Written]);
+    let file = |name: &str, size| (name.to_owned(), size);
+    report.libraries[0].backup =
+        vec![file("names", 2_990), file("words", 52), file("words", 31), file("words", 7)];
+    let text = pass(&SYNC, report);
+    assert!(text.contains("backup      names 2.99 kB, 3 words 90 B\n"), "{text}");
+}
+
+#[test]
 fn synced() {
     let mut report = sample::pass(&[LibraryState::Unchanged, LibraryState::Written]);
     report.libraries[0].lifted = 115;
