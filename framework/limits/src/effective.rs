@@ -177,7 +177,7 @@ impl Effective {
             let holds =
                 |entry: &&&Entry| Some(entry.heard.serial) == highest && entry.group == *group;
             for entry in entries.iter().filter(holds) {
-                effective.terms = effective.terms.meet(&entry.heard.terms);
+                effective.terms.tighten(&entry.heard.terms);
                 effective.heard.insert(entry.statement, entry.heard.clone());
             }
         }

@@ -85,23 +85,26 @@ impl Terms {
     /// What both allow.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Self {
-        let devices = match (&self.devices, &other.devices) {
-            (Some(these), Some(those)) => Some(these & those),
-            (one, None) | (None, one) => one.clone(),
-        };
-        let mut amounts = self.amounts.clone();
+        let mut both = self.clone();
+        both.tighten(other);
+        both
+    }
+
+    /// Leaves of it what `other` allows, too: [`meet`](Self::meet) in place, for those who draw many together.
+    pub fn tighten(&mut self, other: &Self) {
+        self.valid_from = self.valid_from.max(other.valid_from);
+        self.valid_until = [self.valid_until, other.valid_until].into_iter().flatten().min();
+        match (&mut self.devices, &other.devices) {
+            (Some(these), Some(those)) => these.retain(|device| those.contains(device)),
+            (these @ None, Some(those)) => *these = Some(those.clone()),
+            (_, None) => {}
+        }
         for (amount, most) in &other.amounts {
-            let least = amounts.entry(*amount).or_insert(*most);
+            let least = self.amounts.entry(*amount).or_insert(*most);
             *least = (*least).min(*most);
         }
-        Self {
-            valid_from: self.valid_from.max(other.valid_from),
-            valid_until: [self.valid_until, other.valid_until].into_iter().flatten().min(),
-            devices,
-            amounts,
-            denied: &self.denied | &other.denied,
-            unknown: &self.unknown | &other.unknown,
-        }
+        self.denied.extend(&other.denied);
+        self.unknown.extend(other.unknown.iter().cloned());
     }
 
     /// Whether nothing is allowed that `other` does not allow.

@@ -187,24 +187,34 @@ impl Leases {
         requests
     }
 
-    /// Whether a term began in answer to this request.
-    pub(super) fn is_answered(&self, request: &LeaseHash, licence: &Licence) -> bool {
-        let token = |seat| Token { licence: *licence, seat };
-        let terms = self.terms.range(token(0)..=token(u32::MAX)).flat_map(|(_, terms)| terms);
-        let mut links = terms.flat_map(|(_, links)| links);
-        links.any(|signed| signed.link.number == 0 && signed.link.previous == *request)
+    /// The requests in answer to which a term of this licence began.
+    pub(super) fn answered(&self, licence: &Licence) -> BTreeSet<LeaseHash> {
+        let links = self.links(licence).flatten().map(|signed| &signed.link);
+        links.filter(|link| link.number == 0).map(|link| link.previous).collect()
     }
 
-    /// When a party last gave a seat of this licence away, by its own clock.
-    pub(super) fn last_gift(&self, licence: &Licence, party: &Party) -> Option<i64> {
+    /// When each party last gave a seat of this licence away, by its own clock.
+    pub(super) fn gifts(&self, licence: &Licence) -> BTreeMap<Party, i64> {
+        let mut gifts = BTreeMap::new();
+        for links in self.links(licence) {
+            let named: BTreeMap<&LeaseHash, &Signed> =
+                links.iter().map(|signed| (&signed.hash, signed)).collect();
+            for gift in links {
+                let Some(last) = named.get(&gift.link.previous) else { continue };
+                if let (true, To::Device(party)) = (follows(gift, last), last.link.to) {
+                    let at = gifts.entry(party).or_insert(gift.link.at);
+                    *at = gift.link.at.max(*at);
+                }
+            }
+        }
+        gifts
+    }
+
+    /// The links of each term of a licence.
+    fn links(&self, licence: &Licence) -> impl Iterator<Item = &Vec<Signed>> {
         let token = |seat| Token { licence: *licence, seat };
-        let terms = self.terms.range(token(0)..=token(u32::MAX)).flat_map(|(_, terms)| terms);
-        let gave = |links: &[Signed], gift: &Signed| {
-            let had = |last: &&Signed| last.link.to == To::Device(*party);
-            links.iter().filter(had).any(|last| follows(gift, last))
-        };
-        let gifts = terms.flat_map(|(_, links)| links.iter().filter(move |gift| gave(links, gift)));
-        gifts.map(|gift| gift.link.at).max()
+        let terms = self.terms.range(token(0)..=token(u32::MAX));
+        terms.flat_map(|(_, terms)| terms.values())
     }
 
     /// The life in which a device last asked for a seat of this licence: whom a seat that is given
@@ -231,10 +241,16 @@ fn term(began: i64, links: &[Signed]) -> Option<Term> {
     Some(Term { began, end, walk })
 }
 
+/// However many statements somebody makes up, each is looked at once.
 fn walk(issue: &Signed, links: &[Signed]) -> Walk {
+    let mut after: BTreeMap<&LeaseHash, Vec<&Signed>> = BTreeMap::new();
+    for signed in links {
+        after.entry(&signed.link.previous).or_default().push(signed);
+    }
     let mut last = issue;
     loop {
-        let mut next = links.iter().filter(|signed| follows(signed, last));
+        let named = after.get(&last.hash).into_iter().flatten().copied();
+        let mut next = named.filter(|signed| follows(signed, last));
         let Some(first) = next.next() else { return Walk::Last(last.link, last.hash) };
         if next.next().is_some() {
             return Walk::Fork(first.signer);

@@ -129,3 +129,17 @@ fn of_each_party_the_newest_request_stands_in_line() {
     let asked = |device| leases.who_asked(&TOKEN.licence, &DeviceId([device; 32]));
     assert_eq!((asked(1), asked(3)), (Some(party(1)), None));
 }
+
+#[test]
+fn ten_thousand_links_that_somebody_made_up_lead_to_their_last_and_are_read_once() {
+    let mut leases = Leases::new(OWNER);
+    let mut last = issue(0, 1);
+    leases.insert(&last);
+    for _ in 0..10_000 {
+        last = after(&last, 1, 1);
+        leases.insert(&last);
+    }
+    let Standing::Held(tip) = leases.standing(&TOKEN) else { panic!() };
+    assert_eq!((tip.number, tip.holder), (10_000, party(1)));
+    assert_eq!(leases.gifts(&TOKEN.licence), [(party(1), 0)].into());
+}

@@ -7,14 +7,15 @@
 //! Invariant: a term begins only when, by all that this office ever issued, the one before it
 //! came back or has been over for twice the clock's bound.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use segue_model::DeviceId;
 
 use super::denied::Denied;
 use super::seats::Seats;
 use super::state::Office;
-use super::statement::{Lease, LeaseHash, Licence, Link, Request, To, Token};
+use super::statement::{Lease, LeaseHash, Licence, Link, Party, Request, To, Token};
 use super::{CLOCK_BOUND_MS, STOP_BEFORE_MS, Standing, TERM_MAX_MS};
 
 /// What a licence allows now.
@@ -40,27 +41,31 @@ impl Offer {
 }
 
 impl Seats {
-    /// Answers the requests for a licence, oldest first, as far as there are free seats.
+    /// Answers the requests for licences, of each the oldest first, as far as there are free seats.
     pub(super) fn serve(
         &mut self,
-        licence: &Licence,
-        offer: &Offer,
+        offers: &BTreeMap<Licence, Offer>,
         now: i64,
     ) -> Result<Vec<Lease>, Denied> {
         self.check_office(now)?;
         self.check_clock(now)?;
-        let Some(end) = offer.end(now) else { return Ok(Vec::new()) };
         let mut issued = Vec::new();
-        for (hash, request) in self.leases.requests(licence) {
-            if !offer.devices.contains(&request.by.device)
-                || !self.is_open(&hash, &request, offer, now)
-            {
-                continue;
-            }
-            let Some(token) = self.free_seat(licence, offer, now) else { break };
-            issued.push(self.issue(token, hash, &request, end, now));
+        for (licence, offer) in offers {
+            issued.extend(self.answer(licence, offer, now));
         }
         Ok(issued)
+    }
+
+    fn answer(&mut self, licence: &Licence, offer: &Offer, now: i64) -> Vec<Lease> {
+        let mut issued = Vec::new();
+        let Some(end) = offer.end(now) else { return issued };
+        let mut seat = 0;
+        for (hash, request) in self.open_requests(licence, offer, now) {
+            let Some(token) = self.free_seat(licence, seat..offer.seats, now) else { break };
+            seat = token.seat + 1;
+            issued.push(self.issue(token, hash, &request, end, now));
+        }
+        issued
     }
 
     /// Whether this folder issues seats now.
@@ -76,22 +81,39 @@ impl Seats {
         }
     }
 
-    /// Whether a request is neither old nor answered, and its party has no seat yet. Whoever gave a seat
-    /// away since had it from somebody else, and does not ask any more.
-    fn is_open(&self, hash: &LeaseHash, request: &Request, offer: &Offer, now: i64) -> bool {
-        let age = now.saturating_sub(request.at);
-        let gave = self.leases.last_gift(&request.licence, &request.by);
-        let mut standings = self.leases.standings(&request.licence, offer.seats);
-        (-2 * CLOCK_BOUND_MS..TERM_MAX_MS).contains(&age)
-            && !self.leases.is_answered(hash, &request.licence)
-            && gave.is_none_or(|at| at < request.at)
-            && !standings.any(|(_, standing)| {
-                matches!(standing, Standing::Held(tip) if tip.holder == request.by && now < tip.end)
-            })
+    /// The requests that are neither old nor answered, of whoever may have a seat and has none, oldest first. Whoever
+    /// gave a seat away since had it from somebody else, and does not ask any more.
+    fn open_requests(
+        &self,
+        licence: &Licence,
+        offer: &Offer,
+        now: i64,
+    ) -> Vec<(LeaseHash, Request)> {
+        let mut requests = self.leases.requests(licence);
+        if requests.is_empty() {
+            return requests;
+        }
+        let (answered, gifts) = (self.leases.answered(licence), self.leases.gifts(licence));
+        let standings = self.leases.standings(licence, offer.seats);
+        let holder = |(_, standing)| match standing {
+            Standing::Held(tip) if now < tip.end => Some(tip.holder),
+            _ => None,
+        };
+        let holders: BTreeSet<Party> = standings.filter_map(holder).collect();
+        requests.retain(|(hash, request)| {
+            let age = now.saturating_sub(request.at);
+            let gave = gifts.get(&request.by).copied();
+            offer.devices.contains(&request.by.device)
+                && (-2 * CLOCK_BOUND_MS..TERM_MAX_MS).contains(&age)
+                && !answered.contains(hash)
+                && gave.is_none_or(|at| at < request.at)
+                && !holders.contains(&request.by)
+        });
+        requests
     }
 
-    fn free_seat(&self, licence: &Licence, offer: &Offer, now: i64) -> Option<Token> {
-        let mut tokens = (0..offer.seats).map(|seat| Token { licence: *licence, seat });
+    fn free_seat(&self, licence: &Licence, seats: Range<u32>, now: i64) -> Option<Token> {
+        let mut tokens = seats.map(|seat| Token { licence: *licence, seat });
         tokens.find(|token| self.leases.is_free(token, now))
     }
 

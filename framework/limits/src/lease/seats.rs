@@ -6,6 +6,8 @@
 //! Invariant: what follows from a decision goes out after the decision is on disk. After a crash
 //! between the two it goes out again, since a statement that was decided never changes.
 
+use std::collections::BTreeMap;
+
 use segue_model::{DeviceId, PersonId};
 
 use super::chain::{Leases, Standing, Tip};
@@ -48,8 +50,8 @@ pub enum Event {
     Take(Licence),
     /// A person gives this device's seat to another device, or back to the office.
     Give(Licence, To),
-    /// The office answers who asked for a seat of this licence.
-    Serve(Licence, Offer),
+    /// The office answers who asked for a seat of these licences.
+    Serve(BTreeMap<Licence, Offer>),
 }
 
 /// What must be done, one after the other. If one fails, neither it nor what follows was done: the
@@ -116,7 +118,7 @@ impl Seats {
             }
             Event::Take(licence) => return Ok(vec![self.ask(licence, now)]),
             Event::Give(licence, to) => return self.give(&licence, to, now),
-            Event::Serve(licence, offer) => return self.serve(&licence, &offer, now),
+            Event::Serve(offers) => return self.serve(&offers, now),
         }
         Ok(Vec::new())
     }
@@ -139,7 +141,7 @@ impl Seats {
     fn ask(&mut self, licence: Licence, now: i64) -> Lease {
         let requests = self.leases.requests(&licence).into_iter().map(|(_, request)| request);
         let before = requests.filter(|request| request.by == self.me).map(|request| request.at);
-        let before = before.chain(self.leases.last_gift(&licence, &self.me));
+        let before = before.chain(self.leases.gifts(&licence).get(&self.me).copied());
         let at = before.max().map_or(now, |before| now.max(before.saturating_add(1)));
         let asked = Lease::Request(Request { licence, by: self.me, at });
         self.say(&asked);

@@ -28,7 +28,7 @@ fn office() -> Seats {
 
 fn serve(seats: u32) -> Event {
     let devices = (1..9).map(|device| DeviceId([device; 32])).collect();
-    Event::Serve(LICENCE, Offer { seats, term_ms: TERM, until: None, devices })
+    Event::Serve([(LICENCE, Offer { seats, term_ms: TERM, until: None, devices })].into())
 }
 
 /// What was published, as others get it.
@@ -199,4 +199,18 @@ fn f42_whoever_was_given_a_seat_and_gave_it_back_does_not_ask_any_more() {
     assert_eq!(answer(&mut office, 1, 4), [], "it had what it asked for, and gave it back");
     ask(&mut other, &mut office, 3);
     assert_eq!(answer(&mut office, 1, 4).len(), 1, "it asks anew, in the same millisecond");
+}
+
+#[test]
+fn ten_thousand_requests_of_one_device_are_answered_together_and_noted_once() {
+    let mut office = office();
+    let by = |life: u32| Party { incarnation: Incarnation(life.to_be_bytes()), ..party(2, 0) };
+    for life in 0..10_000 {
+        let asked = Lease::Request(Request { licence: LICENCE, by: by(life), at: 0 });
+        hear(&mut office, &[VerifiedLease::own(by(life).device.0, asked)], 1);
+    }
+    let effects = office.step(serve(5_000), 1);
+    let notes = effects.iter().filter(|effect| matches!(effect, Effect::Persist(_)));
+    assert_eq!((notes.count(), said(&office, &effects).len()), (1, 5_000));
+    assert!(said(&office, &office.clone().step(serve(5_000), 2)).is_empty());
 }

@@ -205,9 +205,7 @@ fn tend_one(agent: &mut Agent, document: DocumentId) -> Result<bool, Failure> {
         effects.extend(seats.step(Event::Observed(seen), now));
     }
     if said.members.owner() == Some(agent.home.person.id()) {
-        for (licence, offer) in offers(&said) {
-            effects.extend(seats.step(Event::Serve(licence, offer), now));
-        }
+        effects.extend(seats.step(Event::Serve(offers(&said).collect()), now));
     }
     Ok(carry_out(agent, document, effects, &mut |_, _| Ok(()))?.1)
 }

@@ -139,7 +139,7 @@ impl World {
         for at in 0..self.machines.len() {
             if self.machines[at].party.device == office && self.machines[at].running.is_some() {
                 self.meet(at, |world, peer| world.tell(peer, at, false));
-                self.step(at, Event::Serve(LICENCE, self.offer.clone()));
+                self.step(at, Event::Serve([(LICENCE, self.offer.clone())].into()));
                 self.go_on(at);
                 self.meet(at, |world, peer| world.tell(at, peer, false));
             }

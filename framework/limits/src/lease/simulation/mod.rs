@@ -130,7 +130,7 @@ impl World {
     }
 
     fn office_serves(&mut self) {
-        self.step(OFFICE, Event::Serve(LICENCE, self.offer.clone()));
+        self.step(OFFICE, Event::Serve([(LICENCE, self.offer.clone())].into()));
         self.everybody_is_connected();
     }
 
