@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 use crate::command::{
     AdmitReport, AgentRow, ExclusionReport, InviteReport, JoinReport, LibrarySpec, LicenceReport,
-    MatchReport, MetricsText, PassReport, PeersReport, PlanReport, Request, Response, RevokeReport,
-    ServiceLogRow, ServiceReport, ServiceRow, StrikeReport, UnlinkReport, WaitingRow,
+    MatchReport, MetricsText, OfficeReport, PassReport, PeersReport, PlanReport, Request, Response,
+    RevokeReport, SeatReport, ServiceLogRow, ServiceReport, ServiceRow, StrikeReport, UnlinkReport,
+    WaitingRow,
 };
 
 /// Grows with each change of what travels; the version of the program counts too.
-pub(super) const PROTOCOL: u32 = 4;
+pub(super) const PROTOCOL: u32 = 5;
 /// A question is never longer.
 pub(super) const ASK_BYTES_MAX: usize = 64 << 10;
 /// An answer is never longer.
@@ -75,6 +76,8 @@ pub(super) enum Answer {
     Admit(AdmitReport),
     Revoke(RevokeReport),
     Licence(LicenceReport),
+    Seat(SeatReport),
+    Office(Vec<OfficeReport>),
     Strike(StrikeReport),
     Exclusion(ExclusionReport),
     Peers(LiveReport),
@@ -119,9 +122,29 @@ impl Tell {
             Ok(Response::Admit(report)) => Answer::Admit(report),
             Ok(Response::Revoke(report)) => Answer::Revoke(report),
             Ok(Response::Licence(report)) => Answer::Licence(report),
+            Ok(Response::Seat(report)) => Answer::Seat(report),
+            Ok(Response::Office(reports)) => Answer::Office(reports),
             Ok(Response::Strike(report)) => Answer::Strike(report),
             Ok(Response::Exclusion(report)) => Answer::Exclusion(report),
-            Ok(_) => return Self::Failed("the agent does not answer this".into(), None),
+            // To what writes nothing; the command line answers that itself.
+            Ok(
+                Response::Look(_)
+                | Response::Shown(_)
+                | Response::Questions(_)
+                | Response::Status(_)
+                | Response::Log(_)
+                | Response::Export(_)
+                | Response::Found(_)
+                | Response::Trace(_)
+                | Response::Conflicts(_)
+                | Response::Exclusions(_)
+                | Response::Licences(_)
+                | Response::Doctor(_)
+                | Response::Conformance(_)
+                | Response::ServiceLog(_)
+                | Response::Metrics(_)
+                | Response::Peers(_),
+            ) => return Self::Failed("the agent does not answer this".into(), None),
             Err(failure) => {
                 return Self::Failed(failure.to_string(), failure.hint().map(str::to_owned));
             }
@@ -160,6 +183,8 @@ impl Answer {
             Self::Admit(report) => Response::Admit(report),
             Self::Revoke(report) => Response::Revoke(report),
             Self::Licence(report) => Response::Licence(report),
+            Self::Seat(report) => Response::Seat(report),
+            Self::Office(reports) => Response::Office(reports),
             Self::Strike(report) => Response::Strike(report),
             Self::Exclusion(report) => Response::Exclusion(report),
             Self::Peers(_) => Response::Peers(PeersReport::default()),
@@ -174,7 +199,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::command::{Found, LibraryState, Limited};
+    use crate::command::{Found, LibraryState, Limited, OfficeReport, SeatReport, SeatState};
 
     #[test]
     fn what_the_agent_wrote_of_licences_arrives() {
@@ -193,7 +218,26 @@ mod tests {
             valid_until: Some(7),
             verified: true,
         };
-        for response in [Response::Strike(strike), Response::Licence(licence)] {
+        let seat = SeatReport {
+            item: "5f0c2a91".into(),
+            title: "So What".into(),
+            state: SeatState::Taken,
+            until: Some(7),
+            words: None,
+        };
+        let office = OfficeReport {
+            document: "d".into(),
+            schema: "music".into(),
+            here: true,
+            owner: true,
+            words: "here".into(),
+        };
+        for response in [
+            Response::Strike(strike),
+            Response::Licence(licence),
+            Response::Seat(seat),
+            Response::Office(vec![office]),
+        ] {
             let line = Tell::of(Ok(response.clone())).line();
             let Tell::Done(answer) = serde_json::from_slice(&line).unwrap() else { panic!() };
             assert_eq!(answer.response(), response);
