@@ -1,8 +1,8 @@
 //! What a library lists no longer because a limit withholds it: before, during and after the write.
 //!
 //! An app may list a hidden item again, from a scan of its folders. That is hidden again, but not for ever:
-//! after three times it is left alone, and a person is told, because two programs that undo each other's work
-//! do nobody any good.
+//! after three times it is left alone until it may be listed, and a person is told, because two programs that undo
+//! each other's work do nobody any good.
 //!
 //! What is hidden without the base saying so is found in `pass/withholding.rs`.
 //!
@@ -34,6 +34,11 @@ pub(crate) fn times_again(
 
 fn again(link: LinkId, native: &NativeId) -> String {
     format!("listed again {link} {}", native.as_bytes().escape_ascii())
+}
+
+/// What may be listed is hidden anew when it next may not, however often that was in vain.
+pub(crate) fn forgive(tx: &Tx<'_>, link: LinkId, allowed: &[NativeId]) -> Result<(), StoreError> {
+    allowed.iter().try_for_each(|native| tx.remove_setting(&again(link, native)))
 }
 
 /// What a policy withholds, by its name for that, and the shards that it concerns.

@@ -127,12 +127,9 @@ fn commit(
         put_heads(&tx, &draft.changed.heads(), member, plan)?;
         spend(&tx, member.row.id, plan, operation.confirmed)?;
         crate::exclusion::settle(&tx, member, plan)?;
-        if draft.may_write {
-            member.looked.keep(&tx, member.row.id)?;
-        }
-        if member.difference.is_some() {
-            unsaid::keep(&tx, member.row.id, &member.carried, draft.may_write)?;
-        }
+        member.looked.keep(&tx, member.row.id, draft.may_write)?;
+        unsaid::keep(&tx, member.row.id, &member.carried, draft.may_write)?;
+        hiding::forgive(&tx, member.row.id, &plan.allowed)?;
         if plan.edits.is_empty() {
             hiding::put_mark(&tx, member.row.id, plan)?;
         }

@@ -260,6 +260,8 @@ pub(super) fn strike(title: &str) -> StrikeReport {
             valid_until: until,
             amounts: std::collections::BTreeMap::new(),
             denied: vec!["share".into()],
+            devices: None,
+            unknown: Vec::new(),
             verified: false,
             unverified: Some("a member says so".into()),
             device: Some(title.into()),

@@ -200,7 +200,7 @@ impl Limited {
 /// A licence that holds for an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LicenceHeard {
-    /// Where it was found: `sidecar`, `lcp`, `id3`, `mp4`.
+    /// Where it was found: `sidecar`, `lcp`, `id3`, `mp4`; `unsaid` of what this device says to nobody.
     pub carrier: String,
     /// Who issued it.
     pub issuer: String,
@@ -216,6 +216,10 @@ pub struct LicenceHeard {
     pub amounts: BTreeMap<String, u32>,
     /// What is forbidden.
     pub denied: Vec<String>,
+    /// The ids of the only devices that may use it, if it is for some only.
+    pub devices: Option<Vec<String>>,
+    /// Kinds of limits that this version does not know.
+    pub unknown: Vec<String>,
     /// Whether its issuer's signature was checked.
     pub verified: bool,
     /// Why not.

@@ -12,7 +12,7 @@ use segue_document::DOCUMENT_RECORD;
 use segue_model::{DocumentId, ItemId};
 
 use super::seats::View;
-use super::{Withholding, report};
+use super::{Withholding, report, unsaid};
 use crate::agent::Agent;
 use crate::command::{LIMITED_MAX, Limited, LimitedItem};
 use crate::failure::Failure;
@@ -54,13 +54,14 @@ type End = (i64, ItemId);
 /// What ends within a week, the first end first.
 fn ends(agent: &Agent, document: DocumentId) -> Result<(Vec<End>, i64), Failure> {
     let said = agent.said.of(&agent.home.store, &document)?;
-    if said.limits.items().next().is_none() {
+    let own = unsaid::of_document(&agent.home.store, document)?;
+    if said.limits.items().next().is_none() && own.is_empty() {
         return Ok((Vec::new(), 0));
     }
     let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
     let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
     let view = View::of(agent, document, &said);
-    let policy = Withholding::here(agent, &said.limits, &same, &view)?;
+    let policy = Withholding::here(agent, &said.limits, &own, &same, &view)?;
     let ending = policy.ending(report::SOON).filter(|(_, item)| same.shown(*item) == *item);
     let mut ends: Vec<End> = ending.collect();
     ends.sort_unstable();

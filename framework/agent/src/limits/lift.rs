@@ -9,6 +9,7 @@ use segue_access::{DeviceKey, SignedStatement, Statement};
 use segue_limits::{Body, Claim};
 use segue_model::DocumentId;
 
+use super::unsaid::is_kept;
 use super::{Carried, Said};
 use crate::failure::Failure;
 
@@ -30,7 +31,7 @@ pub(super) fn statements(
         .collect();
     let refused = |error: String| Failure::refused(error, "");
     let mut fresh: BTreeSet<Box<[u8]>> = BTreeSet::new();
-    for (item, limit) in carried {
+    for (item, limit) in carried.iter().filter(|(_, limit)| !is_kept(limit)) {
         let Some(claim) = Claim::carried(*item, limit) else { continue };
         let body =
             Body::Claim(claim.into()).encode().map_err(|error| refused(error.to_string()))?;

@@ -103,11 +103,12 @@ fn is_unreadable(limit: &CarriedLimit) -> bool {
 pub(crate) fn standing(agent: &Agent, row: &LinkRow) -> Result<(String, bool), Failure> {
     let said = agent.said.of(&agent.home.store, &row.document)?;
     let mut mark = String::new();
-    if said.limits.items().next().is_some() {
+    let own = unsaid::of_document(&agent.home.store, row.document)?;
+    if said.limits.items().next().is_some() || !own.is_empty() {
         let mut shards = Shards::new(&agent.home.store, row.document, agent.home.actor)?;
         let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
         let view = View::of(agent, row.document, &said);
-        let policy = Withholding::here(agent, &said.limits, &same, &view)?;
+        let policy = Withholding::here(agent, &said.limits, &own, &same, &view)?;
         policy.mark().clone_into(&mut mark);
     }
     let is_known = Mark::known(&agent.home.store, row.id)?.name == mark;
@@ -168,7 +169,7 @@ impl<'a> Judge<'a> {
         let is_heard = self.said.members.may_write(&me.id());
         let own: Vec<Carried> = carried
             .iter()
-            .filter(|(_, limit)| !is_heard || is_unreadable(limit))
+            .filter(|(_, limit)| !is_heard || is_unreadable(limit) || unsaid::is_kept(limit))
             .cloned()
             .collect();
         let view = View::of(self.agent, self.document, &self.said);

@@ -49,15 +49,19 @@ impl Withholding {
         view: &View,
     ) -> Self {
         let said = limits.items().map(|(item, _)| *item);
-        let limited: BTreeSet<ItemId> = said.chain(own.iter().map(|(item, _)| *item)).collect();
+        let mut carried: BTreeMap<ItemId, Terms> = BTreeMap::new();
+        for (item, limit) in own {
+            let terms = carried.entry(*item).or_default();
+            *terms = terms.meet(&limit.terms);
+        }
+        let limited: BTreeSet<ItemId> = said.chain(carried.keys().copied()).collect();
         let (mut terms, mut seats) = (BTreeMap::new(), BTreeMap::new());
         for item in limited {
             let component = same.component(&item).cloned().unwrap_or_else(|| [item].into());
             let all: Vec<ItemId> = component.iter().copied().collect();
-            let carried = own.iter().filter(|(item, _)| component.contains(item));
-            let effective = carried.fold(limits.effective(&all).terms, |terms, (_, carried)| {
-                terms.meet(&carried.terms)
-            });
+            let carried = component.iter().filter_map(|item| carried.get(item));
+            let said = limits.effective(&all).terms;
+            let effective = carried.fold(said, |terms, carried| terms.meet(carried));
             if effective.amounts.contains_key(&Amount::Seats) {
                 let seat = view.seat(limits, &all);
                 seats.extend(all.iter().map(|item| (*item, seat)));
@@ -72,15 +76,16 @@ impl Withholding {
         policy
     }
 
-    /// Judges what was said, for this device and its clock.
+    /// Judges what was said, and what is carried here and not said, for this device and its clock.
     pub(super) fn here(
         agent: &Agent,
         limits: &Limits,
+        own: &[Carried],
         same: &SameAs,
         view: &View,
     ) -> Result<Self, Failure> {
         let now = now(agent, limits)?.now;
-        Ok(Self::of(limits, &[], same, now, agent.home.device.id(), view))
+        Ok(Self::of(limits, own, same, now, agent.home.device.id(), view))
     }
 
     /// What holds of an item here and now.

@@ -1,13 +1,13 @@
 //! `segue licences`: what is limited, until when, by whom, and where it is withheld.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segue_document::{DOCUMENT_RECORD, Record};
 use segue_limits::{Heard, Seat, State};
-use segue_model::{Amount, DocumentId, ItemId, Listing, Proof};
+use segue_model::{Amount, CarriedLimit, DocumentId, ItemId, Listing, Proof, Terms};
 
 use super::seats::{View, name};
-use super::{Said, Withholding, now, policy};
+use super::{Said, Withholding, now, policy, unsaid};
 use crate::agent::Agent;
 use crate::command::{LicenceHeard, LicenceRow};
 use crate::failure::Failure;
@@ -33,9 +33,6 @@ pub(super) const SOON: i64 = 7 * 86_400;
 /// How many items of a document are withheld now, and how many more will be soon.
 pub(crate) fn counts(agent: &Agent, document: DocumentId) -> Result<(u64, u64), Failure> {
     let said = agent.said.of(&agent.home.store, &document)?;
-    if said.limits.items().next().is_none() {
-        return Ok((0, 0));
-    }
     let (mut withheld, mut ending) = (0, 0);
     let now = now(agent, &said.limits)?.now;
     for row in of_document(agent, document)? {
@@ -55,13 +52,14 @@ pub(crate) fn why_withheld(
     record: &Record,
 ) -> Result<Option<String>, Failure> {
     let said = agent.said.of(&agent.home.store, &document)?;
-    if said.limits.items().next().is_none() {
+    let own = unsaid::of_document(&agent.home.store, document)?;
+    if said.limits.items().next().is_none() && own.is_empty() {
         return Ok(None);
     }
     let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
     let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
     let view = View::of(agent, document, &said);
-    let policy = Withholding::here(agent, &said.limits, &same, &view)?;
+    let policy = Withholding::here(agent, &said.limits, &own, &same, &view)?;
     let state = policy.state(&item, policy::plays(record));
     let component = same.component(&item).cloned().unwrap_or_else(|| [item].into());
     let all: Vec<ItemId> = component.into_iter().collect();
@@ -74,6 +72,9 @@ fn words(said: &Said, view: &View, items: &[ItemId], state: &State) -> String {
         return state.to_string();
     }
     let licences = view.licences(&said.limits, items);
+    if licences.values().any(|seats| *seats == 0) {
+        return "for no device: its licence has no seats".to_owned();
+    }
     let denied = licences.iter().find_map(|(licence, seats)| view.holds(licence, *seats).err());
     match denied {
         Some(denied) => denied.words(|device| name(said, device), moment_of),
@@ -92,20 +93,31 @@ pub(crate) fn moment_of(milliseconds: i64) -> String {
 fn of_document(agent: &Agent, document: DocumentId) -> Result<Vec<LicenceRow>, Failure> {
     let said = agent.said.of(&agent.home.store, &document)?;
     let limits = &said.limits;
+    let own = unsaid::of_document(&agent.home.store, document)?;
+    if limits.items().next().is_none() && own.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut shards = Shards::new(&agent.home.store, document, agent.home.actor)?;
     let same = SameAs::of(&shards.record(&DOCUMENT_RECORD, None)?);
     let view = View::of(agent, document, &said);
-    let policy = Withholding::here(agent, limits, &same, &view)?;
-    let items: BTreeSet<ItemId> = limits.items().map(|(item, _)| same.shown(*item)).collect();
+    let policy = Withholding::here(agent, limits, &own, &same, &view)?;
+    let mut carried: BTreeMap<ItemId, Vec<&CarriedLimit>> = BTreeMap::new();
+    for (item, limit) in &own {
+        carried.entry(same.shown(*item)).or_default().push(limit);
+    }
+    let items = limits.items().map(|(item, _)| same.shown(*item));
+    let items: BTreeSet<ItemId> = items.chain(carried.keys().copied()).collect();
     let mut rows = Vec::new();
     for item in items {
         let component = same.component(&item).cloned().unwrap_or_else(|| [item].into());
         let record = views::merged(&mut shards, item, &component)?;
         let all: Vec<ItemId> = component.iter().copied().collect();
         let effective = limits.effective(&all);
+        let own = carried.get(&item).map_or(&[][..], Vec::as_slice);
+        let terms = own.iter().fold(effective.terms, |terms, own| terms.meet(&own.terms));
         let state = policy.state(&item, policy::plays(&record));
-        let heard: Vec<LicenceHeard> =
-            effective.heard.values().map(|heard| licence(&said, heard)).collect();
+        let heard = effective.heard.values().map(|heard| licence(&said, heard));
+        let heard: Vec<LicenceHeard> = heard.chain(own.iter().map(|own| unheard(own))).collect();
         let first = heard.iter().find(|one| !one.issuer.is_empty());
         let is_verified = !heard.is_empty() && heard.iter().all(|one| one.verified);
         let places = places(agent, document, &all, !state.is_valid())?;
@@ -114,11 +126,11 @@ fn of_document(agent: &Agent, document: DocumentId) -> Result<Vec<LicenceRow>, F
         rows.push(LicenceRow {
             item: item.to_string(),
             title: report::title(&record),
-            valid_from: effective.terms.valid_from,
-            valid_until: effective.terms.valid_until,
+            valid_from: terms.valid_from,
+            valid_until: terms.valid_until,
             state: word(&state, is_verified).to_owned(),
             words: words(&said, &view, &all, &state),
-            seats: effective.terms.amounts.get(&Amount::Seats).copied(),
+            seats: terms.amounts.get(&Amount::Seats).copied(),
             seat_until: match view.seat(limits, &all) {
                 Seat::Held { until } => Some(until),
                 Seat::Absent => None,
@@ -152,23 +164,42 @@ fn word(state: &State, is_verified: bool) -> &'static str {
 
 pub(super) fn licence(said: &Said, heard: &Heard) -> LicenceHeard {
     let device = segue_model::DeviceId(heard.said_by);
-    let unverified = match &heard.proof {
-        Proof::Signed { .. } => None,
-        Proof::Unverified(why) => Some(why.to_string()),
-    };
     LicenceHeard {
         carrier: heard.carrier.to_string(),
         issuer: heard.issuer.to_string(),
         licence: heard.licence.to_string(),
         serial: heard.serial,
-        valid_from: heard.terms.valid_from,
-        valid_until: heard.terms.valid_until,
-        amounts: heard.terms.amounts.iter().map(|(a, n)| (a.name().to_owned(), *n)).collect(),
-        denied: heard.terms.denied.iter().map(|one| one.name().to_owned()).collect(),
-        verified: unverified.is_none(),
-        unverified,
         device: said.members.name(&device).map(str::to_owned),
         note: heard.note.as_deref().map(str::to_owned),
+        ..of_terms(&heard.terms, &heard.proof)
+    }
+}
+
+/// A licence that holds on this device only, because it is said to nobody.
+fn unheard(limit: &CarriedLimit) -> LicenceHeard {
+    LicenceHeard { carrier: limit.carrier.to_owned(), ..of_terms(&limit.terms, &limit.proof) }
+}
+
+fn of_terms(terms: &Terms, proof: &Proof) -> LicenceHeard {
+    let unverified = match proof {
+        Proof::Signed { .. } => None,
+        Proof::Unverified(why) => Some(why.to_string()),
+    };
+    LicenceHeard {
+        carrier: String::new(),
+        issuer: String::new(),
+        licence: String::new(),
+        serial: 0,
+        valid_from: terms.valid_from,
+        valid_until: terms.valid_until,
+        amounts: terms.amounts.iter().map(|(a, n)| (a.name().to_owned(), *n)).collect(),
+        denied: terms.denied.iter().map(|one| one.name().to_owned()).collect(),
+        devices: terms.devices.as_ref().map(|some| some.iter().map(ToString::to_string).collect()),
+        unknown: terms.unknown.iter().map(ToString::to_string).collect(),
+        verified: unverified.is_none(),
+        unverified,
+        device: None,
+        note: None,
     }
 }
 
@@ -179,7 +210,11 @@ pub(crate) fn listed_still(
     items: &[ItemId],
 ) -> Result<Vec<String>, Failure> {
     let listed = places(agent, document, items, true)?.listed;
-    Ok(listed.into_iter().filter(|(_, why)| *why == Listed::Yet).map(|(place, _)| place).collect())
+    Ok(listed
+        .into_iter()
+        .filter(|(_, why)| *why != Listed::Always)
+        .map(|(place, _)| place)
+        .collect())
 }
 
 /// Why a library lists what is withheld.

@@ -2,11 +2,12 @@
 //!
 //! A folder is listed when a library first has a file in it, and again when it changed; a licence is read
 //! when it changed, or when its file is new to the library. So a pass in which nothing changed costs one look at each folder. One that cannot be
-//! read is looked at in each pass, because it denies for as long as it cannot.
+//! read is looked at in each pass, because it denies for as long as it cannot; on a device that may only read the document each one is,
+//! because it says none of them to anybody.
 //!
 //! It looks for the licences of files whose place the library knows, and follows no link out of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -34,10 +35,19 @@ pub(crate) struct Looked {
 }
 
 impl Looked {
-    /// Remembers it, so that only what changes is looked at again.
-    pub(crate) fn keep(&self, tx: &Tx<'_>, link: LinkId) -> Result<(), StoreError> {
+    /// Remembers it, so that only what changes is looked at again. A licence of which nobody is told is looked at
+    /// again in each pass.
+    pub(crate) fn keep(
+        &self,
+        tx: &Tx<'_>,
+        link: LinkId,
+        may_write: bool,
+    ) -> Result<(), StoreError> {
         for (path, stamp) in &self.stamps {
             match stamp {
+                Some(_) if !may_write && !is_folder(path) => {
+                    tx.put_looked_at(link, path, UNREAD)?
+                }
                 Some(stamp) => tx.put_looked_at(link, path, stamp)?,
                 None => tx.remove_looked_at(link, path)?,
             }
@@ -50,9 +60,8 @@ impl Looked {
 pub(crate) fn look(store: &Reader, member: &mut Member) -> Result<Looked, Failure> {
     let known = if member.pairing { BTreeMap::new() } else { store.looked_at(member.row.id)? };
     let mut looked = Looked::default();
-    let is_folder = |path: &Location| path.as_bytes().last() == Some(&b'/');
-    let folders: BTreeSet<Location> =
-        known.keys().filter(|path| is_folder(path)).cloned().chain(new_folders(member)).collect();
+    let known_folders = known.keys().filter(|path| is_folder(path)).cloned();
+    let folders: BTreeSet<Location> = known_folders.chain(new_folders(member)).collect();
     let mut found: BTreeSet<Location> =
         known.keys().filter(|path| !is_folder(path)).cloned().collect();
     for folder in folders {
@@ -127,6 +136,10 @@ fn file_of(licence: &Location) -> Location {
     Location::new(bytes.strip_suffix(sidecar::SUFFIX.as_bytes()).unwrap_or(bytes))
 }
 
+fn is_folder(path: &Location) -> bool {
+    path.as_bytes().last() == Some(&b'/')
+}
+
 fn folder_of(place: &Location) -> Option<Location> {
     let end = place.as_bytes().iter().rposition(|byte| *byte == b'/')?;
     Some(Location::new(&place.as_bytes()[..=end]))
@@ -162,12 +175,15 @@ fn of_items(
     if read.is_empty() {
         return Ok(Vec::new());
     }
-    let mut licences: HashMap<Location, CarriedLimit> =
+    let licences: HashMap<Location, CarriedLimit> =
         read.into_iter().map(|(path, limit)| (file_of(&path), limit)).collect();
-    let mut out = Vec::new();
+    let (mut out, mut taken) = (Vec::new(), HashSet::new());
+    // One file may have several tracks, and so be several items.
     let mut take = |native: &NativeId, place: Option<&Location>| {
-        let found = place.and_then(|place| licences.remove(place));
-        out.extend(found.map(|limit| (native.clone(), limit)));
+        let found = place.and_then(|place| licences.get(place));
+        if let Some(limit) = found.filter(|_| taken.insert(native.clone())) {
+            out.push((native.clone(), limit.clone()));
+        }
     };
     new_items(member).for_each(|item| take(&item.id, item.location.as_ref()));
     if !member.pairing {

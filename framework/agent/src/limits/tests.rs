@@ -140,16 +140,35 @@ impl Desk {
 
     /// An app's item carries a licence in the app's own file, or none.
     fn carries(&self, kind: Kind, name: &str, licence: Option<Json>) {
+        self.edit_json(kind, name, |item| match licence {
+            Some(licence) => drop(item.insert("licence".to_owned(), licence)),
+            None => drop(item.remove("licence")),
+        });
+    }
+
+    /// Somebody edits an item in an app's own file.
+    fn edit_json(
+        &self,
+        kind: Kind,
+        name: &str,
+        edit: impl FnOnce(&mut serde_json::Map<String, Json>),
+    ) {
         let store = fs::read_dir(self.path(kind)).unwrap().next().unwrap().unwrap().path();
         let mut json: Json = serde_json::from_slice(&fs::read(&store).unwrap()).unwrap();
         let items = json["items"].as_array_mut().unwrap().iter_mut();
         let is_it = |item: &&mut Json| item["id"].as_str().unwrap().ends_with(name);
         let item = items.filter(is_it).map(|item| item.as_object_mut().unwrap()).next().unwrap();
-        match licence {
-            Some(licence) => drop(item.insert("licence".to_owned(), licence)),
-            None => drop(item.remove("licence")),
-        }
+        edit(item);
         fs::write(&store, serde_json::to_vec(&json).unwrap()).unwrap();
+    }
+
+    /// An app lists again what was hidden in it.
+    fn lists_again(&self, kind: Kind, name: &str) {
+        self.edit_json(kind, name, |item| {
+            for mark in ["hidden", "missing"] {
+                item.remove(mark);
+            }
+        });
     }
 
     /// Days after the start.
@@ -400,9 +419,74 @@ fn f41_what_an_apps_own_file_carries_and_cannot_be_read_denies_until_the_app_say
         let both = [WITHOUT_B, WITHOUT_B].map(|all| all.replace("a60", &format!("a{rating}")));
         assert_eq!(desk.listed(), both);
     }
+    assert_eq!(desk.states(), ["unknown limit"]);
+    assert_eq!(desk.status(), (1, 0, vec!["in step".to_owned(), "in step".to_owned()]));
     desk.carries(Kind::Exact, "b", None);
     desk.sync();
     assert_eq!(desk.listed(), [ALL, ALL]);
+}
+
+#[test]
+fn f41_what_a_library_carries_that_is_away_goes_on_holding_in_the_others() {
+    let mut desk = Desk::new();
+    desk.carries(Kind::Exact, "b", Some(Json::from("garbled")));
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    let (path, away) = (desk.path(Kind::Exact), desk.folder.path().join("away"));
+    fs::rename(&path, &away).unwrap();
+    desk.sync();
+    fs::rename(&away, &path).unwrap();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+}
+
+#[test]
+fn f41_a_licence_beside_a_file_of_several_tracks_is_about_each_of_them() {
+    let mut desk = Desk::new();
+    let file = desk.file("b");
+    let mut track = song(&file);
+    track.id = format!("{}#2", file.display()).as_str().into();
+    track.fields.set(&music::TITLE, Value::text("two"));
+    track.fields.set(&music::DURATION, Value::Int(90_000));
+    Store::edit(Kind::Exact, &desk.path(Kind::Exact), |catalog| catalog.items.push(track)).unwrap();
+    desk.sync();
+    assert_eq!(desk.listed()[0], "a60 b60 b#260 c60 | a b c");
+    desk.grant("b", until(1));
+    desk.day(1);
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    desk.renew("b", START + 9 * DAY);
+    desk.sync();
+    assert_eq!(desk.listed()[0], "a60 b60 b#260 c60 | a b c");
+}
+
+#[test]
+fn f41_a_clock_that_is_set_back_just_after_an_end_revives_nothing() {
+    let mut desk = Desk::new();
+    desk.grant("b", until(1));
+    for seconds in [-300, 0, -60] {
+        desk.clock.store(START + DAY + seconds, Ordering::Relaxed);
+        desk.sync();
+    }
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    assert_eq!(desk.states(), ["expired"]);
+}
+
+#[test]
+fn f41_what_an_app_listed_again_too_often_is_hidden_at_the_next_end_all_the_same() {
+    let mut desk = Desk::new();
+    desk.grant("b", until(1));
+    desk.day(1);
+    desk.sync();
+    for _ in 0..4 {
+        desk.lists_again(Kind::Exact, "b");
+        desk.sync();
+    }
+    assert_eq!(desk.listed()[0], "a60 b60 c60 | a c", "it is left alone");
+    desk.renew("b", START + 2 * DAY);
+    desk.sync();
+    desk.day(2);
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
 }
 
 #[test]

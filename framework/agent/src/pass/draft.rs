@@ -146,6 +146,8 @@ pub(crate) struct MemberDraft {
     pub(crate) listed_again: HashSet<NativeId>,
     /// What the library hides already without its base saying so.
     pub(crate) taken_over: BTreeMap<NativeId, BaseItem>,
+    /// What may be listed, and was hidden in vain before.
+    pub(crate) allowed: Vec<NativeId>,
     /// Shards that have to be looked at because other items are withheld than before.
     pub(crate) withholding: BTreeSet<u8>,
     /// What the policy withholds now, if the library was last written under another one.

@@ -12,6 +12,7 @@ use segue_translator::Capabilities;
 use super::draft::{Sight, Work};
 use super::{Member, MemberDraft, Pass, aside, withholding};
 use crate::failure::Failure;
+use crate::hiding::times_again;
 use crate::shards::{Records, Shards};
 
 /// For more items than this, a whole shard is decoded instead of searched for each.
@@ -409,7 +410,8 @@ fn project_member(
     let concerns = pass.policy.concerns(shard);
     let draft = &pass.drafts[index];
     let (mut edits, mut overridden, mut is_pending) = (Vec::new(), Vec::new(), false);
-    let mut withheld = Vec::new();
+    let is_limited = concerns || draft.withholding.contains(&shard);
+    let (mut withheld, mut allowed) = (Vec::new(), Vec::new());
     for row in rows_of_shard(pass, index, member, shard)? {
         let record = joined.get(&row.item.0).or_else(|| records.get(&row.item.0));
         let Some(record) = record.filter(|record| record.live.is_some()) else { continue };
@@ -419,6 +421,9 @@ fn project_member(
         }
         if draft.aside.item(row.item, row.held.location.as_ref()) {
             continue;
+        }
+        if is_limited && times_again(pass.frame.store, member.row.id, &row.held.id)? > 0 {
+            allowed.push(row.held.id.clone());
         }
         let names = draft.frozen.get(&row.held.id);
         let is_held = |name: &str| names.is_some_and(|names| names.contains(name));
@@ -439,6 +444,7 @@ fn project_member(
     is_pending |= withholding::show(pass, index, member, shard, &record_of)?;
     let draft = &mut pass.drafts[index];
     draft.projected.insert(shard);
+    draft.allowed.extend(allowed);
     if is_pending {
         draft.pending.insert(shard);
     }

@@ -9,9 +9,9 @@ use segue_reconcile::project;
 use super::{LISTS, Member, Pass};
 use crate::failure::Failure;
 use crate::hiding::{self, AGAIN_MAX, Mark};
-use crate::limits::{Carried, Outlook, Withholding, plays};
+use crate::limits::{Carried, Outlook, Withholding, plays, unsaid};
 
-/// What limits the items of all libraries carry, as far as they were looked at in this pass.
+/// What limits the items of all libraries carry: of those that take no part in this pass what was kept.
 pub(super) fn carried(pass: &Pass<'_>, members: &[Member]) -> Result<Vec<Carried>, Failure> {
     let mut all = Vec::new();
     for (member, draft) in members.iter().zip(&pass.drafts) {
@@ -36,6 +36,12 @@ pub(super) fn carried(pass: &Pass<'_>, members: &[Member]) -> Result<Vec<Carried
         all.extend(
             carried().filter_map(|(native, limit)| Some((*items.get(native)?, limit.clone()))),
         );
+    }
+    let takes_part = |link| members.iter().any(|member| member.row.id == link);
+    let links = pass.frame.store.links()?;
+    let of_document = links.iter().filter(|row| row.active && row.document == pass.frame.document);
+    for row in of_document.filter(|row| !takes_part(row.id)) {
+        all.extend(unsaid::of_link(pass.frame.store, row.id)?);
     }
     Ok(all)
 }

@@ -60,9 +60,12 @@ fn says(heard: &LicenceHeard) -> String {
     parts.extend(heard.valid_from.map(|from| format!("from {}", moment(from))));
     parts.extend(heard.valid_until.map(|until| format!("until {}", moment(until))));
     parts.extend(
-        heard.amounts.iter().map(|(name, most)| format!("{most} {}", name.replace('_', " "))),
+        heard.amounts.iter().map(|(name, most)| format!("{}: {most}", name.replace('_', " "))),
     );
     parts.extend(heard.denied.iter().map(|name| format!("no {name}")));
+    let devices = |some: &Vec<String>| count(some.len() as u64, "device only", "devices only");
+    parts.extend(heard.devices.as_ref().map(|some| format!("for {}", devices(some))));
+    parts.extend(heard.unknown.iter().map(|kind| format!("unknown kind: {}", clean(kind))));
     if parts.is_empty() { "no limit".into() } else { parts.join(", ") }
 }
 
@@ -83,12 +86,12 @@ pub(super) fn seat(report: &SeatReport) -> Page {
                 .then("Give it back:", format!("segue licences give {id}"))
         }
         (SeatState::Given, _) => {
-            Page::of(format!("{name} is given away; nothing here lists it.\n"))
+            Page::of(format!("{name} is given away; no app here lists it that can hide it.\n"))
                 .then("See who has it:", "segue licences")
         }
         (SeatState::Asked | SeatState::Taken, _) => {
-            let why = report.words.as_deref().map(clean).unwrap_or_default();
-            Page::of(format!("{name} is asked for: {why}.\n"))
+            let why = report.words.as_deref().map(|why| format!(": {}", clean(why)));
+            Page::of(format!("{name} is asked for{}.\n", why.unwrap_or_default()))
                 .say("The answer comes when this computer and the one that gives out seats meet.")
                 .then("See whether it came:", "segue licences")
         }

@@ -494,7 +494,7 @@ fn seats() {
     See whether it came:   segue licences
     ");
     assert_snapshot!(shown(&ask, &report(SeatState::Given, None, None)), @r"
-    Blue in Green — Miles Davis is given away; nothing here lists it.
+    Blue in Green — Miles Davis is given away; no app here lists it that can hide it.
     --
     See who has it:   segue licences
     ");

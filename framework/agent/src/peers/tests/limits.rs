@@ -1,12 +1,14 @@
 //! A limit that one device heard of holds on all, whatever happens to whoever said it.
 
+use std::fs;
+
 use segue_access::Statement;
 use segue_limits::{Body, Claim};
-use segue_model::{Availability, CarriedLimit, ItemId, Terms};
+use segue_model::{Availability, CarriedLimit, Item, ItemId, Terms, Value, music};
 
 use super::company::Company;
 use super::device::{Device, path};
-use crate::command::RoleName;
+use crate::command::{LicenceAction, LicenceTerms, Request, Response, RoleName};
 use crate::peers::ingest::say;
 use crate::peers::revoke::revoke;
 
@@ -105,4 +107,39 @@ fn f41_a_reader_limits_nothing_for_others() {
     company.talk(&[0, reader]);
     company.devices[0].pass();
     assert!(listed(&company, 1)[0]);
+}
+
+#[test]
+fn f41_what_lies_beside_a_readers_files_withholds_there_in_each_pass() {
+    let mut company = Company::found(3, 64);
+    let file = company.folder.path().join("own.mp3");
+    fs::write(&file, "").unwrap();
+    let mut own = Item::at(file.to_str().unwrap());
+    own.fields.set(&music::TITLE, Value::text("Own"));
+    own.fields.set(&music::DURATION, Value::Int(90_000));
+    company.devices[0].edit(|catalog| catalog.items.push(own.clone()));
+    company.devices[0].pass();
+    let reader = company.add();
+    company.let_in(0, reader, RoleName::Read);
+    company.talk(&[0, reader]);
+    let now = company.clock.now();
+    let device = &mut company.devices[reader];
+    device.edit(|catalog| catalog.items.push(own.clone()));
+    device.fill(0..3);
+    device.link();
+    let terms = LicenceTerms { valid_until: Some(now), ..LicenceTerms::default() };
+    let action = LicenceAction::Grant { file: file.clone(), terms, issuer: None, licence: None };
+    device.run(Request::Licence { action });
+    for round in 0..3 {
+        device.pass();
+        assert!(device.catalog().item(&own.id).is_none(), "round {round}");
+    }
+    let Response::Licences(rows) = device.run(Request::Licences) else { panic!() };
+    assert_eq!(rows.iter().map(|row| &*row.state).collect::<Vec<_>>(), ["expired"]);
+    let action = LicenceAction::Renew { file, until: Some(now + 100) };
+    device.run(Request::Licence { action });
+    for _ in 0..2 {
+        device.pass();
+        assert!(device.catalog().item(&own.id).is_some());
+    }
 }
