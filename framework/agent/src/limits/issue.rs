@@ -37,7 +37,7 @@ pub(crate) fn issue(agent: &Agent, action: &LicenceAction) -> Result<LicenceRepo
         LicenceAction::Grant { terms, issuer, licence, .. } => {
             if path.exists() {
                 let sentence = format!("{} has a licence already", file.display());
-                let hint = format!("renew it: segue licences renew {}", file.display());
+                let hint = "renew it: segue licences renew FILE --until DATE";
                 return Err(Failure::refused(sentence, hint));
             }
             let terms = terms.to_terms().map_err(|why| Failure::refused(why, "see --help"))?;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use segue_document::DOCUMENT_RECORD;
 use segue_limits::lease::{Denied, Event, Licence, To};
+use segue_limits::{Seat, Situation, State};
 use segue_model::{DeviceId, DocumentId, ItemId};
 
 use super::{View, carry_out, name, now, open, opened};
 use crate::agent::Agent;
 use crate::command::{LibrarySpec, OfficeReport, SeatReport, SeatState};
 use crate::failure::Failure;
+use crate::limits;
 use crate::limits::report::{listed_still, moment_of};
 use crate::operate::Operation;
 use crate::pass::SameAs;
@@ -35,6 +37,7 @@ pub(crate) fn take(
 ) -> Result<SeatReport, Failure> {
     let seated = Seated::named(agent, item)?;
     members::refuse_reader(&agent.home, &seated.document)?;
+    seated.refuse_useless(agent)?;
     for (licence, seats) in &seated.licences {
         let said = agent.said.of(&agent.home.store, &seated.document)?;
         if View::of(agent, seated.document, &said).holds(licence, *seats).is_err() {
@@ -44,6 +47,8 @@ pub(crate) fn take(
     super::tend(agent)?;
     let (state, denied) = match seated.held(agent)? {
         Ok(_) => (SeatState::Taken, None),
+        // Asked for it is already.
+        Err(Denied::Nobody) => (SeatState::Asked, None),
         Err(denied) => (SeatState::Asked, Some(denied)),
     };
     if state == SeatState::Taken {
@@ -60,15 +65,22 @@ pub(crate) fn give(
     progress: &dyn Progress,
 ) -> Result<SeatReport, Failure> {
     let seated = Seated::named(agent, item)?;
-    if let Err(denied) = seated.held(agent)? {
+    let said = agent.said.of(&agent.home.store, &seated.document)?;
+    let view = View::of(agent, seated.document, &said);
+    let holds = |(licence, seats): (&Licence, &u32)| {
+        view.holds(licence, *seats).is_ok().then_some(*licence)
+    };
+    // Of a licence of which others have all seats there is nothing to give.
+    let held: Vec<Licence> = seated.licences.iter().filter_map(holds).collect();
+    if let (true, Err(denied)) = (held.is_empty(), seated.held(agent)?) {
         let sentence =
             format!("this computer has no seat of it: {}", words(agent, &seated, &denied)?);
         return Err(Failure::refused(sentence, "see who has: segue licences"));
     }
     let device = to.map(|peer| find(agent, peer)).transpose()?;
     let mut receivers = BTreeMap::new();
-    for licence in seated.licences.keys() {
-        receivers.insert(*licence, receiver(agent, &seated, licence, device, to)?);
+    for licence in held {
+        receivers.insert(licence, receiver(agent, &seated, &licence, device, to)?);
     }
     agent.stopped.extend(receivers.keys());
     let done = give_all(agent, &seated, &receivers, progress);
@@ -89,7 +101,9 @@ fn give_all(
     let listed = listed_still(agent, seated.document, &seated.items)?;
     if !listed.is_empty() {
         let sentence = format!("it is still in use: {}", listed.join("; "));
-        return Err(Failure::refused(sentence, "close the app, and give it again"));
+        let hint =
+            "close the app, or let Segue reach its library (segue status), and give it again";
+        return Err(Failure::refused(sentence, hint));
     }
     for (licence, to) in receivers {
         if let Some(denied) = step(agent, seated, Event::Give(*licence, *to))? {
@@ -102,9 +116,11 @@ fn give_all(
 /// Whether seats are given out here; `take_over` if the folder that did is gone for good.
 pub(crate) fn office(agent: &mut Agent, take_over: bool) -> Result<Vec<OfficeReport>, Failure> {
     let mut reports = Vec::new();
+    let mut is_refused = take_over;
     for row in agent.home.store.documents()? {
         let said = agent.said.of(&agent.home.store, &row.id)?;
         let is_owner = said.members.owner() == Some(agent.home.person.id());
+        is_refused &= !is_owner;
         if take_over && is_owner {
             let (mut seats, mut effects) = opened(agent, &row.id, &said)?;
             effects.extend(seats.step(Event::TookOffice, now(agent)));
@@ -125,6 +141,10 @@ pub(crate) fn office(agent: &mut Agent, take_over: bool) -> Result<Vec<OfficeRep
                 Err(denied) => denied.words(|device| name(&said, device), moment_of),
             },
         });
+    }
+    if is_refused {
+        let hint = "say it in a folder (--home) with the key of the document's owner";
+        return Err(Failure::refused("no document here is this person's own", hint));
     }
     Ok(reports)
 }
@@ -148,6 +168,22 @@ impl Seated {
             return Err(Failure::refused(sentence, "see what is limited: segue licences"));
         }
         Ok(Self { document, items, title, licences })
+    }
+
+    /// Refuses to ask for a seat that nobody can have, or with which it could not be used.
+    fn refuse_useless(&self, agent: &Agent) -> Result<(), Failure> {
+        let said = agent.said.of(&agent.home.store, &self.document)?;
+        let now = limits::now(agent, &said.limits)?.now;
+        let (device, seat) = (agent.home.device.id(), Seat::Held { until: i64::MAX });
+        let with_one = Situation { now, device, plays: 0, seat };
+        let sentence = match State::of(&said.limits.effective(&self.items).terms, &with_one) {
+            State::Valid | State::NotYet { .. } => return Ok(()),
+            State::LeasedElsewhere => {
+                format!("{} is for no device: its licence has no seats", self.title)
+            }
+            state => format!("{} could not be used with a seat either: {state}", self.title),
+        };
+        Err(Failure::refused(sentence, "see what limits it: segue licences"))
     }
 
     /// Until when this device has a seat of each licence, or why it has not.

@@ -22,15 +22,20 @@ const EPSILON: i64 = CLOCK_BOUND_MS / 1000;
 /// Three devices that list the same songs, of which song 1 is for one device at a time.
 fn company(seed: u64) -> Company {
     let mut company = Company::of(3, 3, seed);
+    claims_a_seat(&mut company, "a library");
+    company
+}
+
+/// Device 1 says that by a licence of this issuer song 1 is for one device at a time.
+fn claims_a_seat(company: &mut Company, issuer: &str) {
     let device = &mut company.devices[1];
     let (document, item) = (device.document(), ItemId(device.item(1)));
     let terms = Terms { amounts: [(Amount::Seats, 1)].into(), ..Terms::default() };
-    let claim = Claim::member(item, "a library", "loan", 1, terms);
+    let claim = Claim::member(item, issuer, "loan", 1, terms);
     let body = Body::Claim(claim.into()).encode().unwrap();
     let signed = device.agent.home.device.sign(&Statement::Limit { document, body }).unwrap();
     say(&mut device.agent, document, &[signed], &|_| Ok(())).unwrap();
     company.meets_apart();
-    company
 }
 
 fn asked(device: &mut Device, action: SeatAction) -> Result<SeatReport, Failure> {
@@ -153,7 +158,9 @@ fn f42_a_copied_folder_has_no_seat_and_gives_none_out() {
     assert!(words.starts_with("this folder was copied or restored"), "{words}");
 
     assert!(office(&mut company.devices[0], false).here);
-    assert!(!office(&mut company.devices[1], true).here, "it is not this person's document");
+    let request = Request::Office { take_over: true };
+    let refused = company.devices[1].agent.run(request, &crate::Quiet).unwrap_err().to_string();
+    assert!(refused.contains("this person's own"), "{refused}");
     company.devices[0].restart(copy);
     assert!(!office(&mut company.devices[0], false).here);
     takes(&mut company.devices[2]);
@@ -238,4 +245,44 @@ fn f42_a_members_clock_that_contradicts_ours_stops_a_seat_until_it_agrees() {
     assert!(words.contains("device 2 is 15 minutes ahead"), "{words}");
     compared(&mut company.devices[1].agent, document, seen(now)).unwrap();
     assert_eq!(after_a_pass(&mut company), [false, true, false]);
+}
+
+#[test]
+fn f42_whoever_has_one_of_two_seats_that_an_item_needs_can_give_it_back() {
+    let mut company = company(78);
+    device_1_has_it(&mut company);
+    claims_a_seat(&mut company, "another library");
+    assert_eq!(listed(&company), [false; 3], "the other seat is nobody's");
+    takes(&mut company.devices[2]);
+    company.talk(&[0, 2]);
+    syncs(&mut company.devices[0]);
+    company.talk(&[0, 1, 2]);
+    assert_eq!(after_a_pass(&mut company), [false; 3], "each has one");
+    gives(&mut company.devices[1], None).unwrap();
+    company.talk(&[0, 1]);
+    syncs(&mut company.devices[0]);
+    company.talk(&[0, 2]);
+    assert_eq!(after_a_pass(&mut company), [false, false, true]);
+    assert!(gives(&mut company.devices[1], None).is_err(), "it has none");
+}
+
+#[test]
+fn a_seat_that_would_not_help_is_not_asked_for() {
+    let mut company = company(79);
+    let device = &mut company.devices[1];
+    let (document, item) = (device.document(), ItemId(device.item(1)));
+    let says = |device: &mut Device, name: &str, terms: Terms| {
+        let claim = Claim::member(item, name, "loan", 1, terms);
+        let body = Body::Claim(claim.into()).encode().unwrap();
+        let signed = device.agent.home.device.sign(&Statement::Limit { document, body }).unwrap();
+        say(&mut device.agent, document, &[signed], &|_| Ok(())).unwrap();
+    };
+    let none = [(Amount::Seats, 0)].into();
+    says(device, "a miser", Terms { amounts: none, ..Terms::default() });
+    let refused = asked(device, SeatAction::Take).unwrap_err().to_string();
+    assert_eq!(refused, "Song 1 is for no device: its licence has no seats");
+    assert!(row(device).words.ends_with("its licence has no seats"));
+    says(device, "a library", Terms { valid_until: Some(1_600_000_000), ..Terms::default() });
+    let refused = asked(device, SeatAction::Take).unwrap_err().to_string();
+    assert!(refused.contains("with a seat either: expired on 2020"), "{refused}");
 }
