@@ -46,7 +46,7 @@ impl Looked {
         for (path, stamp) in &self.stamps {
             match stamp {
                 Some(_) if !may_write && !is_folder(path) => {
-                    tx.put_looked_at(link, path, UNREAD)?
+                    tx.put_looked_at(link, path, UNREAD)?;
                 }
                 Some(stamp) => tx.put_looked_at(link, path, stamp)?,
                 None => tx.remove_looked_at(link, path)?,
