@@ -4,11 +4,19 @@ use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use segue_translator::Host;
 
 use super::super::{PROC, ThisComputer};
 use super::World;
+
+/// One test at a time: a process that is just beginning does not say yet whose home it has, and counts.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A program that bears the app's name and does nothing; ended with the test.
 struct App(Child);
@@ -43,6 +51,7 @@ fn running(world: &World, holds_open: bool) -> Option<String> {
 
 #[test]
 fn a_real_process_counts_while_it_lives() {
+    let _alone = alone();
     let world = World::new();
     assert_eq!(running(&world, false), None);
     let mut app = App::start(&world, &world.home(), Stdio::null());
@@ -56,6 +65,7 @@ fn a_real_process_counts_while_it_lives() {
 
 #[test]
 fn a_real_process_of_another_home_counts_only_with_the_library_open() {
+    let _alone = alone();
     let world = World::new();
     let _app = App::start(&world, &world.at("other"), Stdio::null());
     assert_eq!(running(&world, true), None);
