@@ -78,12 +78,23 @@ fn put_unsigned(bytes: &mut Vec<u8>, mut number: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use segue_model::OperationId;
+
     use super::*;
-    use crate::{ChangeHeader, Shard};
+    use crate::{ChangeHeader, RawChange, Shard, Write};
+
+    fn change() -> RawChange {
+        let mut shard = Shard::create([1; 16]).unwrap();
+        let writes = BTreeMap::from([([7; 16], vec![Write::Raise("last_played".into(), 5)])]);
+        let made = shard.commit(None, OperationId([2; 8]), 0, &writes).unwrap().unwrap();
+        made.changes.into_iter().next().unwrap()
+    }
 
     #[test]
     fn a_change_is_put_together_as_it_was() {
-        let change = Shard::create([0; 16]).unwrap().changes().remove(0);
+        let change = change();
         let content = ChangeContent::of_chunk(&change.bytes).unwrap();
         assert_eq!(content.chunk(), (change.hash, change.bytes.clone()));
         assert_eq!(chunk_hash(&change.bytes), change.hash);
@@ -97,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_would_become_other_bytes_is_not_taken_apart() {
-        let change = Shard::create([0; 16]).unwrap().changes().remove(0).bytes;
+        let change = change().bytes;
         for at in 0..9 {
             let mut other = change.clone();
             other[at] ^= 1;
