@@ -125,7 +125,10 @@ impl Desk {
     }
 
     fn exclude(&mut self, name: &str) {
-        let what = crate::command::Excluded::place(self.file(name));
+        self.keeps(crate::command::Excluded::place(self.file(name)));
+    }
+
+    fn keeps(&mut self, what: crate::command::Excluded) {
         let (library, from, until) = (None, None, None);
         let action = crate::command::ExcludeAction::Add { what, library, from, until };
         self.run(Request::Exclude { action });
@@ -532,4 +535,28 @@ fn f43_nothing_is_said_of_the_licence_of_a_song_that_stays() {
     desk.grant("b", terms);
     desk.sync();
     assert_eq!(desk.states(), ["valid"]);
+}
+
+#[test]
+fn f43_what_stays_is_as_the_app_had_it_when_a_song_is_shown_again() {
+    let mut desk = Desk::new();
+    desk.keeps(crate::command::Excluded::Field("rating".into()));
+    for kind in [Kind::Exact, Kind::Stars] {
+        Store::edit(kind, &desk.path(kind), |catalog| {
+            catalog.items[1].fields.set(&music::RATING, Value::Int(80));
+        })
+        .unwrap();
+    }
+    desk.grant("b", until(1));
+    desk.sync();
+    desk.day(1);
+    desk.sync();
+    assert_eq!(desk.listed(), [WITHOUT_B, WITHOUT_B]);
+    desk.renew("b", START + 9 * DAY);
+    desk.sync();
+    let all = ALL.replace("b60", "b80");
+    assert_eq!(desk.listed(), [all.clone(), all]);
+    desk.sync();
+    let Response::Export(text) = desk.run(Request::Export { document: None }) else { panic!() };
+    assert_eq!(text.0.matches("\"rating\":80").count(), 0, "{}", text.0);
 }

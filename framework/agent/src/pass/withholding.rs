@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use segue_document::{Record, shard_of};
 use segue_model::{Availability, BaseItem, Item, ItemId, Listing, ListingEdit, NativeId};
 use segue_reconcile::project;
+use segue_translator::Collector;
 
+use super::aside::Aside;
 use super::{LISTS, Member, Pass};
 use crate::failure::Failure;
 use crate::hiding::{self, AGAIN_MAX, Mark};
@@ -209,12 +211,33 @@ pub(super) fn show(
             let aside = &pass.drafts[index].aside;
             let all = aside.item(base.item, base.held.location.as_ref());
             let stays = |name: &str| all || aside.field(name);
-            shown.push(ListingEdit::Show { item: as_wanted(member, &record, base, &stays) });
+            shown.push(as_wanted(member, &record, base, &stays));
         }
     }
+    keep_what_stays(member, &pass.drafts[index].aside, &mut shown)?;
+    let shown: Vec<ListingEdit> =
+        shown.into_iter().map(|item| ListingEdit::Show { item }).collect();
     let any = !shown.is_empty();
     pass.drafts[index].edits.listing.extend(shown);
     Ok(any)
+}
+
+/// What stays on this device is not in the base: items that are shown again keep what the library itself has.
+fn keep_what_stays(member: &Member, aside: &Aside, shown: &mut [Item]) -> Result<(), Failure> {
+    let fields = member.capabilities.schema.fields;
+    let any = fields.iter().any(|field| aside.field(field.name));
+    if shown.is_empty() || !(any || shown.iter().any(|item| aside.native(&item.id))) {
+        return Ok(());
+    }
+    let (catalog, _) = Collector::collect(&*member.library).map_err(Failure::Library)?;
+    for item in shown {
+        let Some(held) = catalog.items.iter().find(|held| held.id == item.id) else { continue };
+        let all = aside.native(&item.id);
+        for field in fields.iter().filter(|field| all || aside.field(field.name)) {
+            item.fields.set(field, held.fields.value(field).cloned());
+        }
+    }
+    Ok(())
 }
 
 /// The item as the library held it, with what the document says now.
