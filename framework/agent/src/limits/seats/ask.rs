@@ -124,7 +124,7 @@ pub(crate) fn office(agent: &mut Agent, take_over: bool) -> Result<Vec<OfficeRep
         if take_over && is_owner {
             let (mut seats, mut effects) = opened(agent, &row.id, &said)?;
             effects.extend(seats.step(Event::TookOffice, now(agent)));
-            let (denied, _) = carry_out(agent, row.id, effects, &mut |_, _| Ok(()))?;
+            let (denied, _) = carry_out(agent, row.id, effects)?;
             if let Some(denied) = denied {
                 let sentence = denied.words(|device| name(&said, device), moment_of);
                 return Err(Failure::refused(sentence, "put it right, then say: segue sync --yes"));
@@ -218,7 +218,7 @@ fn step(agent: &mut Agent, seated: &Seated, event: Event) -> Result<Option<Denie
         return Ok(None);
     };
     effects.extend(seats.step(event, now(agent)));
-    Ok(carry_out(agent, seated.document, effects, &mut |_, _| Ok(()))?.0)
+    Ok(carry_out(agent, seated.document, effects)?.0)
 }
 
 /// Where a seat goes.

@@ -104,20 +104,17 @@ fn opened(agent: &Agent, document: &DocumentId, said: &Said) -> Result<Opened, F
     Ok(Seats::open(me(&agent.home), leases, state, now(agent)))
 }
 
-/// What is done about a licence of which nothing may be in use any more.
-type Stop<'a> = &'a mut dyn FnMut(&mut Agent, &Licence) -> Result<(), Failure>;
-
 /// Carries out effects, in their order; returns what was refused, and whether anything was said.
 fn carry_out(
     agent: &mut Agent,
     document: DocumentId,
     effects: Vec<Effect>,
-    stop: Stop<'_>,
 ) -> Result<(Option<Denied>, bool), Failure> {
     let (mut state, mut leases, mut refused) = (None, Vec::new(), None);
     for effect in effects {
         match effect {
-            Effect::Stop(licence) => stop(agent, &licence)?,
+            // Whoever gives a seat has stopped its use before (`ask`).
+            Effect::Stop(_) => {}
             Effect::Persist(changed) => state = Some(changed),
             Effect::Publish(lease) => leases.push(sign(&agent.home, document, &lease)?),
             Effect::Refuse(denied) => refused = Some(denied),
@@ -152,7 +149,7 @@ pub(super) fn tell(agent: &mut Agent, document: DocumentId, event: Event) -> Res
     let said = agent.said.of(&agent.home.store, &document)?;
     let Some((mut seats, mut effects)) = open(agent, &document, &said)? else { return Ok(false) };
     effects.extend(seats.step(event, now(agent)));
-    Ok(carry_out(agent, document, effects, &mut |_, _| Ok(()))?.1)
+    Ok(carry_out(agent, document, effects)?.1)
 }
 
 /// The state of a folder that begins a document: there its seats are given out.
@@ -207,7 +204,7 @@ fn tend_one(agent: &mut Agent, document: DocumentId) -> Result<bool, Failure> {
     if said.members.owner() == Some(agent.home.person.id()) {
         effects.extend(seats.step(Event::Serve(offers(&said).collect()), now));
     }
-    Ok(carry_out(agent, document, effects, &mut |_, _| Ok(()))?.1)
+    Ok(carry_out(agent, document, effects)?.1)
 }
 
 /// What this device's clock should show by the seconds since the computer's start, if it shows something else. That
