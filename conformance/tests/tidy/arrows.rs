@@ -51,6 +51,12 @@ fn allowed(folder: &str) -> Option<(&'static [&'static str], &'static [&'static 
             &["segue-reconcile", "segue-sync", "segue-translator", "segue-model"],
             &["segue-memory"],
         ),
+        "translators/notmuch" => {
+            (&["segue-mail", "segue-maildir", "segue-translator"], &["segue-conformance"])
+        }
+        "translators/maildir" | "translators/mbox" => {
+            (&["segue-mail", "segue-translator"], &["segue-conformance"])
+        }
         _ if folder.starts_with("translators/") => (&["segue-translator"], &["segue-conformance"]),
         _ if folder.starts_with("transports/") => {
             (&["segue-sync"], &["segue-access", "segue-model"])

@@ -66,8 +66,20 @@ const PARTS: &[&str] = &[
 /// What a format that is one implementation of `JsonFile` puts into `src/format.rs`.
 const ONE_JSON_FILE: &[&str] = &["src/discover.rs", "src/read.rs", "src/write.rs"];
 
-/// Translators that lack parts, which, and why.
+/// Folders of translators that lack parts, which, and why.
 const WITHOUT: &[(&str, &[&str])] = &[
+    // No translator: what those for mail share.
+    (
+        "mail",
+        &[
+            "src/discover.rs",
+            "src/format.rs",
+            "src/read.rs",
+            "src/write.rs",
+            "tests/conformance.rs",
+            "fixtures/",
+        ],
+    ),
     // An outside program is the translator: it has the format and the places, we have the talk.
     ("stdio", &["src/discover.rs", "src/format.rs", "src/read.rs", "src/write.rs", "fixtures/"]),
 ];
@@ -121,6 +133,8 @@ const MAY_NAME: &[&str] = &[
     "Cargo.toml",
     "framework/agent/Cargo.toml",
     "framework/agent/src/registry.rs",
+    // Which of them may use another is told by the arrows.
+    "translators/",
     // The table of guards, those in translators included.
     "conformance/controls/",
     "docs/",

@@ -168,7 +168,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("iroh", &["transports/iroh/"]),
     ("lofty", &["translators/tags/"]),
     ("id3", &["translators/tags/"]),
-    ("mail_parser", &["translators/maildir/"]),
+    ("mail_parser", &["translators/mail/"]),
 ];
 
 fn strays(tree: &Tree) -> Vec<String> {

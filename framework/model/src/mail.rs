@@ -45,6 +45,55 @@ pub static MAIL: Schema = Schema {
     key: Some(&KEY),
 };
 
+/// A folder that stands for one purpose in every mail program, whatever it is called (RFC 6154).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Role {
+    /// Its [`path`] in the document.
+    pub path: &'static str,
+    /// What else programs call it, the more usual name first.
+    pub others: &'static [&'static str],
+}
+
+/// The special folders that are told by their names. A name that means something else in some language is
+/// not among them.
+pub static ROLES: [Role; 4] = [
+    Role { path: "Drafts", others: &["Draft", "Entwürfe", "Brouillons", "Borradores"] },
+    Role { path: "Junk", others: &["Spam", "Junk E-mail", "Junk Email", "Junk Mail", "Bulk Mail"] },
+    Role {
+        path: "Sent",
+        others: &[
+            "Sent Items",
+            "Sent Messages",
+            "Sent Mail",
+            "sent-mail",
+            "Gesendet",
+            "Gesendete Objekte",
+            "Gesendete Elemente",
+        ],
+    },
+    Role {
+        path: "Trash",
+        others: &["Deleted Items", "Deleted Messages", "Papierkorb", "Gelöschte Elemente"],
+    },
+];
+
+/// Which of a store's folders have a role: for each role at most one, called as the document does if
+/// there is such a folder, else the one with the more usual name. The others keep their own paths.
+///
+/// ```
+/// use segue_model::mail::roles;
+/// let of = |paths: &[&str]| roles(paths).map(|(at, role)| (at, role.path)).collect::<Vec<_>>();
+/// assert_eq!(of(&["INBOX", "Sent Items"]), [(1, "Sent")]);
+/// assert_eq!(of(&["Sent Items", "Sent"]), [(1, "Sent")]);
+/// ```
+pub fn roles(paths: &[&str]) -> impl Iterator<Item = (usize, &'static Role)> {
+    let at = |name: &str| paths.iter().position(|path| *path == name);
+    ROLES.iter().filter_map(move |role| {
+        let mut names = std::iter::once(role.path).chain(role.others.iter().copied());
+        Some((names.find_map(at)?, role))
+    })
+}
+
 /// The path of a folder from the names on the way to it.
 ///
 /// ```
@@ -69,5 +118,15 @@ mod tests {
             assert_eq!(MAIL.field(set.name).map(|field| field.rule), Some(Rule::Set));
         }
         assert!(MAIL.field("rating").is_none());
+    }
+
+    #[test]
+    fn no_name_stands_for_two_roles() {
+        let names = ROLES.iter().flat_map(|role| role.others.iter().copied().chain([role.path]));
+        let mut names: Vec<&str> = names.collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
     }
 }

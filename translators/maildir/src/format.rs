@@ -7,16 +7,6 @@
 
 use std::collections::BTreeSet;
 
-/// The letters of flags, with what they are called.
-pub(crate) const FLAGS: [(u8, &str); 5] =
-    [(b'D', "draft"), (b'F', "flagged"), (b'P', "forwarded"), (b'R', "answered"), (b'S', "seen")];
-
-/// What IMAP clients set beside, or in place of, the letter `P`.
-pub(crate) const FORWARDED_KEYWORD: &str = "$forwarded";
-
-/// The flag that [`FORWARDED_KEYWORD`] is.
-pub(crate) const FORWARDED: &str = "forwarded";
-
 /// What stands before the colon.
 pub(crate) fn base(name: &[u8]) -> &[u8] {
     name.split(|byte| *byte == b':').next().unwrap_or_default()

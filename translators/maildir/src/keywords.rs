@@ -12,10 +12,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use segue_mail::marks::{FORWARDED_KEYWORD, is_keyword};
 use segue_translator::{Error, ErrorKind, file};
-
-use crate::column::is_keyword;
-use crate::format::FORWARDED_KEYWORD;
 
 pub(crate) const FILE: &str = "dovecot-keywords";
 const BYTES_MAX: u64 = 64 << 10;

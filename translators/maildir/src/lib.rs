@@ -7,7 +7,6 @@ mod format;
 mod keywords;
 mod listing;
 mod lock;
-mod message;
 mod read;
 mod tree;
 mod utf7;

@@ -14,13 +14,14 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use segue_mail::marks::{FLAGS, FORWARDED, FORWARDED_KEYWORD};
+use segue_mail::{Key, message};
 use segue_translator::model::{NativeId, Value};
 use segue_translator::{Error, ErrorKind, Loss, Revision, file};
 use sha2::{Digest as _, Sha256};
 
-use crate::format::{self, FLAGS, FORWARDED, FORWARDED_KEYWORD};
+use crate::format;
 use crate::keywords::Keywords;
-use crate::message::{self, Key};
 use crate::tree::{self, CUR, Folder, NEW};
 
 /// So often a listing is begun anew, because somebody changed the store meanwhile.
@@ -108,8 +109,8 @@ impl Listing {
                 .ok_or_else(|| what("a file has marks of another kind".to_owned()))?;
             let keywords = &self.keywords[copy.folder];
             for letter in letters {
-                if let Some((_, flag)) = FLAGS.iter().find(|(known, _)| known == letter) {
-                    marks.flags.insert((*flag).into());
+                if let Some(flag) = FLAGS.iter().find(|flag| flag.letter == *letter) {
+                    marks.flags.insert(flag.name.into());
                 } else if letter.is_ascii_lowercase() {
                     let name = keywords.name(*letter).ok_or_else(|| {
                         what(format!("nothing says which keyword is `{}`", char::from(*letter)))

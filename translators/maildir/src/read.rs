@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use data_encoding::HEXLOWER;
+use segue_mail::message;
 use segue_translator::model::{ChangeSet, Collection, Item, NativeId, Value, mail};
 use segue_translator::{
     Capabilities, Container, Error, ErrorKind, Library, Loss, Reading, Revision, Sink, Want,
@@ -18,7 +18,6 @@ use segue_translator::{
 
 use crate::column::CAPABILITIES;
 use crate::listing::{self, Copy, Known, Listing, Marks};
-use crate::message::{self, Key};
 use crate::{backup, tree, write};
 
 /// A store of mail.
@@ -83,17 +82,6 @@ impl Library for Store {
     }
 }
 
-/// What a message is called here.
-fn id_of(key: Key) -> String {
-    HEXLOWER.encode(&key.0)
-}
-
-/// The key of what is called so.
-pub(crate) fn key_of(id: &NativeId) -> Option<Key> {
-    let bytes = HEXLOWER.decode(id.as_bytes()).ok()?;
-    bytes.try_into().ok().map(Key)
-}
-
 fn send(
     listing: &Listing,
     copies: &[Copy],
@@ -102,7 +90,7 @@ fn send(
 ) -> Result<(), Error> {
     let Some(first) = copies.first() else { return Ok(()) };
     let folder = &listing.folders[first.folder];
-    let id = id_of(first.key);
+    let id = first.key.id();
     let header = listing::open(folder, first).and_then(|mut file| message::header(&mut file));
     let header = match header {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -15,15 +15,17 @@ use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
+use segue_mail::Key;
+use segue_mail::marks::{FLAGS, FORWARDED, FORWARDED_KEYWORD};
 use segue_translator::model::{ChangeSet, CollectionEdit, FieldEdit, NativeId, Rule, Value, mail};
 use segue_translator::{Access, Error, ErrorKind, Refusal, Revision, Written};
 
 use crate::column::CAPABILITIES;
-use crate::format::{self, FLAGS, FORWARDED, FORWARDED_KEYWORD};
+use crate::format;
 use crate::keywords::Keywords;
 use crate::listing::{self, Copy, Listing, Marks};
 use crate::lock::Lock;
-use crate::read::{Store, key_of};
+use crate::read::Store;
 use crate::tree::{CUR, Folder, NEW};
 
 /// So often a file is looked for again that mail programs rename at the same time.
@@ -89,7 +91,7 @@ pub(crate) fn revision(store: &Store, ours: &Listing) -> Result<Revision, Error>
 
 /// The copies of what is called so.
 fn range(listing: &Listing, id: &NativeId) -> Range<usize> {
-    key_of(id).map_or(0..0, |key| listing.message(key))
+    Key::of(id).map_or(0..0, |key| listing.message(key))
 }
 
 fn refuse_collection(edit: &CollectionEdit) -> Refusal {
@@ -248,11 +250,11 @@ fn mark(
 fn marked(letters: &[u8], change: &Change, keywords: &Keywords) -> BTreeSet<u8> {
     let mut marked: BTreeSet<u8> = letters.iter().copied().collect();
     let of = |marks: &Marks| {
-        let flags = FLAGS.iter().filter(|(_, flag)| marks.flags.contains(*flag));
+        let flags = FLAGS.iter().filter(|flag| marks.flags.contains(flag.name));
         let forwarded = marks.flags.contains(FORWARDED).then_some(FORWARDED_KEYWORD);
         let names = marks.keywords.iter().map(|name| &**name).chain(forwarded);
         let words = names.filter_map(|name| keywords.letter(name));
-        flags.map(|(letter, _)| *letter).chain(words).collect::<Vec<u8>>()
+        flags.map(|flag| flag.letter).chain(words).collect::<Vec<u8>>()
     };
     marked.extend(of(&change.add));
     let removed = of(&change.remove);

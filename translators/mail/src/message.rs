@@ -9,19 +9,33 @@
 
 use std::io::{self, BufRead, Read};
 
+use data_encoding::HEXLOWER;
 use mail_parser::{Address, HeaderName, MessageParser};
-use segue_translator::model::{Fields, Value, mail};
+use segue_translator::model::{Fields, NativeId, Value, mail};
 use sha2::{Digest as _, Sha256};
 
 /// More headers than this are taken for body.
-pub(crate) const HEADER_BYTES_MAX: usize = 256 << 10;
+pub const HEADER_BYTES_MAX: usize = 256 << 10;
 const TEXT_CHARS_MAX: usize = 1_000;
 const ADDRESSES_MAX: usize = 50;
 const TIME_MAX: i64 = 253_402_300_799;
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key(pub(crate) [u8; 16]);
+pub struct Key(pub [u8; 16]);
+
+impl Key {
+    /// What a message is called wherever it lies: its key in hexadecimal.
+    pub fn id(self) -> String {
+        HEXLOWER.encode(&self.0)
+    }
+
+    /// The key of what is called so; `None` if this is no [`Key::id`].
+    pub fn of(id: &NativeId) -> Option<Self> {
+        let bytes = HEXLOWER.decode(id.as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+}
 
 /// Headers in which mail programs keep state, or that a store makes.
 const STATE: [&str; 11] = [
@@ -39,7 +53,10 @@ const STATE: [&str; 11] = [
 ];
 
 /// The key of a message.
-pub(crate) fn key(reader: &mut impl BufRead) -> io::Result<Key> {
+///
+/// # Errors
+/// The reader's.
+pub fn key(reader: &mut impl BufRead) -> io::Result<Key> {
     let header = header(reader)?;
     let mut hasher = Sha256::new();
     hasher.update(b"segue message v1\0");
@@ -57,7 +74,11 @@ pub(crate) fn key(reader: &mut impl BufRead) -> io::Result<Key> {
 }
 
 /// The header of a message with LF line ends, without the empty line; the reader then stands at its body.
-pub(crate) fn header(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+/// What is beyond [`HEADER_BYTES_MAX`] is body.
+///
+/// # Errors
+/// The reader's.
+pub fn header(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut header = Vec::new();
     let mut line = Vec::new();
     while header.len() < HEADER_BYTES_MAX {
@@ -161,7 +182,7 @@ impl Body {
 }
 
 /// What a header says, as fields.
-pub(crate) fn read_header(header: &[u8]) -> Fields {
+pub fn read_header(header: &[u8]) -> Fields {
     let parser = MessageParser::new()
         .header_text(HeaderName::Subject)
         .header_address(HeaderName::From)
