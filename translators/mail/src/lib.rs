@@ -3,5 +3,6 @@
 pub mod column;
 pub mod marks;
 pub mod message;
+pub mod utf7;
 
 pub use message::Key;

@@ -9,7 +9,6 @@ mod listing;
 mod lock;
 mod read;
 mod tree;
-mod utf7;
 mod write;
 
 pub use discover::Maildir;

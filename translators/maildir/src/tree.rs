@@ -12,11 +12,12 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use segue_mail::utf7;
 use segue_translator::model::mail;
 use segue_translator::{Error, ErrorKind, Revision, file};
 use sha2::{Digest as _, Sha256};
 
-use crate::{keywords, utf7};
+use crate::keywords;
 
 const DEPTH_MAX: usize = 32;
 /// So many files and folders are walked past at most, those with messages aside.

@@ -1,11 +1,11 @@
 //! The names of folders as IMAP servers write them: modified UTF-7 (RFC 3501, 5.1.3).
 //!
-//! Only reads: a folder that exists keeps the name that it has on disk.
+//! A folder that exists keeps the name that it has on disk, also where another spelling says the same.
 
 use data_encoding::{BASE64_NOPAD, Encoding, Specification};
 
 /// The text of a name; `None` if the name is not of this form, as where folders are named in UTF-8.
-pub(crate) fn decode(name: &str) -> Option<String> {
+pub fn decode(name: &str) -> Option<String> {
     let mut out = String::new();
     let mut rest = name;
     while let Some((plain, shifted)) = rest.split_once('&') {
@@ -16,6 +16,42 @@ pub(crate) fn decode(name: &str) -> Option<String> {
     }
     out.push_str(rest);
     name.bytes().all(|byte| (0x20..0x7f).contains(&byte)).then_some(out)
+}
+
+/// The name of a folder of this text.
+///
+/// ```
+/// use segue_mail::utf7::{decode, encode};
+/// assert_eq!(encode("Entwürfe & R"), "Entw&APw-rfe &- R");
+/// assert_eq!(decode("&TtVOiw-").as_deref(), Some("仕事"));
+/// ```
+pub fn encode(text: &str) -> String {
+    let mut out = String::new();
+    let mut shifted = String::new();
+    for c in text.chars() {
+        if matches!(c, ' '..='~') {
+            unshift(&mut out, &mut shifted);
+            out.push(c);
+            if c == '&' {
+                out.push('-');
+            }
+        } else {
+            shifted.push(c);
+        }
+    }
+    unshift(&mut out, &mut shifted);
+    out
+}
+
+/// Ends a run of characters that stand between `&` and `-`.
+fn unshift(out: &mut String, shifted: &mut String) {
+    if shifted.is_empty() {
+        return;
+    }
+    let bytes: Vec<u8> = shifted.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let coded = BASE64_NOPAD.encode(&bytes).replace('/', ",");
+    out.push_str(&format!("&{coded}-"));
+    shifted.clear();
 }
 
 /// What stands between `&` and `-`.
@@ -41,7 +77,14 @@ fn alphabet() -> Option<Encoding> {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::*;
+
+    #[test]
+    fn every_text_is_told_and_read_back() {
+        for text in ["", "Archive", "Entwürfe", "R&D", "仕事", "a😀b", "ü&ü", "~\t", "平仮名"] {
+            assert_eq!(decode(&encode(text)).as_deref(), Some(text), "{}", encode(text));
+        }
+    }
 
     #[test]
     fn names_as_dovecot_wrote_them() {
