@@ -278,8 +278,50 @@ fn apply<'a>(
     }
 }
 
-/// The first difference between two catalogs, in words.
+/// Whether a collection was made because an item was put there.
+fn is_place_of_any(found: &Catalog, collection: &Collection) -> bool {
+    let Some(field) = collection.kind.named_in else { return false };
+    found.items.iter().any(|item| {
+        let places = item.fields.value(field).and_then(Value::as_list).unwrap_or_default();
+        places.contains(&collection.name)
+    })
+}
+
+/// Leaves out the collections that `before` lacks and that were made because items were put there.
+pub(crate) fn without_new_places(before: &Catalog, found: &mut Catalog) {
+    let is_new =
+        |one: &&Collection| before.collection(&one.id).is_none() && is_place_of_any(found, one);
+    let new: Vec<NativeId> =
+        found.collections.iter().filter(is_new).map(|one| one.id.clone()).collect();
+    found.collections.retain(|one| !new.contains(&one.id));
+}
+
+/// Leaves out the places that `before` lacks and in which nothing lies: what was put there was taken out.
+pub(crate) fn without_empty_places(before: &Catalog, found: &mut Catalog) {
+    let is_new = |one: &&Collection| {
+        let is_place = one.kind.named_in.is_some() && before.collection(&one.id).is_none();
+        is_place && !is_place_of_any(found, one)
+    };
+    let new: Vec<NativeId> =
+        found.collections.iter().filter(is_new).map(|one| one.id.clone()).collect();
+    found.collections.retain(|one| !new.contains(&one.id));
+}
+
+/// The first difference between two catalogs, in words. Places that items were put into may have been made.
 pub(crate) fn difference(expected: &Catalog, found: &Catalog) -> Option<String> {
+    if found
+        .collections
+        .iter()
+        .any(|one| one.kind.named_in.is_some() && expected.collection(&one.id).is_none())
+    {
+        let mut rest = found.clone();
+        without_new_places(expected, &mut rest);
+        return first_difference(expected, &rest);
+    }
+    first_difference(expected, found)
+}
+
+fn first_difference(expected: &Catalog, found: &Catalog) -> Option<String> {
     let counts = (expected.items.len(), expected.collections.len());
     if counts != (found.items.len(), found.collections.len()) {
         return Some(format!(

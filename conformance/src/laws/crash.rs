@@ -147,6 +147,9 @@ fn is_of_either(old: &Catalog, new: &Catalog, found: &Catalog) -> bool {
     let rest = |catalog: &Catalog| {
         let mut rest = catalog.clone();
         rest.items.iter_mut().for_each(|item| item.fields = Fields::default());
+        // A place may be there before what is put into it.
+        rest.collections
+            .retain(|one| one.kind.named_in.is_none() || old.collection(&one.id).is_some());
         rest
     };
     let items = found.items.iter().zip(old.items.iter().zip(&new.items));

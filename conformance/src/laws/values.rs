@@ -35,6 +35,7 @@ fn put(laid: &Laid, support: &FieldSupport, new: Option<Value>) -> Verdict<Optio
     let Some(found) = after.item(&item.id) else { return fail("the item is gone") };
     let found = found.fields.value(support.field).cloned();
     let mut rest: Catalog = after;
+    edits::without_new_places(&before, &mut rest);
     if let Some(other) = rest.items.iter_mut().find(|other| other.id == item.id) {
         other.fields.set(support.field, item.fields.value(support.field).cloned());
     }

@@ -41,7 +41,7 @@ fields! {
 }
 
 /// An ordered list of books that a person made.
-pub static SHELF: CollectionKind = CollectionKind { name: "shelf", has_entries: true };
+pub static SHELF: CollectionKind = CollectionKind::list("shelf");
 
 /// The `books` schema.
 pub static BOOKS: Schema = Schema {

@@ -3,8 +3,8 @@
 //! The bytes of a message are content and never edited. Headers are what one copy says of them;
 //! copies of one message that came by different ways may say different things.
 //!
-//! Units: times in Unix seconds UTC. A path of folders is Unicode: components joined by `/`, in
-//! which `%` and `/` are escaped ([`path`]).
+//! Units: times in Unix seconds UTC. A path of folders is Unicode: names joined by `/`, in which what
+//! would be taken for something else is escaped ([`path`]).
 
 use crate::schema::{CollectionKind, Schema, Shape, TIME, fields};
 
@@ -33,7 +33,8 @@ fields! {
 pub const FLAGS_KNOWN: [&str; 5] = ["answered", "draft", "flagged", "forwarded", "seen"];
 
 /// A place where messages lie. Its name is its [`path`].
-pub static FOLDER: CollectionKind = CollectionKind { name: "folder", has_entries: false };
+pub static FOLDER: CollectionKind =
+    CollectionKind { name: "folder", has_entries: false, named_in: Some(&FOLDERS) };
 
 /// The `mail` schema.
 pub static MAIL: Schema = Schema {
@@ -94,15 +95,58 @@ pub fn roles(paths: &[&str]) -> impl Iterator<Item = (usize, &'static Role)> {
     })
 }
 
-/// The path of a folder from the names on the way to it.
+/// The path of a folder from the names on the way to it. A name with a slash, a percent sign, a control
+/// character, or a dot at its start has them as `%` and two digits for each byte; an empty one is `%00`.
 ///
 /// ```
-/// use segue_model::mail::path;
+/// use segue_model::mail::{names, path};
 /// assert_eq!(path(["Archive", "AC/DC", "100%"]), "Archive/AC%2FDC/100%25");
+/// assert_eq!(names("Archive/AC%2FDC").unwrap(), ["Archive", "AC/DC"]);
+/// assert_eq!(names("Archive/%41"), None, "an A is an A");
 /// ```
-pub fn path<'a>(components: impl IntoIterator<Item = &'a str>) -> String {
-    let escaped = |name: &str| name.replace('%', "%25").replace('/', "%2F");
-    components.into_iter().map(escaped).collect::<Vec<_>>().join("/")
+pub fn path<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(escaped).collect::<Vec<_>>().join("/")
+}
+
+/// The names on the way to a folder; `None` if this is no [`path`].
+pub fn names(path: &str) -> Option<Vec<String>> {
+    path.split('/').map(|name| unescaped(name).filter(|text| escaped(text) == name)).collect()
+}
+
+fn escaped(name: &str) -> String {
+    if name.is_empty() {
+        return "%00".to_owned();
+    }
+    let mut out = String::new();
+    for (at, c) in name.char_indices() {
+        if matches!(c, '%' | '/') || c.is_control() || (c == '.' && at == 0) {
+            let bytes = name[at..at + c.len_utf8()].bytes();
+            out.extend(bytes.flat_map(|byte| ['%', hex(byte >> 4), hex(byte & 15)]));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn hex(digit: u8) -> char {
+    char::from_digit(digit.into(), 16).unwrap_or('0').to_ascii_uppercase()
+}
+
+fn unescaped(name: &str) -> Option<String> {
+    if name == "%00" {
+        return Some(String::new());
+    }
+    let mut bytes = Vec::new();
+    let mut parts = name.split('%');
+    bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
+    for part in parts {
+        let digits =
+            part.get(..2).filter(|digits| digits.bytes().all(|d| d.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -118,6 +162,24 @@ mod tests {
             assert_eq!(MAIL.field(set.name).map(|field| field.rule), Some(Rule::Set));
         }
         assert!(MAIL.field("rating").is_none());
+    }
+
+    #[test]
+    fn f13_every_name_has_one_path_and_is_read_back() {
+        for text in
+            ["INBOX", "..", ".hidden", "a/b", "100%", "%2F", "two\nlines", "\u{85}", "", "ü", "\0"]
+        {
+            let path = path(["Archive", text]);
+            let names = names(&path);
+            // What has no text of its own is told as nothing.
+            let text = if text == "\0" { "" } else { text };
+            assert_eq!(names.unwrap(), ["Archive", text], "{path}");
+        }
+        for path in
+            ["", "a//b", "/a", ".a", "a/..", "%", "%2", "%2f", "%zz", "a%41", "%FF", "a\nb", "%é"]
+        {
+            assert_eq!(names(path), None, "{path:?}");
+        }
     }
 
     #[test]

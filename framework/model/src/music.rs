@@ -70,12 +70,11 @@ fields! {
 }
 
 /// An ordered list of tracks that a person made; the same track may stand twice.
-pub static PLAYLIST: CollectionKind = CollectionKind { name: "playlist", has_entries: true };
+pub static PLAYLIST: CollectionKind = CollectionKind::list("playlist");
 /// A list that an app computes from a rule; carried and shown, never edited.
-pub static SMART_PLAYLIST: CollectionKind =
-    CollectionKind { name: "smart_playlist", has_entries: false };
+pub static SMART_PLAYLIST: CollectionKind = CollectionKind::without_entries("smart_playlist");
 /// A folder of playlists.
-pub static FOLDER: CollectionKind = CollectionKind { name: "folder", has_entries: false };
+pub static FOLDER: CollectionKind = CollectionKind::without_entries("folder");
 
 /// The `music` schema.
 pub static MUSIC: Schema = Schema {

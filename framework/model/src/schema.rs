@@ -106,6 +106,21 @@ pub struct CollectionKind {
     /// Whether its entries are edited by people. If not, its `rule` is carried and shown, and
     /// copies of its content are never lifted.
     pub has_entries: bool,
+    /// The set of an item in which such collections are named that it lies in. One that is named there and
+    /// is not in a library yet is made with it.
+    pub named_in: Option<&'static Field>,
+}
+
+impl CollectionKind {
+    /// Collections that people fill, in an order that they choose.
+    pub const fn list(name: &'static str) -> Self {
+        Self { name, has_entries: true, named_in: None }
+    }
+
+    /// Collections whose content is not edited through them.
+    pub const fn without_entries(name: &'static str) -> Self {
+        Self { name, has_entries: false, named_in: None }
+    }
 }
 
 /// One kind of library.
@@ -136,6 +151,11 @@ impl Schema {
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         let index = self.fields.binary_search_by(|field| field.name.cmp(name)).ok()?;
         Some(self.fields[index])
+    }
+
+    /// Whether a field says in which collections an item lies.
+    pub fn is_places(&self, field: &Field) -> bool {
+        self.kinds.iter().any(|kind| kind.named_in == Some(field))
     }
 
     /// The kind of collection with this name.

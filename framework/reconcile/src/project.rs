@@ -22,6 +22,9 @@ pub fn item(
             continue;
         }
         let old = held.fields.value(field);
+        if view.capabilities.schema.is_places(field) && is_nowhere_here(record, support) {
+            continue;
+        }
         let new = match wanted(record, support, old) {
             Wanted::Leave => continue,
             Wanted::Hold(value) => value,
@@ -49,6 +52,13 @@ pub fn says(record: &Record, support: &FieldSupport, held: Option<&Value>) -> bo
         }
         Rule::Set => value().as_ref() == held,
     }
+}
+
+/// Whether an item lies in places of which a library can hold none. Then it stays where it is: it was not
+/// taken out.
+fn is_nowhere_here(record: &Record, support: &FieldSupport) -> bool {
+    let places = resolve::value(record, support.field);
+    places.is_some_and(|places| support.hold(&places).is_none())
 }
 
 enum Wanted {

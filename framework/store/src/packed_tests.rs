@@ -15,7 +15,7 @@ static NEWER: Schema = Schema {
 };
 static MOOD: Field =
     Field { name: "mood", rule: Rule::Register, shape: Shape::Text, descriptive: true };
-static MIX: CollectionKind = CollectionKind { name: "mix", has_entries: true };
+static MIX: CollectionKind = CollectionKind::list("mix");
 
 fn values() -> impl Strategy<Value = Value> {
     prop_oneof![

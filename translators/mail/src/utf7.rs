@@ -50,7 +50,7 @@ fn unshift(out: &mut String, shifted: &mut String) {
     }
     let bytes: Vec<u8> = shifted.encode_utf16().flat_map(u16::to_be_bytes).collect();
     let coded = BASE64_NOPAD.encode(&bytes).replace('/', ",");
-    out.push_str(&format!("&{coded}-"));
+    out.extend(["&", &coded, "-"]);
     shifted.clear();
 }
 
@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn every_text_is_told_and_read_back() {
-        for text in ["", "Archive", "Entwürfe", "R&D", "仕事", "a😀b", "ü&ü", "~\t", "平仮名"] {
+        for text in ["", "Archive", "Entwürfe", "R&D", "仕事", "a😀b", "ü&ü", "~\t", "平仮名"]
+        {
             assert_eq!(decode(&encode(text)).as_deref(), Some(text), "{}", encode(text));
         }
     }

@@ -1,16 +1,17 @@
 //! Keeps what a write can change, and brings it back: the names of files, and what letters mean.
 //!
 //! Messages are never edited, so their bytes need no copy. The kept list holds a line of bytes for
-//! each file, ended by NUL: its folder and its name.
+//! each file, ended by NUL: its folder and its name; and one for each folder.
 //!
-//! Invariant: restoring renames files within their folders; what came since stays, and keeps its
-//! meaning.
+//! Invariant: restoring renames files and removes none; the second name that one got since is marked as
+//! deleted. What else came since stays, and keeps its meaning.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use segue_mail::marks::{DELETED_LETTER, FLAGS};
 use segue_translator::{Error, ErrorKind, Revision, file};
 
 use crate::format;
@@ -18,8 +19,8 @@ use crate::keywords;
 use crate::listing::{self, Copy, Listing};
 use crate::lock::Lock;
 use crate::read::Store;
-use crate::tree::{CUR, Folder, NEW};
-use crate::write;
+use crate::tree::{self, CUR, Folder, NEW};
+use crate::{layout, write};
 
 const NAMES: &str = "names-of-messages";
 const NAMES_BYTES_MAX: u64 = 2 << 30;
@@ -28,7 +29,9 @@ const NAMES_BYTES_MAX: u64 = 2 << 30;
 pub(crate) fn back_up(listing: &Listing, into: &Path) -> Result<Vec<PathBuf>, Error> {
     let path = into.join(NAMES);
     let fail = |error| Error::io("back up", into, &error);
-    let names: Vec<u8> = listing.copies.iter().flat_map(|copy| line(listing, copy)).collect();
+    let folders = listing.folders.iter().flat_map(folder_line);
+    let names: Vec<u8> =
+        listing.copies.iter().flat_map(|copy| line(listing, copy)).chain(folders).collect();
     fs::write(&path, names).map_err(fail)?;
     write::sync_folder(&path)?;
     let mut copies = vec![path];
@@ -52,6 +55,11 @@ fn line(listing: &Listing, copy: &Copy) -> Vec<u8> {
     [folder.as_os_str().as_bytes(), b"/", part.as_bytes(), b"/", &copy.name, b"\0"].concat()
 }
 
+/// The line of a folder: one without a file.
+fn folder_line(folder: &Folder) -> Vec<u8> {
+    [folder.relative.as_os_str().as_bytes(), b"\0"].concat()
+}
+
 /// Gives files the names back that they had.
 pub(crate) fn restore(store: &Store, expected: &Revision, from: &Path) -> Result<Revision, Error> {
     let names = file::read_bounded(&from.join(NAMES), NAMES_BYTES_MAX)?;
@@ -60,43 +68,121 @@ pub(crate) fn restore(store: &Store, expected: &Revision, from: &Path) -> Result
         let detail = "the mail changed since it was written";
         return Err(Error::new(ErrorKind::Stale, "restore", &store.root, detail));
     }
-    let old = names_by_file(&names);
-    for index in 0..listing.copies.len() {
-        let copy = &listing.copies[index];
-        let folder = &listing.folders[copy.folder];
-        let file = (folder.relative.as_os_str().as_bytes(), format::base(&copy.name));
-        let Some(Some((part, name))) = old.get(&file) else { continue };
-        let is_new = *part == NEW.as_bytes();
-        if (is_new, *name) != (copy.is_new, &*copy.name) {
-            rename(folder, copy, is_new, name)?;
-            listing.copies[index] = Copy { name: (*name).into(), is_new, ..copy.clone() };
-        }
+    let kept = Kept::of(&names);
+    for (index, copy) in kept.old_copies(&listing) {
+        rename(&listing, &listing.copies[index], &copy)?;
+        listing.copies[index] = copy;
     }
     listing.copies.sort_unstable();
     restore_keywords(&mut listing, from)?;
-    write::revision(store, &listing)
+    layout::take_away(&listing, |folder| kept.folders.contains(folder.as_os_str().as_bytes()));
+    write::revision(store, &with(listing, tree::folders(&store.root)?))
 }
 
-/// The part of its folder and the name that each file had; `None` where two had what stays of a name.
-type Old<'a> = HashMap<(&'a [u8], &'a [u8]), Option<(&'a [u8], &'a [u8])>>;
-
-fn names_by_file(names: &[u8]) -> Old<'_> {
-    let mut all = Old::new();
-    for line in names.split(|byte| *byte == 0) {
-        let mut parts = line.rsplitn(3, |byte| *byte == b'/');
-        let (Some(name), Some(part), Some(folder)) = (parts.next(), parts.next(), parts.next())
-        else {
-            continue;
-        };
-        let file = (folder, format::base(name));
-        all.entry(file).and_modify(|old| *old = None).or_insert(Some((part, name)));
+/// The listing with those of its folders that are left.
+fn with(mut listing: Listing, left: Vec<Folder>) -> Listing {
+    let place = |folder: &Folder| left.iter().position(|other| other == folder);
+    let places: Vec<Option<usize>> = listing.folders.iter().map(place).collect();
+    for copy in &mut listing.copies {
+        copy.folder = places[copy.folder].unwrap_or(usize::MAX);
     }
-    all
+    let keywords = listing.keywords.into_iter().zip(places).filter(|(_, place)| place.is_some());
+    listing.keywords = keywords.map(|(keywords, _)| keywords).collect();
+    listing.folders = left;
+    listing
 }
 
-fn rename(folder: &Folder, copy: &Copy, is_new: bool, name: &[u8]) -> Result<(), Error> {
-    let (from, to) =
-        (listing::path(folder, copy.is_new, &copy.name), listing::path(folder, is_new, name));
+/// What of a file's place stays: its folder and its name, marks aside.
+type File<'a> = (&'a [u8], &'a [u8]);
+
+fn file_of<'l>(listing: &'l Listing, copy: &'l Copy) -> File<'l> {
+    let folder = &listing.folders[copy.folder].relative;
+    (folder.as_os_str().as_bytes(), format::base(&copy.name))
+}
+
+/// The part of its folder that a file lies in, and its name.
+type InFolder<'a> = (&'a [u8], &'a [u8]);
+
+/// What a backup says.
+#[derive(Default)]
+struct Kept<'a> {
+    /// The part of its folder and the name that each file had; `None` where two had what stays of a name.
+    files: HashMap<File<'a>, Option<InFolder<'a>>>,
+    /// The folder in which a file of each name lay; `None` where there were several.
+    places: HashMap<&'a [u8], Option<&'a [u8]>>,
+    folders: HashSet<&'a [u8]>,
+}
+
+impl<'a> Kept<'a> {
+    fn of(names: &'a [u8]) -> Self {
+        let mut kept = Self::default();
+        for line in names.split(|byte| *byte == 0) {
+            let mut parts = line.rsplitn(3, |byte| *byte == b'/');
+            let (name, part, folder) = (parts.next(), parts.next(), parts.next());
+            let (Some(name), Some(part @ (b"cur" | b"new")), Some(folder)) = (name, part, folder)
+            else {
+                kept.folders.insert(line);
+                continue;
+            };
+            let base = format::base(name);
+            let file = kept.files.entry((folder, base));
+            file.and_modify(|old| *old = None).or_insert(Some((part, name)));
+            let place = kept.places.entry(base);
+            place.and_modify(|old| *old = None).or_insert(Some(folder));
+        }
+        kept
+    }
+
+    /// What copies were like that are different now. One that is the second name of a file which has its place
+    /// again was not there, and says nothing of the message.
+    fn old_copies(&self, listing: &Listing) -> Vec<(usize, Copy)> {
+        let mut old = Vec::new();
+        let mut taken: HashSet<(usize, &[u8])> = HashSet::new();
+        let mut moved = Vec::new();
+        for (index, copy) in listing.copies.iter().enumerate() {
+            let (folder, base) = file_of(listing, copy);
+            match self.files.get(&(folder, base)) {
+                Some(Some((part, name))) => {
+                    taken.insert((copy.folder, base));
+                    let is_new = *part == NEW.as_bytes();
+                    old.push((index, Copy { name: (*name).into(), is_new, ..copy.clone() }));
+                }
+                Some(None) => {}
+                None => moved.push((index, copy, base)),
+            }
+        }
+        for (index, copy, base) in moved {
+            let Some((folder, old_copy)) = self.before(listing, copy, base) else { continue };
+            if taken.insert((folder, base)) {
+                old.push((index, old_copy));
+            } else if let Some(letters) = format::letters(&copy.name) {
+                let is_told = |letter: &u8| {
+                    letter.is_ascii_lowercase() || FLAGS.iter().any(|flag| flag.letter == *letter)
+                };
+                let others = letters.iter().copied().filter(|letter| !is_told(letter));
+                let letters = others.chain([DELETED_LETTER]).collect();
+                let name = format::with_letters(&copy.name, letters).into();
+                old.push((index, Copy { name, is_new: false, ..copy.clone() }));
+            }
+        }
+        old.retain(|(index, old)| *old != listing.copies[*index]);
+        old
+    }
+
+    /// What a copy was like in the folder in which a file of its name lay.
+    fn before(&self, listing: &Listing, copy: &Copy, base: &[u8]) -> Option<(usize, Copy)> {
+        let before = (*self.places.get(base)?)?;
+        let is_it = |folder: &Folder| folder.relative.as_os_str().as_bytes() == before;
+        let folder = listing.folders.iter().position(is_it)?;
+        let (part, name) = (*self.files.get(&(before, base))?)?;
+        let is_new = part == NEW.as_bytes();
+        Some((folder, Copy { folder, name: name.into(), is_new, ..copy.clone() }))
+    }
+}
+
+fn rename(listing: &Listing, copy: &Copy, old: &Copy) -> Result<(), Error> {
+    let path = |copy: &Copy| listing::path(&listing.folders[copy.folder], copy.is_new, &copy.name);
+    let (from, to) = (path(copy), path(old));
     write::rename(&from, &to).map_err(|error| Error::io("restore", &from, &error))?;
     for path in [from, to] {
         path.parent().map_or(Ok(()), write::sync_folder)?;

@@ -4,10 +4,12 @@ use segue_mail::column::{flags, header, keywords};
 use segue_translator::model::mail;
 use segue_translator::{Access, Capabilities, CollectionSupport, FieldSupport, Names};
 
+use crate::layout;
+
 static FIELDS: [FieldSupport; 9] = [
     header(&mail::DATE),
     FieldSupport::exact(&mail::FLAGS).held_as(flags),
-    FieldSupport::exact(&mail::FOLDERS).read_only(),
+    FieldSupport::exact(&mail::FOLDERS).held_as(layout::held),
     header(&mail::FROM),
     FieldSupport::exact(&mail::KEY).read_only(),
     FieldSupport::exact(&mail::KEYWORDS).held_as(keywords),
@@ -30,9 +32,9 @@ pub(crate) static CAPABILITIES: Capabilities = Capabilities {
     hides: false,
     piecewise: true,
     cannot_hold: &[
-        "messages that were moved elsewhere: Segue reads folders and does not write them yet",
         "keywords with spaces, brackets, quotes, letters beyond ASCII, or of more than 50 bytes",
         "more than 26 different keywords in one folder",
-        "that a message was marked as deleted: that is said of one copy",
+        "folders whose names cannot be told in the layout of this store: with a dot in Maildir++, with a slash",
+        "folders in which no message lies are not made",
     ],
 };

@@ -22,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::format;
 use crate::keywords::Keywords;
+use crate::place;
 use crate::tree::{self, CUR, Folder, NEW};
 
 /// So often a listing is begun anew, because somebody changed the store meanwhile.
@@ -126,9 +127,15 @@ impl Listing {
         Ok(marks)
     }
 
-    /// The folders in which these lie.
+    /// Where the file of a copy lies.
+    pub(crate) fn path(&self, copy: &Copy) -> PathBuf {
+        path(&self.folders[copy.folder], copy.is_new, &copy.name)
+    }
+
+    /// The folders in which these lie. What was marked as deleted lies in none.
     pub(crate) fn places(&self, copies: &[Copy]) -> BTreeSet<Box<str>> {
-        copies.iter().map(|copy| self.folders[copy.folder].name.as_str().into()).collect()
+        let lie = copies.iter().filter(|copy| place::lies(copy));
+        lie.map(|copy| self.folders[copy.folder].name.as_str().into()).collect()
     }
 }
 

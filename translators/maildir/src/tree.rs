@@ -7,9 +7,8 @@
 //! Invariant: a folder that cannot be looked into is an error, never a store with less mail. So is a
 //! store without any folder.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use segue_mail::utf7;
@@ -19,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::keywords;
 
-const DEPTH_MAX: usize = 32;
+pub(crate) const DEPTH_MAX: usize = 32;
 /// So many files and folders are walked past at most, those with messages aside.
 const WALKED_MAX: usize = 200_000;
 
@@ -27,6 +26,10 @@ const WALKED_MAX: usize = 200_000;
 pub(crate) const NEW: &str = "new";
 /// Those that a mail program has seen.
 pub(crate) const CUR: &str = "cur";
+/// Those that are being written.
+pub(crate) const TMP: &str = "tmp";
+/// The path of the first folder.
+const INBOX: &str = "INBOX";
 
 /// One folder of mail.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,21 +37,44 @@ pub(crate) struct Folder {
     /// The path below the store, as it is on disk; `.` for the store itself.
     pub(crate) relative: PathBuf,
     pub(crate) path: PathBuf,
-    /// As a person knows it.
+    /// Its path in the document.
     pub(crate) name: String,
 }
 
 /// All folders of mail in a store, sorted by their paths on disk.
 pub(crate) fn folders(root: &Path) -> Result<Vec<Folder>, Error> {
     let mut walk = Walk { root, walked: 0, found: Vec::new() };
-    walk.visit(root, &mut Vec::new())?;
+    walk.visit(root, Path::new(""))?;
     if walk.found.is_empty() {
         let detail =
             "there is no Maildir here: neither the folder nor one in it has a folder `cur`";
         return Err(Error::new(ErrorKind::Absent, "read", root, detail));
     }
     walk.found.sort_unstable();
+    give_roles(&mut walk.found);
     Ok(walk.found)
+}
+
+/// Calls folders that have a role as the document does.
+fn give_roles(folders: &mut [Folder]) {
+    let paths: Vec<&str> = folders.iter().map(|folder| &*folder.name).collect();
+    let roles: Vec<_> = mail::roles(&paths).collect();
+    for (index, role) in roles {
+        role.path.clone_into(&mut folders[index].name);
+    }
+}
+
+/// The path of a folder as a person knows it, roles aside, from where it lies below the store.
+pub(crate) fn name(relative: &Path) -> String {
+    let parts: Vec<&[u8]> = relative.iter().map(OsStrExt::as_bytes).collect();
+    let names: Vec<String> = match parts[..] {
+        [] | [b"."] => return INBOX.to_owned(),
+        [flat] if flat.starts_with(b".") => {
+            flat[1..].split(|byte| *byte == b'.').map(|part| unescaped(&text(part))).collect()
+        }
+        _ => parts.into_iter().map(text).collect(),
+    };
+    mail::path(names.iter().map(String::as_str))
 }
 
 /// The state of a store's folders, from their times alone.
@@ -73,9 +99,10 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn visit(&mut self, folder: &Path, components: &mut Vec<String>) -> Result<(), Error> {
+    /// Looks into what lies at `relative` below the store.
+    fn visit(&mut self, folder: &Path, relative: &Path) -> Result<(), Error> {
         let too_large = |what: String| Error::new(ErrorKind::TooLarge, "read", folder, what);
-        if components.len() > DEPTH_MAX {
+        if relative.iter().count() > DEPTH_MAX {
             return Err(too_large(format!("folders lie more than {DEPTH_MAX} deep")));
         }
         let fail = |error| Error::io("read", folder, &error);
@@ -90,37 +117,31 @@ impl Walk<'_> {
                 below.push(entry.file_name());
             }
         }
-        let is_root = components.is_empty();
+        let is_root = relative.as_os_str().is_empty();
         for name in below {
-            let bytes = name.as_bytes();
-            match bytes.strip_prefix(b".") {
-                _ if bytes == CUR.as_bytes() => self.found(folder, components),
-                _ if bytes == NEW.as_bytes() || bytes == b"tmp" => {}
-                Some(flat) if is_root && folder.join(&name).join(CUR).is_dir() => {
-                    let parts = flat.split(|byte| *byte == b'.');
-                    let parts: Vec<String> = parts.map(|part| unescaped(&text(part))).collect();
-                    self.found(&folder.join(&name), &parts);
-                }
-                Some(_) => {}
-                None => {
-                    components.push(text(bytes));
-                    self.visit(&folder.join(&name), components)?;
-                    components.pop();
-                }
+            let (path, inner) = (folder.join(&name), relative.join(&name));
+            match name.as_bytes() {
+                name if name == CUR.as_bytes() => self.found(relative)?,
+                name if name == NEW.as_bytes() || name == TMP.as_bytes() => {}
+                [b'.', ..] if is_root && path.join(CUR).is_dir() => self.found(&inner)?,
+                [b'.', ..] => {}
+                _ => self.visit(&path, &inner)?,
             }
         }
         Ok(())
     }
 
-    fn found(&mut self, path: &Path, components: &[String]) {
-        let relative = path.strip_prefix(self.root).unwrap_or(path);
+    fn found(&mut self, relative: &Path) -> Result<(), Error> {
         let is_root = relative.as_os_str().is_empty();
-        let relative = if is_root { Path::new(OsStr::new(".")) } else { relative };
-        let name = match components {
-            [] => "INBOX".to_owned(),
-            components => mail::path(components.iter().map(String::as_str)),
-        };
-        self.found.push(Folder { relative: relative.to_owned(), path: path.to_owned(), name });
+        let path = if is_root { self.root.to_owned() } else { self.root.join(relative) };
+        let relative = if is_root { Path::new(".") } else { relative }.to_owned();
+        let name = name(&relative);
+        if name.split('/').count() > DEPTH_MAX {
+            let detail = format!("a folder lies more than {DEPTH_MAX} deep");
+            return Err(Error::new(ErrorKind::TooLarge, "read", path, detail));
+        }
+        self.found.push(Folder { relative, path, name });
+        Ok(())
     }
 }
 
@@ -150,7 +171,7 @@ mod tests {
             "",
             ".Archive.2024",
             ".Lists\\2enotmuch",
-            ".Entw&APw-rfe",
+            ".Entw&APw-rfe.alt",
             "Nested/R&D",
             "Nested/R&-D",
             "仕事",
@@ -162,7 +183,7 @@ mod tests {
         found.sort();
         let expected = [
             "Archive/2024",
-            "Entwürfe",
+            "Entwürfe/alt",
             "INBOX",
             "Lists.notmuch",
             "Nested/R&D",
@@ -170,6 +191,20 @@ mod tests {
             "仕事",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_special_folder_has_one_path_whatever_it_is_called() {
+        let root = tempfile::tempdir().unwrap();
+        let make = |path: &str| fs::create_dir_all(root.path().join(path).join(CUR)).unwrap();
+        make("Sent Items");
+        make("Sent Items/2024");
+        make("Entw&APw-rfe");
+        let mut found = names(root.path());
+        found.sort();
+        assert_eq!(found, ["Drafts", "Sent", "Sent Items/2024"]);
+        make("Drafts");
+        assert!(names(root.path()).contains(&"Entwürfe".to_owned()), "the role is taken");
     }
 
     #[test]

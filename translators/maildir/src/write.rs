@@ -1,84 +1,231 @@
-//! Writes marks: each change of a message is one rename of each of its copies.
+//! Writes marks and places: each change of a message is one rename of each of its copies.
 //!
 //! What is written is the difference that an edit makes, not the whole set: what a mail program did
 //! to the same file meanwhile stays. A keyword that a folder has no letter for gets one first, under
-//! Dovecot's own lock.
+//! Dovecot's own lock; a folder that is not there is made.
 //!
-//! Invariant: a file is renamed within its folder, only its letters change, and no name is taken that
-//! another file has. Nothing is copied, removed, or opened for writing.
+//! Invariant: a file keeps what stands before the colon unless another file has that in the folder it moves to,
+//! and no name is taken that another file has. No message is removed, or opened for writing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use segue_mail::Key;
-use segue_mail::marks::{FLAGS, FORWARDED, FORWARDED_KEYWORD};
+use segue_mail::marks::{DELETED_LETTER, FLAGS, FORWARDED, FORWARDED_KEYWORD};
 use segue_translator::model::{ChangeSet, CollectionEdit, FieldEdit, NativeId, Rule, Value, mail};
 use segue_translator::{Access, Error, ErrorKind, Refusal, Revision, Written};
 
 use crate::column::CAPABILITIES;
 use crate::format;
 use crate::keywords::Keywords;
+use crate::layout::{self, Layout};
 use crate::listing::{self, Copy, Listing, Marks};
 use crate::lock::Lock;
+use crate::place::{self, Placement, Taken, Target};
 use crate::read::Store;
 use crate::tree::{CUR, Folder, NEW};
 
 /// So often a file is looked for again that mail programs rename at the same time.
 const RENAMES_MAX: usize = 16;
 
-/// What is added to a message's marks, and taken from them.
+/// What is added to a message's marks and places, and taken from them.
 #[derive(Debug, Default)]
 struct Change {
     add: Marks,
     remove: Marks,
+    into: BTreeSet<Box<str>>,
+    out_of: BTreeSet<Box<str>>,
+    placement: Placement,
 }
 
-/// Makes the edits of marks; all others are refused.
+/// The changes of messages by what they are called.
+type Planned = BTreeMap<NativeId, Change>;
+
+/// Makes the edits of marks and places; all others are refused.
 pub(crate) fn write(
     store: &Store,
     expected: &Revision,
     changes: &ChangeSet,
 ) -> Result<Written, Error> {
-    let mut listing = store.list()?;
+    let listing = store.list()?;
     if listing.revision != *expected {
-        let detail = "the mail changed since it was read";
-        return Err(Error::new(ErrorKind::Stale, "write", &store.root, detail));
+        return Err(stale(store));
     }
     let mut refused: Vec<Refusal> = Refusal::of_listing(changes).collect();
     refused.extend(changes.collections.iter().map(refuse_collection));
-    let mut planned: BTreeMap<NativeId, Change> = BTreeMap::new();
+    let mut planned = Planned::new();
     for edit in &changes.fields {
         let change = planned.entry(edit.item.clone()).or_default();
         if let Err(reason) = plan(&listing, edit, change) {
             refused.push(Refusal { id: edit.item.clone(), reason });
         }
     }
+    let before = listing.revision.clone();
+    let mut listing = with_folders(store, listing, &mut planned, &mut refused)?;
+    for (id, change) in &mut planned {
+        let copies = range(&listing, id);
+        change.placement = Placement::of(&listing, copies, &change.into, &change.out_of);
+    }
     let has_lines = give_letters(&mut listing, &mut planned, &mut refused)?;
-    let mut marked = Vec::new();
+    let mut outcome = Outcome::default();
+    let mut taken = Taken::of(&listing, &targets(&planned));
     for (id, change) in &planned {
-        for index in range(&listing, id) {
-            match mark(&listing, &listing.copies[index], change)? {
-                Ok(name) => marked.extend(name.map(|name| (index, name))),
-                Err(reason) => refused.push(Refusal { id: id.clone(), reason }),
-            }
+        if let Err(reason) = make(&listing, range(&listing, id), change, &mut taken, &mut outcome)?
+        {
+            refused.push(Refusal { id: id.clone(), reason });
         }
     }
-    if marked.is_empty() && !has_lines {
-        return Ok(Written { revision: listing.revision, created: Vec::new(), refused });
+    if outcome.is_empty() && !has_lines && listing.revision == before {
+        return Ok(Written { revision: before, created: Vec::new(), refused });
     }
-    sync(&listing, &marked)?;
-    for (index, name) in marked {
-        let copy = &mut listing.copies[index];
-        *copy = Copy { name: name.into(), is_new: false, ..copy.clone() };
-    }
-    listing.copies.sort_unstable();
+    outcome.sync(&listing)?;
+    outcome.note(&mut listing);
     Ok(Written { revision: revision(store, &listing)?, created: Vec::new(), refused })
 }
+
+fn stale(store: &Store) -> Error {
+    let detail = "the mail changed since it was read";
+    Error::new(ErrorKind::Stale, "write", &store.root, detail)
+}
+
+/// What was done to files.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// Which copies have other names, and which ones.
+    renamed: Vec<(usize, Copy)>,
+    /// Names that files have as well.
+    linked: Vec<Copy>,
+}
+
+impl Outcome {
+    fn is_empty(&self) -> bool {
+        self.renamed.is_empty() && self.linked.is_empty()
+    }
+
+    /// Makes it durable.
+    fn sync(&self, listing: &Listing) -> Result<(), Error> {
+        let part = |copy: &Copy| (copy.folder, if copy.is_new { NEW } else { CUR });
+        let old = self.renamed.iter().map(|(index, _)| part(&listing.copies[*index]));
+        let new = self.renamed.iter().map(|(_, copy)| part(copy));
+        let parts: BTreeSet<(usize, &str)> =
+            old.chain(new).chain(self.linked.iter().map(part)).collect();
+        for (folder, part) in parts {
+            sync_folder(&listing.folders[folder].path.join(part))?;
+        }
+        Ok(())
+    }
+
+    /// Brings a listing to what was done.
+    fn note(self, listing: &mut Listing) {
+        for (index, copy) in self.renamed {
+            listing.copies[index] = copy;
+        }
+        listing.copies.extend(self.linked);
+        listing.copies.sort_unstable();
+    }
+}
+
+/// Makes the folders that messages go to and that are not there; returns the listing with them.
+fn with_folders(
+    store: &Store,
+    listing: Listing,
+    planned: &mut Planned,
+    refused: &mut Vec<Refusal>,
+) -> Result<Listing, Error> {
+    let wanted: BTreeSet<&Box<str>> = planned.values().flat_map(|change| &change.into).collect();
+    let missing = wanted.into_iter().filter(|path| place::folder(&listing, path).is_none());
+    let layout = Layout::of(&store.root, &listing.folders);
+    let told = missing.map(|path| (path.clone(), layout.relative(path, &listing.folders)));
+    let (mut made, mut impossible) = (false, BTreeMap::new());
+    for (path, relative) in told.collect::<Vec<_>>() {
+        match relative {
+            Ok(relative) => {
+                layout::make(&store.root, &relative)?;
+                made = true;
+            }
+            Err(reason) => _ = impossible.insert(path, reason),
+        }
+    }
+    for (id, change) in planned.iter_mut() {
+        let reason = change.into.iter().find_map(|path| impossible.get(path));
+        if let Some(reason) = reason.cloned() {
+            refused.push(Refusal { id: id.clone(), reason });
+            (change.into, change.out_of) = Default::default();
+        }
+    }
+    if !made {
+        return Ok(listing);
+    }
+    let now = store.list()?;
+    let places = |listing: &Listing| -> Vec<(Key, Box<Path>, Box<[u8]>)> {
+        let each = listing.copies.iter().map(|copy| {
+            let folder = listing.folders[copy.folder].relative.clone();
+            (copy.key, folder.into_boxed_path(), copy.name.clone())
+        });
+        each.collect()
+    };
+    if places(&now) == places(&listing) { Ok(now) } else { Err(stale(store)) }
+}
+
+/// The folders that files come to.
+fn targets(planned: &Planned) -> BTreeSet<usize> {
+    let placements = || planned.values().map(|change| &change.placement);
+    let moved = placements().flat_map(|all| all.targets.iter().map(|(_, target)| target.folder));
+    moved.chain(placements().flat_map(|all| all.links.iter().map(|(_, to)| *to))).collect()
+}
+
+/// Changes all copies of a message. The inner error is why one could not be changed, the outer one ends the
+/// write.
+fn make(
+    listing: &Listing,
+    copies: Range<usize>,
+    change: &Change,
+    taken: &mut Taken,
+    outcome: &mut Outcome,
+) -> Result<Result<(), String>, Error> {
+    for (index, folder) in &change.placement.links {
+        let copy = &listing.copies[*index];
+        let Some(letters) = format::letters(&copy.name) else {
+            return Ok(Err(STRANGE.to_owned()));
+        };
+        let target = Target { folder: *folder, is_deleted: false };
+        let Some(letters) = marked(listing, copy.folder, letters, change, Some(target)) else {
+            return Ok(Err(MARKED.to_owned()));
+        };
+        let Some(base) = taken.free(*folder, format::base(&copy.name)) else {
+            return Ok(Err("too many files have its name there".to_owned()));
+        };
+        let name = format::with_letters(&base, letters);
+        let from = (&listing.folders[copy.folder], copy);
+        if let Err(reason) = place::link(from, (&listing.folders[*folder], &name))? {
+            return Ok(Err(reason));
+        }
+        outcome.linked.push(Copy {
+            folder: *folder,
+            name: name.into(),
+            is_new: false,
+            ..copy.clone()
+        });
+    }
+    for index in copies {
+        let copy = &listing.copies[index];
+        match mark(listing, copy, change, change.placement.target(index), taken)? {
+            Ok(renamed) => outcome.renamed.extend(renamed.map(|copy| (index, copy))),
+            Err(reason) => return Ok(Err(reason)),
+        }
+    }
+    Ok(Ok(()))
+}
+
+const STRANGE: &str = "its file has marks of another kind";
+const MARKED: &str = "its file was marked meanwhile";
 
 /// The state after a write that left the store as `ours`. Where somebody else wrote at the same time
 /// it is none that a reader knows, so that what they did is found.
@@ -113,49 +260,82 @@ fn plan(listing: &Listing, edit: &FieldEdit, change: &mut Change) -> Result<(), 
     let support = CAPABILITIES.field(edit.field).filter(|one| one.access == Access::Write);
     let support = support.ok_or_else(|| "it is read from messages and not written".to_owned())?;
     let marks = listing.marks(copies)?;
-    let is_flags = *edit.field == mail::FLAGS;
-    let held = if is_flags { marks.flags } else { marks.keywords };
+    let (held, add, remove) = if *edit.field == mail::FLAGS {
+        (marks.flags, &mut change.add.flags, &mut change.remove.flags)
+    } else if *edit.field == mail::KEYWORDS {
+        (marks.keywords, &mut change.add.keywords, &mut change.remove.keywords)
+    } else {
+        (listing.places(copies), &mut change.into, &mut change.out_of)
+    };
     if edit.old != Marks::value(&held) {
-        return Err("its marks changed meanwhile".to_owned());
+        return Err("it was changed meanwhile".to_owned());
     }
     let new = match &edit.new {
         Some(new) if !edit.field.shape.admits(new) || edit.field.rule != Rule::Set => {
-            return Err("this is no set of marks".to_owned());
+            return Err("this is no set".to_owned());
         }
         new => new.as_ref().and_then(|new| support.hold(new)),
     };
     let new = new.as_ref().and_then(Value::as_list).unwrap_or_default();
     let new: BTreeSet<Box<str>> = new.iter().cloned().collect();
-    let (add, remove) = if is_flags {
-        (&mut change.add.flags, &mut change.remove.flags)
-    } else {
-        (&mut change.add.keywords, &mut change.remove.keywords)
-    };
     add.extend(new.difference(&held).cloned());
     remove.extend(held.difference(&new).cloned());
     Ok(())
 }
 
-/// Gives letters to the keywords that come, folder by folder, and says whether any line was added. A
-/// message whose folder has none left keeps the keywords that it has.
-fn give_letters(
-    listing: &mut Listing,
-    planned: &mut BTreeMap<NativeId, Change>,
-    refused: &mut Vec<Refusal>,
-) -> Result<bool, Error> {
-    let mut has_lines = false;
+/// The keywords that each folder needs letters for, because a copy lies there or comes there.
+fn wanted_keywords(listing: &Listing, planned: &Planned) -> BTreeMap<usize, BTreeSet<Box<str>>> {
     let mut wanted: BTreeMap<usize, BTreeSet<Box<str>>> = BTreeMap::new();
-    for (id, change) in planned.iter() {
-        for copy in &listing.copies[range(listing, id)] {
-            let names = wanted.entry(copy.folder).or_default();
-            names.extend(change.add.keywords.iter().cloned());
+    for (id, change) in planned {
+        for (copy, folder) in places_after(listing, id, change) {
+            let names = wanted.entry(folder).or_default();
+            names.extend(needed_keywords(listing, copy, folder, change));
             // Where keywords are kept at all, clients look for this one.
-            if change.add.flags.contains(FORWARDED) && listing.keywords[copy.folder].is_kept {
+            if change.add.flags.contains(FORWARDED) && listing.keywords[folder].is_kept {
                 names.insert(FORWARDED_KEYWORD.into());
             }
         }
     }
-    for (folder, names) in wanted {
+    wanted
+}
+
+/// The copies of a message with the folders in which they lie when it is changed.
+fn places_after<'l>(
+    listing: &'l Listing,
+    id: &NativeId,
+    change: &'l Change,
+) -> impl Iterator<Item = (&'l Copy, usize)> {
+    let stay = range(listing, id).map(|index| {
+        let copy = &listing.copies[index];
+        (copy, change.placement.target(index).map_or(copy.folder, |target| target.folder))
+    });
+    let links = change.placement.links.iter().map(|(copy, to)| (&listing.copies[*copy], *to));
+    stay.chain(links)
+}
+
+/// The keywords that a copy has to have in a folder.
+fn needed_keywords<'l>(
+    listing: &'l Listing,
+    copy: &'l Copy,
+    folder: usize,
+    change: &'l Change,
+) -> impl Iterator<Item = Box<str>> + 'l {
+    let carried = (folder != copy.folder).then(|| format::letters(&copy.name)).flatten();
+    let carried = carried.unwrap_or_default().iter();
+    let carried = carried.filter_map(|letter| listing.keywords[copy.folder].name(*letter));
+    let carried = carried.filter(|name| !change.remove.keywords.contains(*name)).map(Box::from);
+    carried.chain(change.add.keywords.iter().cloned())
+}
+
+/// Gives letters to the keywords that come, folder by folder, and says whether any line was added. A
+/// message whose folder has none left keeps the keywords that it has, and stays where it is.
+fn give_letters(
+    listing: &mut Listing,
+    planned: &mut Planned,
+    refused: &mut Vec<Refusal>,
+) -> Result<bool, Error> {
+    let mut has_lines = false;
+    for (folder, names) in wanted_keywords(listing, planned) {
         let lacks = |keywords: &Keywords| names.iter().any(|name| keywords.letter(name).is_none());
         if lacks(&listing.keywords[folder]) {
             let in_use = letters_in_use(listing, folder);
@@ -166,10 +346,10 @@ fn give_letters(
         }
     }
     for (id, change) in planned.iter_mut() {
-        let missing = listing.copies[range(listing, id)].iter().find_map(|copy| {
-            let keywords = &listing.keywords[copy.folder];
-            let mut added = change.add.keywords.iter();
-            Some((copy.folder, added.find(|name| keywords.letter(name).is_none())?))
+        let missing = places_after(listing, id, change).find_map(|(copy, folder)| {
+            let mut names = needed_keywords(listing, copy, folder, change);
+            let lacking = names.find(|name| listing.keywords[folder].letter(name).is_none());
+            Some((folder, lacking?))
         });
         if let Some((folder, name)) = missing {
             let reason = format!(
@@ -179,6 +359,7 @@ fn give_letters(
             refused.push(Refusal { id: id.clone(), reason });
             change.add.keywords.clear();
             change.remove.keywords.clear();
+            change.placement = Placement::default();
         }
     }
     Ok(has_lines)
@@ -209,28 +390,39 @@ fn with_lines<'n>(
     Keywords::read(&folder.path)
 }
 
-/// Marks one copy; returns its new name, if it has one. The inner error is why that could not be done,
-/// the outer one ends the write.
+/// Marks one copy and puts it where it shall lie; returns it as it is then, if it changed. The inner error is why
+/// that could not be done, the outer one ends the write.
 fn mark(
     listing: &Listing,
     copy: &Copy,
     change: &Change,
-) -> Result<Result<Option<Vec<u8>>, String>, Error> {
+    target: Option<Target>,
+    taken: &mut Taken,
+) -> Result<Result<Option<Copy>, String>, Error> {
     let folder = &listing.folders[copy.folder];
+    let to = target.map_or(copy.folder, |target| target.folder);
     let fail = |error: &io::Error| Error::io("write", &folder.path, error);
+    let base = format::base(&copy.name);
+    let base = if to == copy.folder { Some(base.into()) } else { taken.free(to, base) };
+    let Some(base) = base else { return Ok(Err("too many files have its name there".to_owned())) };
     let (mut is_new, mut name) = (copy.is_new, copy.name.clone());
     for _ in 0..RENAMES_MAX {
         let Some(letters) = format::letters(&name) else {
-            return Ok(Err("its file has marks of another kind".to_owned()));
+            return Ok(Err(STRANGE.to_owned()));
         };
-        let marked = marked(letters, change, &listing.keywords[copy.folder]);
-        if letters.iter().copied().collect::<BTreeSet<u8>>() == marked {
+        let Some(marked) = marked(listing, copy.folder, letters, change, target) else {
+            return Ok(Err(MARKED.to_owned()));
+        };
+        if to == copy.folder && letters.iter().copied().collect::<BTreeSet<u8>>() == marked {
             return Ok(Ok(None));
         }
-        let to = format::with_letters(&name, marked);
-        let paths = (listing::path(folder, is_new, &name), listing::path(folder, false, &to));
-        match rename(&paths.0, &paths.1) {
-            Ok(()) => return Ok(Ok(Some(to))),
+        let new = format::with_letters(&base, marked);
+        let from = listing::path(folder, is_new, &name);
+        match rename(&from, &listing::path(&listing.folders[to], false, &new)) {
+            Ok(()) => {
+                let (name, is_new) = (new.into(), false);
+                return Ok(Ok(Some(Copy { folder: to, name, is_new, ..copy.clone() })));
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Ok(Err("two files have its name".to_owned()));
             }
@@ -246,20 +438,46 @@ fn mark(
     Ok(Err("other programs rename its file all the time".to_owned()))
 }
 
-/// The letters of a copy after a change.
-fn marked(letters: &[u8], change: &Change, keywords: &Keywords) -> BTreeSet<u8> {
-    let mut marked: BTreeSet<u8> = letters.iter().copied().collect();
+/// The letters that a copy has after a change, which had these in `folder`: a keyword may have another letter in
+/// another folder. `None` if one has come meanwhile that nothing is known of there.
+fn marked(
+    listing: &Listing,
+    folder: usize,
+    letters: &[u8],
+    change: &Change,
+    target: Option<Target>,
+) -> Option<BTreeSet<u8>> {
+    let old = &listing.keywords[folder];
+    let new = target.map_or(old, |target| &listing.keywords[target.folder]);
+    let is_here = target.is_none_or(|target| target.folder == folder);
+    let told = |letter: &u8| match letter {
+        b'a'..=b'z' if !is_here => new.letter(old.name(*letter)?),
+        letter => Some(*letter),
+    };
+    let gone =
+        |letter: &&u8| old.name(**letter).is_none_or(|name| !change.remove.keywords.contains(name));
+    let mut marked = letters.iter().filter(gone).map(told).collect::<Option<BTreeSet<u8>>>()?;
     let of = |marks: &Marks| {
         let flags = FLAGS.iter().filter(|flag| marks.flags.contains(flag.name));
         let forwarded = marks.flags.contains(FORWARDED).then_some(FORWARDED_KEYWORD);
         let names = marks.keywords.iter().map(|name| &**name).chain(forwarded);
-        let words = names.filter_map(|name| keywords.letter(name));
+        let words = names.filter_map(|name| new.letter(name));
         flags.map(|flag| flag.letter).chain(words).collect::<Vec<u8>>()
     };
     marked.extend(of(&change.add));
     let removed = of(&change.remove);
     marked.retain(|letter| !removed.contains(letter));
-    marked
+    match target {
+        Some(Target { is_deleted: true, .. }) => _ = marked.insert(DELETED_LETTER),
+        Some(_) => _ = marked.remove(&DELETED_LETTER),
+        None => {}
+    }
+    Some(marked)
+}
+
+/// A name of a file, from its bytes.
+pub(crate) fn os(name: &[u8]) -> &OsStr {
+    OsStr::from_bytes(name)
 }
 
 /// Renames a file, unless another has that name.
@@ -272,21 +490,6 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
         Err(Errno::INVAL | Errno::NOSYS) => std::fs::rename(from, to),
         renamed => Ok(renamed?),
     }
-}
-
-/// Makes renames durable.
-fn sync(listing: &Listing, marked: &[(usize, Vec<u8>)]) -> Result<(), Error> {
-    let copies = marked.iter().map(|(index, _)| &listing.copies[*index]);
-    let parts: BTreeSet<(usize, &str)> = copies
-        .flat_map(|copy| {
-            let from = if copy.is_new { NEW } else { CUR };
-            [(copy.folder, CUR), (copy.folder, from)]
-        })
-        .collect();
-    for (folder, part) in parts {
-        sync_folder(&listing.folders[folder].path.join(part))?;
-    }
-    Ok(())
 }
 
 /// Makes the names in a folder durable.
@@ -308,8 +511,7 @@ mod tests {
         for part in [CUR, NEW] {
             fs::create_dir(path(part)).unwrap();
         }
-        let (add, remove) = (Marks::default(), Marks::default());
-        let mut change = Change { add, remove };
+        let mut change = Change::default();
         change.add.flags.insert("answered".into());
         change.remove.flags.insert("seen".into());
         for (listed, now, after) in [
@@ -320,12 +522,14 @@ mod tests {
             fs::write(path(listed), "Message-ID: <a@b>\n\nHello\n").unwrap();
             let listing = Listing::make(folder.path(), &mut Known::new()).unwrap();
             fs::rename(path(listed), path(now)).unwrap();
-            mark(&listing, &listing.copies[0], &change).unwrap().unwrap();
+            let mut taken = Taken::default();
+            mark(&listing, &listing.copies[0], &change, None, &mut taken).unwrap().unwrap();
             fs::remove_file(path(after)).unwrap_or_else(|_| panic!("{now} became no {after}"));
         }
         fs::write(path("cur/1:2,S"), "Message-ID: <a@b>\n\nHello\n").unwrap();
         let listing = Listing::make(folder.path(), &mut Known::new()).unwrap();
         fs::remove_file(path("cur/1:2,S")).unwrap();
-        assert!(mark(&listing, &listing.copies[0], &change).unwrap().is_err());
+        let made = mark(&listing, &listing.copies[0], &change, None, &mut Taken::default());
+        assert!(made.unwrap().is_err());
     }
 }

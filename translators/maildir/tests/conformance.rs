@@ -70,16 +70,17 @@ fn sound(store: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Each message with the marks that are not modelled, and every file but those of keywords.
+/// Each message with the marks that are not modelled, and every file but those of keywords. Where a message
+/// lies is modelled.
 fn unmodelled(store: &Path) -> Result<String, String> {
     let mut digest = BTreeSet::new();
     for (path, bytes) in files(store)? {
         let bytes = String::from_utf8_lossy(&bytes);
-        if let Some((folder, base, marks)) = message(&path) {
+        if let Some((_, base, marks)) = message(&path) {
             let others: String =
-                marks.chars().filter(|c| !"DFPRS".contains(*c) && !c.is_lowercase()).collect();
-            digest.insert(format!("{} {base} {others} {bytes}", folder.display()));
-        } else if !path.ends_with("dovecot-keywords") {
+                marks.chars().filter(|c| !"DFPRST".contains(*c) && !c.is_lowercase()).collect();
+            digest.insert(format!("{base} {others} {bytes}"));
+        } else if !path.ends_with("dovecot-keywords") && !path.ends_with("maildirfolder") {
             digest.insert(format!("{} {bytes}", path.display()));
         }
     }

@@ -12,7 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use segue_maildir::Maildir;
-use segue_translator::model::{Catalog, ChangeSet, FieldEdit, Item, Value, mail};
+use segue_translator::model::{Catalog, ChangeSet, Field, FieldEdit, Item, Value, mail};
 use segue_translator::{Collector, Idle, Library, Reading, Translator as _};
 
 /// A session with a server that runs for it alone, without a network.
@@ -24,8 +24,15 @@ struct Session {
 }
 
 impl Session {
-    /// Sends a command; returns the lines of the answer.
+    /// Sends a command that is carried out; returns the lines of the answer.
     fn run(&mut self, command: &str) -> Vec<String> {
+        let (lines, end) = self.try_run(command);
+        assert!(end.starts_with("OK"), "{command}: {end}");
+        lines
+    }
+
+    /// Sends a command; returns the lines of the answer, and how it ended.
+    fn try_run(&mut self, command: &str) -> (Vec<String>, String) {
         self.tag += 1;
         let tag = format!("t{} ", self.tag);
         self.to.write_all(format!("{tag}{command}\r\n").as_bytes()).unwrap();
@@ -34,8 +41,7 @@ impl Session {
             let mut line = String::new();
             assert!(self.from.read_line(&mut line).unwrap() > 0, "the session ended: {lines:?}");
             if let Some(end) = line.strip_prefix(&tag) {
-                assert!(end.starts_with("OK"), "{command}: {line}");
-                return lines;
+                return (lines, end.to_owned());
             }
             lines.push(line.trim_end().to_owned());
         }
@@ -203,6 +209,10 @@ fn what_an_imap_session_stores_is_read() {
         let item = message(&after, "a.0001");
         assert_eq!(texts(item, &mail::FLAGS), ["flagged", "forwarded"]);
         assert_eq!(texts(item, &mail::KEYWORDS), ["later"]);
+        assert_eq!(texts(item, &mail::FOLDERS), [""; 0], "it was deleted from its folder");
+        session.run(&format!("UID STORE {uid} -FLAGS (\\Deleted)"));
+        let (after, _) = read(&*library);
+        assert_eq!(texts(message(&after, "a.0001"), &mail::FOLDERS), ["INBOX"]);
         session.run(&format!("UID MOVE {uid} Sent"));
         let (after, _) = read(&*library);
         assert_eq!(message(&after, "a.0001").id, message(&before, "a.0001").id);
@@ -257,6 +267,115 @@ fn what_is_written_an_open_session_shows_under_the_same_uids() {
         assert_eq!(validity(later.run("SELECT INBOX")), valid);
         assert_eq!(sorted(&later.flags()), sorted(&expected));
         assert_eq!(read(&*library).1.revision, library.revision().unwrap());
+    }
+}
+
+/// The UID, the flags and the time of a message in a folder, as a new session tells them.
+fn found(stage: &Stage, folder: &str, subject: &str) -> Vec<String> {
+    let mut session = stage.session();
+    session.run(&format!("SELECT \"{folder}\""));
+    let uids = session.run(&format!("UID SEARCH HEADER Message-ID {subject}"));
+    let uids =
+        uids.iter().find_map(|line| line.strip_prefix("* SEARCH")).unwrap().trim().to_owned();
+    if uids.is_empty() {
+        return Vec::new();
+    }
+    let lines = session.run(&format!("UID FETCH {} (FLAGS INTERNALDATE)", uids.replace(' ', ",")));
+    let told = |line: &String| {
+        let mut words: Vec<&str> =
+            line.split_once("FLAGS (").unwrap().1.split(')').next().unwrap().split(' ').collect();
+        words.retain(|word| *word != "\\Recent" && !word.is_empty());
+        words.sort_unstable();
+        let date = line.split_once("INTERNALDATE ").unwrap().1.split('"').nth(1).unwrap();
+        format!("{} {date}", words.join(" "))
+    };
+    lines.iter().filter(|line| line.contains("FETCH")).map(told).collect()
+}
+
+/// Sets a field of a message, which must not be refused.
+fn set(stage: &Stage, subject: &str, field: &'static Field, new: &[&str]) {
+    let library = stage.library();
+    let (catalog, reading) = read(&*library);
+    let fields = vec![edit(message(&catalog, subject), field, new)];
+    let changes = ChangeSet { fields, ..ChangeSet::default() };
+    let written = library.write(&reading.revision, &changes).unwrap();
+    assert!(written.refused.is_empty(), "{:?}", written.refused);
+    assert_eq!(texts(message(&read(&*library).0, subject), field), new);
+    assert_eq!(library.revision().unwrap(), written.revision);
+    stage.give_away();
+}
+
+#[test]
+fn what_is_moved_and_copied_a_session_shows_with_its_flags_keywords_and_time() {
+    for stage in layouts() {
+        set(&stage, "a.0001", &mail::KEYWORDS, &["$label1", "later"]);
+        let before = found(&stage, "INBOX", "a.0001");
+        assert!(before[0].starts_with("$label1 \\Seen later "), "{before:?}");
+        // Each keyword has another letter there.
+        set(&stage, "a.0001", &mail::FOLDERS, &["Sent"]);
+        assert_eq!(
+            (found(&stage, "Sent", "a.0001"), found(&stage, "INBOX", "a.0001")),
+            (before.clone(), vec![])
+        );
+        set(&stage, "a.0001", &mail::FOLDERS, &["Neue/Größe & mehr", "Sent"]);
+        let new = "Neue/Gr&APYA3w-e &- mehr";
+        for folder in ["Sent", new] {
+            assert_eq!(found(&stage, folder, "a.0001"), before, "{folder}");
+        }
+        // One leaves by being marked: a server that moves a message gives it two names as well, and takes one of
+        // them away itself.
+        set(&stage, "a.0001", &mail::FOLDERS, &["Neue/Größe & mehr"]);
+        assert!(found(&stage, "Sent", "a.0001")[0].contains("\\Deleted"));
+        assert_eq!(found(&stage, new, "a.0001"), before);
+        // The last one leaves: it is marked, and comes back.
+        set(&stage, "a.0001", &mail::FOLDERS, &[]);
+        assert!(found(&stage, new, "a.0001")[0].contains("\\Deleted"));
+        set(&stage, "a.0001", &mail::FOLDERS, &["Neue/Größe & mehr"]);
+        assert_eq!(found(&stage, new, "a.0001"), before);
+    }
+}
+
+#[test]
+fn a_session_that_moves_and_a_writer_that_moves_lose_nothing() {
+    for stage in layouts() {
+        let library = stage.library();
+        let (catalog, _) = read(&*library);
+        let id = message(&catalog, "a.0001").id.clone();
+        std::thread::scope(|scope| {
+            let (id, library) = (&id, stage.library());
+            let writer = scope.spawn(move || {
+                let (mut made, mut round) = (0, 0);
+                while made < 20 && round < 400 {
+                    round += 1;
+                    let Ok((now, reading)) = Collector::collect(&*library) else { continue };
+                    let Some(item) = now.item(id) else { continue };
+                    let to =
+                        if texts(item, &mail::FOLDERS) == ["INBOX"] { "Sent" } else { "INBOX" };
+                    let fields = vec![edit(item, &mail::FOLDERS, &[to])];
+                    let changes = ChangeSet { fields, ..ChangeSet::default() };
+                    made += usize::from(library.write(&reading.revision, &changes).is_ok());
+                }
+                made
+            });
+            for round in 0..40 {
+                let mut session = stage.session();
+                let (from, to) = if round % 2 == 0 { ("INBOX", "Sent") } else { ("Sent", "INBOX") };
+                session.run(&format!("SELECT {from}"));
+                let uids = session.run("UID SEARCH HEADER Message-ID a.0001");
+                let uid =
+                    uids.iter().find_map(|line| line.strip_prefix("* SEARCH ")).map(str::to_owned);
+                // Whoever comes first moves it; the other one is told that it is not there.
+                if let Some(uid) = uid {
+                    session.try_run(&format!("UID MOVE {} {to}", uid.replace(' ', ",")));
+                }
+            }
+            assert!(writer.join().unwrap() > 0, "nothing could be written");
+        });
+        let (after, reading) = read(&*library);
+        assert_eq!(after.items.len(), catalog.items.len(), "{:?}", reading.losses);
+        // A writer that saw it in both folders may have marked the one that the server kept.
+        let places = texts(after.item(&id).unwrap(), &mail::FOLDERS);
+        assert!(places.iter().all(|place| ["INBOX", "Sent"].contains(place)), "{places:?}");
     }
 }
 

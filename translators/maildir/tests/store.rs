@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -187,6 +188,81 @@ fn a_folder_with_26_keywords_takes_no_more_and_says_so() {
     assert_eq!(fs::read_to_string(store.path("dovecot-keywords")).unwrap(), lines);
     store.set("a", &mail::KEYWORDS, &["k25"]);
     assert_eq!(store.names(), ["cur/1:2,z"]);
+}
+
+#[test]
+fn a_move_takes_the_keywords_along_and_a_copy_is_a_second_name() {
+    let store = Store::with(&["cur/1,S=5:2,SXab#a", ".Old/cur/2:2,#b"]);
+    fs::write(store.path("dovecot-keywords"), "0 work\n1 todo\n").unwrap();
+    fs::write(store.path(".Old/dovecot-keywords"), "0 todo\n").unwrap();
+    let rename = |from: &str, to: &str| fs::rename(store.path(from), store.path(to)).unwrap();
+    rename("cur/1,S=5:2,SXab", "cur/1:2,SXab");
+    assert!(store.set("a", &mail::FOLDERS, &["Old"]).refused.is_empty());
+    assert!(store.path(".Old/cur/1:2,SXab").exists());
+    let keywords = fs::read_to_string(store.path(".Old/dovecot-keywords")).unwrap();
+    assert_eq!(keywords, "0 todo\n1 work\n");
+    store.set("a", &mail::FOLDERS, &["INBOX", "New", "Old"]);
+    let one = fs::metadata(store.path("cur/1:2,SXab")).unwrap();
+    assert_eq!(one.nlink(), 3);
+    // All of them are changed together, and one leaves by being marked.
+    store.set("a", &mail::FLAGS, &["flagged"]);
+    store.set("a", &mail::FOLDERS, &["New"]);
+    assert_eq!(store.names(), ["cur/1:2,FTXab"]);
+    assert!(store.path(".New/cur/1:2,FXab").exists());
+}
+
+#[test]
+fn f36_what_leaves_every_folder_is_marked_and_removed_nowhere() {
+    let store = Store::with(&["cur/1:2,S#a", ".Archive/cur/2:2,#a", "cur/3:2,T#b"]);
+    store.set("a", &mail::FOLDERS, &["Archive"]);
+    assert_eq!(store.names(), ["cur/1:2,ST", "cur/3:2,T"]);
+    store.set("a", &mail::FOLDERS, &[]);
+    assert!(store.path(".Archive/cur/2:2,T").exists());
+    let (catalog, losses) = store.read();
+    assert_eq!((catalog.items.len(), losses.len()), (2, 0));
+    assert!(texts(named(&catalog, "b"), &mail::FOLDERS).is_empty());
+    // It comes back where it lay.
+    store.set("a", &mail::FOLDERS, &["INBOX"]);
+    assert_eq!(store.names(), ["cur/1:2,S", "cur/3:2,T"]);
+}
+
+#[test]
+fn f19_a_message_that_comes_takes_no_name_that_another_has() {
+    let store = Store::with(&["cur/1,S=70:2,#a", ".Archive/cur/1,S=70:2,S#b"]);
+    for path in ["cur/1,S=70:2,", ".Archive/cur/1,S=70:2,S"] {
+        let length = fs::metadata(store.path(path)).unwrap().len() as usize;
+        let mut text = fs::read_to_string(store.path(path)).unwrap();
+        text.push_str(&"x".repeat(70 - length));
+        fs::write(store.path(path), text).unwrap();
+    }
+    assert!(store.set("a", &mail::FOLDERS, &["Archive"]).refused.is_empty());
+    assert!(store.path(".Archive/cur/1_1,S=70:2,").exists());
+    assert_eq!(store.read().0.items.len(), 2);
+}
+
+#[test]
+fn f13_a_folder_that_cannot_be_named_here_moves_nothing() {
+    let store = Store::with(&["cur/1:2,S#a"]);
+    for folder in ["a.b", "Sent Items", "../x"] {
+        let written = store.set("a", &mail::FOLDERS, &[folder]);
+        // What no store could have is not asked of any.
+        assert_eq!(written.refused.len(), usize::from(!folder.starts_with("..")), "{folder}");
+        if folder.starts_with("..") {
+            store.set("a", &mail::FOLDERS, &["INBOX"]);
+        }
+        assert_eq!(store.names(), ["cur/1:2,S"], "{folder}");
+    }
+}
+
+#[test]
+fn a_folder_without_room_for_its_keywords_gets_no_message() {
+    let store = Store::with(&["cur/1:2,a#a", ".Full/cur/2:2,#b"]);
+    let lines: Vec<String> = (0..26).map(|number| format!("{number} k{number}\n")).collect();
+    fs::write(store.path(".Full/dovecot-keywords"), lines.concat()).unwrap();
+    fs::write(store.path("dovecot-keywords"), "0 mine\n").unwrap();
+    let written = store.set("a", &mail::FOLDERS, &["Full"]);
+    assert!(written.refused[0].reason.contains("`mine`"), "{:?}", written.refused);
+    assert_eq!(store.names(), ["cur/1:2,a"]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ static SEEN: Field = Field {
 };
 static TAGS_FIELD: Field =
     Field { name: "tags", rule: Rule::Set, shape: Shape::List, descriptive: false };
-static SHELF: CollectionKind = CollectionKind { name: "shelf", has_entries: true };
+static SHELF: CollectionKind = CollectionKind::list("shelf");
 
 /// A schema of notes with a set of tags, so that histories exercise sets: `note` (register),
 /// `reads` (counter), `seen` (max), `tags` (set); collections are `shelf`.
