@@ -4,10 +4,10 @@
 //! the whole reading: a library that could not be read to its end has lost nothing. What a translator
 //! names as a loss, and does not send, stays as the base has it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use segue_model::{
-    Availability, BaseItem, CarriedLimit, Collection, Item, Listing, NativeId, music,
+    Availability, BaseItem, CarriedLimit, Collection, Field, Item, Listing, NativeId, Value, music,
 };
 use segue_reconcile::exclusion::Exclusion;
 use segue_store::{BaseCursor, RawBase, Reader, StoreError, pack};
@@ -74,8 +74,29 @@ pub(crate) fn read(
     // What is there and cannot be read now is neither gone nor changed.
     let lost: HashSet<&NativeId> = reading.losses.iter().map(|loss| &loss.id).collect();
     merge.out.vanished.retain(|base| !lost.contains(&base.held.id));
+    keep_unseen(&mut merge.out.changed, &reading.unseen);
     merge.out.reading = reading;
     Ok(merge.out)
+}
+
+/// Gives items the elements back that they had and that may be there unseen.
+fn keep_unseen(changed: &mut Vec<(BaseItem, Item)>, unseen: &[(&'static Field, Box<str>)]) {
+    if unseen.is_empty() {
+        return;
+    }
+    let elements = |item: &Item, field: &Field| -> BTreeSet<Box<str>> {
+        let set = item.fields.value(field).and_then(Value::as_list);
+        set.unwrap_or_default().iter().cloned().collect()
+    };
+    for (base, now) in changed.iter_mut() {
+        for (field, element) in unseen {
+            let mut set = elements(now, field);
+            if elements(&base.held, field).contains(element) && set.insert(element.clone()) {
+                now.fields.set(field, Some(Value::list(set)));
+            }
+        }
+    }
+    changed.retain(|(base, now)| base.listing != Listing::Listed || base.held != *now);
 }
 
 /// Whether people did something with an item: rated it, played it.

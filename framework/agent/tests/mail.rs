@@ -293,6 +293,92 @@ fn a_message_that_one_store_lost_is_removed_nowhere() {
 }
 
 #[test]
+fn a_move_in_one_store_is_a_move_in_the_other() {
+    let mut desk = Desk::linked(1);
+    let places = |desk: &mut Desk, number: &str| {
+        let message = desk.message(number);
+        texts(&message["fields"]["folders"]).join(" ")
+    };
+    assert_eq!(places(&mut desk, "0001"), "INBOX");
+    // A mail program moves it, into a folder that the other store does not have.
+    let from = desk.files("a", "0001").remove(0);
+    let folder = desk.folder.path().join("a/.Projekte.Neu");
+    for part in ["cur", "new", "tmp"] {
+        fs::create_dir_all(folder.join(part)).unwrap();
+    }
+    fs::rename(&from, folder.join("cur").join(from.file_name().unwrap())).unwrap();
+    let report = desk.sync();
+    assert_eq!(
+        report.libraries.iter().map(|library| library.written).sum::<u64>(),
+        1,
+        "{report:?}"
+    );
+    let files = desk.files("b", "0001");
+    assert_eq!(files.len(), 1, "{files:?}");
+    assert!(files[0].starts_with(desk.folder.path().join("b/Projekte/Neu/cur")), "{files:?}");
+    assert_eq!(places(&mut desk, "0001"), "Projekte/Neu");
+    let report = desk.sync();
+    assert!(report.libraries.iter().all(|library| library.written == 0), "{report:?}");
+    // Undo brings it back, with the name that it had.
+    desk.pass(Request::Undo { operation: None });
+    assert_eq!(places(&mut desk, "0001"), "INBOX");
+    assert_eq!(desk.files("b", "0001").len(), 1);
+    assert!(desk.files("b", "0001")[0].starts_with(desk.folder.path().join("b/cur")));
+}
+
+#[test]
+fn a_message_that_was_moved_to_two_folders_at_once_is_in_both() {
+    let mut desk = Desk::linked(1);
+    for (store, folder) in [("a", ".Archive"), ("b", "Sent")] {
+        let from = desk.files(store, "0001").remove(0);
+        let to = desk.folder.path().join(store).join(folder).join("cur");
+        fs::rename(&from, to.join(from.file_name().unwrap())).unwrap();
+    }
+    desk.sync();
+    let message = desk.message("0001");
+    assert_eq!(texts(&message["fields"]["folders"]), ["Archive", "Sent"]);
+    for store in ["a", "b"] {
+        assert_eq!(desk.files(store, "0001").len(), 2, "{store}");
+    }
+}
+
+#[test]
+fn f06_deleting_one_copy_deletes_no_other_and_what_cannot_be_read_is_not_deleted() {
+    let mut desk = Desk::linked(1);
+    let files = |desk: &Desk, store: &str| {
+        let names = desk.files(store, "0052").into_iter();
+        let name = |path: PathBuf| {
+            let below = path.strip_prefix(desk.folder.path().join(store)).unwrap();
+            below.parent().unwrap().display().to_string() + ":" + &marks(&path)
+        };
+        names.map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(files(&desk, "b"), ["Archive/cur:Fb", "cur:Sb"]);
+    // The copy in one folder cannot be read: that is no reason to delete it elsewhere.
+    let archived =
+        desk.files("a", "0052").into_iter().find(|path| path.to_str().unwrap().contains("Archive"));
+    let archived = archived.unwrap();
+    let cut = archived.with_file_name(format!("9999.cut,S=999999:2,{}", marks(&archived)));
+    fs::rename(&archived, &cut).unwrap();
+    desk.sync();
+    assert_eq!(files(&desk, "b"), ["Archive/cur:Fb", "cur:Sb"]);
+    fs::rename(&cut, &archived).unwrap();
+    desk.sync();
+    // A person deletes that copy, and with it goes what it alone was marked with. The other one stays, here
+    // and there.
+    fs::remove_file(&archived).unwrap();
+    desk.sync();
+    assert_eq!(
+        files(&desk, "b"),
+        ["Archive/cur:T", "cur:Sb"],
+        "it is marked, and in the folder no more"
+    );
+    assert_eq!(files(&desk, "a").len(), 1);
+    let message = desk.message("0052");
+    assert_eq!(texts(&message["fields"]["folders"]), ["INBOX"]);
+}
+
+#[test]
 fn f29_a_write_that_was_torn_is_finished_and_nothing_of_it_is_taken_for_an_edit() {
     let mut desk = Desk::linked(1);
     let before: BTreeMap<&str, String> =

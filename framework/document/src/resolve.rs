@@ -165,7 +165,9 @@ pub fn value(record: &Record, field: &Field) -> Option<Value> {
         },
         Rule::Set => {
             let elements = record.sets.get(field.name)?;
-            Some(Value::list(elements.iter().map(String::as_str)))
+            // An element that no field can have, from a peer that writes what it likes, voids no other.
+            let told = elements.iter().filter(|element| !element.is_empty());
+            Some(Value::list(told.map(String::as_str)))
         }
     };
     value.filter(|value| field.shape.admits(value))

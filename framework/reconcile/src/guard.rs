@@ -9,6 +9,8 @@
 
 use std::collections::BTreeMap;
 
+use segue_model::{Field, Rule, Schema};
+
 /// Kinds of change that have a budget of their own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Batch {
@@ -18,10 +20,14 @@ pub enum Batch {
     ListRemovals,
     /// A field that lost its value.
     Blanked(&'static str),
+    /// A set of marks that lost the last of them, as it does each day where people mark what is left to do.
+    Unmarked(&'static str),
     /// Items that came.
     Additions,
     /// Values that Segue would clear in the app.
     LowerBlanked(&'static str),
+    /// Sets of marks that Segue would empty in the app.
+    LowerUnmarked(&'static str),
     /// Entries and collections that Segue would remove in the app.
     LowerListRemovals,
     /// Edits of a device that may only read the document. Held whatever their number, for as long as
@@ -30,14 +36,47 @@ pub enum Batch {
 }
 
 impl Batch {
+    /// Values of a field that apps lost.
+    pub fn lost(schema: &Schema, field: &Field) -> Self {
+        if is_of_marks(schema, field) {
+            Self::Unmarked(field.name)
+        } else {
+            Self::Blanked(field.name)
+        }
+    }
+
+    /// Values of a field that Segue would clear.
+    pub fn cleared(schema: &Schema, field: &Field) -> Self {
+        if is_of_marks(schema, field) {
+            Self::LowerUnmarked(field.name)
+        } else {
+            Self::LowerBlanked(field.name)
+        }
+    }
+
+    /// The field that it is about, if it is about one.
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Blanked(field) | Self::Unmarked(field) => Some(field),
+            Self::LowerBlanked(field) | Self::LowerUnmarked(field) => Some(field),
+            _ => None,
+        }
+    }
+
+    const fn is_marks(&self) -> bool {
+        matches!(self, Self::Unmarked(_) | Self::LowerUnmarked(_))
+    }
+
     /// The name under which what was spent is remembered.
     pub fn key(&self) -> String {
         match self {
             Self::Removals => "removals".into(),
             Self::ListRemovals => "list removals".into(),
-            Self::Blanked(field) => format!("blanked {field}"),
+            Self::Blanked(field) | Self::Unmarked(field) => format!("blanked {field}"),
             Self::Additions => "additions".into(),
-            Self::LowerBlanked(field) => format!("would blank {field}"),
+            Self::LowerBlanked(field) | Self::LowerUnmarked(field) => {
+                format!("would blank {field}")
+            }
             Self::LowerListRemovals => "would remove entries".into(),
             Self::Reading => "reading".into(),
         }
@@ -48,9 +87,13 @@ impl Batch {
         match self {
             Self::Removals => format!("{count} of {total} items were removed"),
             Self::ListRemovals => format!("{count} of {total} playlist entries were removed"),
-            Self::Blanked(field) => format!("{count} of {total} items lost their {field}"),
+            Self::Blanked(field) | Self::Unmarked(field) => {
+                format!("{count} of {total} items lost their {field}")
+            }
             Self::Additions => format!("{count} items came to {total}"),
-            Self::LowerBlanked(field) => format!("would clear {field} of {count} of {total} items"),
+            Self::LowerBlanked(field) | Self::LowerUnmarked(field) => {
+                format!("would clear {field} of {count} of {total} items")
+            }
             Self::LowerListRemovals => format!("would remove {count} of {total} playlist entries"),
             Self::Reading => {
                 let edits =
@@ -64,6 +107,12 @@ impl Batch {
     pub const fn is_lasting(&self) -> bool {
         matches!(self, Self::Reading)
     }
+}
+
+/// Whether a field has what people mark items with. Where an item lies is no mark: what lies nowhere was
+/// deleted.
+fn is_of_marks(schema: &Schema, field: &Field) -> bool {
+    field.rule == Rule::Set && !schema.is_places(field)
 }
 
 /// How often each kind of change happened, and how much there was to lose.
@@ -117,6 +166,8 @@ pub struct Budgets {
     pub loss_percent: u64,
     /// See `loss_percent`.
     pub losses: u64,
+    /// Losses of marks above this share, in percent, and above `losses`, are held. Each time is judged for itself.
+    pub marks_percent: u64,
     /// Losing everything is held from this many on.
     pub everything: u64,
     /// Additions above this share, in percent, and above `additions`, are held.
@@ -127,12 +178,20 @@ pub struct Budgets {
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { loss_percent: 5, losses: 20, everything: 10, addition_percent: 50, additions: 1_000 }
+        Self {
+            loss_percent: 5,
+            losses: 20,
+            marks_percent: 50,
+            everything: 10,
+            addition_percent: 50,
+            additions: 1_000,
+        }
     }
 }
 
 impl Budgets {
     fn exceeded(&self, batch: &Batch, count: Count, spent: u64) -> bool {
+        let spent = if batch.is_marks() { 0 } else { spent };
         let sum = count.changed.saturating_add(spent);
         // What was there when the person last confirmed.
         let whole = count.total.saturating_add(spent);
@@ -140,8 +199,9 @@ impl Budgets {
         if *batch == Batch::Additions {
             return sum > self.additions && share(self.addition_percent);
         }
+        let percent = if batch.is_marks() { self.marks_percent } else { self.loss_percent };
         let everything = count.changed >= self.everything && count.changed >= count.total;
-        (sum > self.losses && share(self.loss_percent)) || everything
+        (sum > self.losses && share(percent)) || everything
     }
 }
 
@@ -182,6 +242,7 @@ pub fn clock_set(latest: &Moment, now: &Moment) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use segue_model::mail;
 
     const DAY: i64 = 86_400;
 
@@ -242,6 +303,18 @@ mod tests {
         assert!(!held(Batch::Additions, 1_000, 0, 0));
         assert!(held(Batch::Additions, 1_001, 2_001, 0));
         assert!(!held(Batch::Additions, 1_001, 2_002, 0));
+    }
+
+    #[test]
+    fn f05_marks_that_are_done_with_go_each_day_and_most_at_once_are_asked_about() {
+        let done = |changed, total, spent| held(Batch::Unmarked("keywords"), changed, total, spent);
+        assert!(!done(200, 400, 0) && !done(100, 400, 10_000) && !done(9, 9, 0));
+        assert!(done(201, 400, 0) && done(10, 10, 0));
+        let lost = |field: &Field| Batch::lost(&mail::MAIL, field);
+        assert_eq!(lost(&mail::KEYWORDS), Batch::Unmarked("keywords"));
+        // What lies in no folder was deleted.
+        assert_eq!(lost(&mail::FOLDERS), Batch::Blanked("folders"));
+        assert_eq!(Batch::cleared(&mail::MAIL, &mail::FLAGS), Batch::LowerUnmarked("flags"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use segue_model::{CarriedLimit, ChangeSet, Collection, Item, Location, NativeId};
+use segue_model::{CarriedLimit, ChangeSet, Collection, Field, Item, Location, NativeId};
 
 use crate::{Capabilities, Error, Host, Place};
 
@@ -77,6 +77,9 @@ pub struct Reading {
     pub collections_missing: bool,
     /// What could not be carried.
     pub losses: Vec<Loss>,
+    /// Elements of sets that some items may have although they were sent without them: the folder of a message whose
+    /// file could not be read. An item that had such an element is taken to have it still.
+    pub unseen: Vec<(&'static Field, Box<str>)>,
 }
 
 /// An edit that was not made because the library no longer held what the edit expected.

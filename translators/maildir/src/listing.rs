@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use segue_mail::marks::{FLAGS, FORWARDED, FORWARDED_KEYWORD};
 use segue_mail::{Key, message};
-use segue_translator::model::{NativeId, Value};
+use segue_translator::model::{Field, NativeId, Value, mail};
 use segue_translator::{Error, ErrorKind, Loss, Revision, file};
 use sha2::{Digest as _, Sha256};
 
@@ -55,6 +55,8 @@ pub(crate) struct Listing {
     pub(crate) revision: Revision,
     /// Files that are no messages.
     pub(crate) losses: Vec<Loss>,
+    /// Files that are there and could not be read: the folder and the name of each.
+    pub(crate) unseen: Vec<(usize, Box<[u8]>)>,
 }
 
 /// What a message is marked with.
@@ -81,10 +83,11 @@ impl Listing {
             if tree::revision(&tree::folders(root)?)? != revision {
                 continue;
             }
-            let copies = identify(&folders, names, known, &mut losses);
+            let mut unseen = Vec::new();
+            let copies = identify(&folders, names, known, (&mut losses, &mut unseen));
             let Some(mut copies) = copies else { continue };
             copies.sort_unstable();
-            return Ok(Self { folders, keywords, copies, revision, losses });
+            return Ok(Self { folders, keywords, copies, revision, losses, unseen });
         }
         let detail = "mail programs change it faster than it can be read";
         Err(Error::new(ErrorKind::Stale, "read", root, detail))
@@ -125,6 +128,27 @@ impl Listing {
             }
         }
         Ok(marks)
+    }
+
+    /// What some message may be marked with, and where it may lie, because its file could not be read.
+    pub(crate) fn unseen(&self) -> BTreeSet<(&'static Field, Box<str>)> {
+        let mut all = BTreeSet::new();
+        for (folder, name) in &self.unseen {
+            all.insert((&mail::FOLDERS, self.folders[*folder].name.as_str().into()));
+            let keywords = &self.keywords[*folder];
+            // Of marks of another kind nothing is known, so they may be any.
+            let letters = format::letters(name);
+            let has = |letter: u8| letters.is_none_or(|letters| letters.contains(&letter));
+            let flags = FLAGS.iter().filter(|flag| has(flag.letter));
+            all.extend(flags.map(|flag| (&mail::FLAGS, flag.name.into())));
+            let letters = (b'a'..=b'z').filter(|letter| has(*letter));
+            let names = letters.filter_map(|letter| keywords.name(letter));
+            all.extend(names.map(|name| match name {
+                FORWARDED_KEYWORD => (&mail::FLAGS, FORWARDED.into()),
+                name => (&mail::KEYWORDS, name.into()),
+            }));
+        }
+        all
     }
 
     /// Where the file of a copy lies.
@@ -226,7 +250,7 @@ fn identify(
     folders: &[Folder],
     mut names: Names,
     known: &mut Known,
-    losses: &mut Vec<Loss>,
+    (losses, unseen): (&mut Vec<Loss>, &mut Vec<(usize, Box<[u8]>)>),
 ) -> Option<Vec<Copy>> {
     names.sort_unstable_by(|a, b| stays(a).cmp(&stays(b)));
     let mut copies = Vec::with_capacity(names.len());
@@ -249,7 +273,10 @@ fn identify(
                 }
                 // A link that leads nowhere is there all the same.
                 Err(_) if path.symlink_metadata().is_err() => return None,
-                Err(why) => losses.push(unreadable(folder, *is_new, name, &why)),
+                Err(why) => {
+                    losses.push(unreadable(folder, *is_new, name, &why));
+                    unseen.push((*index, std::mem::take(name)));
+                }
             }
         }
     }

@@ -62,6 +62,7 @@ impl Library for Store {
             }
         }
         reading.losses.extend(listing.losses.iter().cloned());
+        reading.unseen = listing.unseen().into_iter().collect();
         let mut collections: Vec<_> = listing.folders.iter().map(collection).collect();
         collections.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         collections.into_iter().try_for_each(|folder| sink.collection(folder))?;

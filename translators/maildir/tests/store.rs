@@ -212,7 +212,7 @@ fn a_move_takes_the_keywords_along_and_a_copy_is_a_second_name() {
 }
 
 #[test]
-fn f36_what_leaves_every_folder_is_marked_and_removed_nowhere() {
+fn f07_what_leaves_every_folder_is_marked_and_removed_nowhere() {
     let store = Store::with(&["cur/1:2,S#a", ".Archive/cur/2:2,#a", "cur/3:2,T#b"]);
     store.set("a", &mail::FOLDERS, &["Archive"]);
     assert_eq!(store.names(), ["cur/1:2,ST", "cur/3:2,T"]);

@@ -174,7 +174,7 @@ fn sort_differences(
         arrived.clear();
     }
     for (base, now) in changed.drain(..) {
-        freeze(draft, &base, &now);
+        freeze(member.capabilities.schema, draft, &base, &now);
         if base.listing == Listing::Hidden {
             draft.listed_again.insert(now.id.clone());
         }
@@ -282,10 +282,11 @@ fn count_blanks(
     if draft.rebuilt {
         return;
     }
+    let schema = member.capabilities.schema;
     for (base, now) in changed.iter().filter(|(base, _)| base.listing == Listing::Listed) {
         for (field, _) in base.held.fields.iter() {
             if now.fields.value(field).is_none() {
-                tally.add(Batch::Blanked(field.name), 1);
+                tally.add(Batch::lost(schema, field), 1);
             }
         }
     }
@@ -293,17 +294,17 @@ fn count_blanks(
     let blanked: Vec<(Batch, u64)> =
         tally.iter().map(|(batch, count)| (batch.clone(), count.changed)).collect();
     for (batch, lost) in blanked {
-        let Batch::Blanked(field) = batch else { continue };
+        let Some(field) = batch.field() else { continue };
         let left = present.and_then(|present| present.get(field)).copied().unwrap_or(0);
-        tally.total(Batch::Blanked(field), left + lost);
+        tally.total(batch, left + lost);
     }
 }
 
 /// Remembers which lost values of an item are held.
-fn freeze(draft: &mut MemberDraft, base: &BaseItem, now: &Item) {
+fn freeze(schema: &Schema, draft: &mut MemberDraft, base: &BaseItem, now: &Item) {
     let lost = base.held.fields.iter().map(|(field, _)| field);
     let held = lost.filter(|field| {
-        now.fields.value(field).is_none() && draft.holds(&Batch::Blanked(field.name))
+        now.fields.value(field).is_none() && draft.holds(&Batch::lost(schema, field))
     });
     let names: std::collections::BTreeSet<_> = held.map(|field| field.name).collect();
     if !names.is_empty() {

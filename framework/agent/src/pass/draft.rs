@@ -245,15 +245,16 @@ pub(super) fn guard_lowering(
     draft.edits.fields = fields;
     draft.contested = contested;
     let mut tally = Tally::default();
+    let schema = member.capabilities.schema;
     for edit in &draft.edits.fields {
         if edit.new.is_none() {
-            tally.add(Batch::LowerBlanked(edit.field.name), 1);
+            tally.add(Batch::cleared(schema, edit.field), 1);
         }
     }
     let blanked: Vec<_> = tally.iter().map(|(batch, _)| batch.clone()).collect();
     for batch in blanked {
-        let Batch::LowerBlanked(field) = batch else { continue };
-        tally.total(Batch::LowerBlanked(field), present(frame, member, field)?);
+        let Some(field) = batch.field() else { continue };
+        tally.total(batch, present(frame, member, field)?);
     }
     let removed: usize = draft.edits.collections.iter().map(removed_entries).sum();
     // What a limit takes out of a list is no accident.
@@ -263,8 +264,7 @@ pub(super) fn guard_lowering(
     tally.total(Batch::LowerListRemovals, entries as u64);
     draft.judge(frame, member, &tally);
     let held = |batch: &Batch| draft.holds(batch);
-    let drops =
-        |edit: &FieldEdit| edit.new.is_none() && held(&Batch::LowerBlanked(edit.field.name));
+    let drops = |edit: &FieldEdit| edit.new.is_none() && held(&Batch::cleared(schema, edit.field));
     let fields: Vec<_> = draft.edits.fields.iter().filter(|edit| !drops(edit)).cloned().collect();
     if held(&Batch::LowerListRemovals) {
         draft.edits.collections.retain(|edit| removed_entries(edit) == 0);
