@@ -49,6 +49,8 @@ pub use trial::{Outcome, Trial, trials};
 ///     // named: "a person says which folder",
 ///     // Optional: why it is written while its apps run, if it is.
 ///     // shared: "several programs may write it at once",
+///     // Optional: why a file that was cut is a library with less in it, if it is.
+///     // shrinks: "nothing says how long a mailbox was",
 ///     // Whether the app itself would accept the library at this path.
 ///     sound: |path| std::fs::metadata(path).map(drop).map_err(|error| error.to_string()),
 ///     // Optional: a digest of everything that the translator does not model.
@@ -74,6 +76,7 @@ macro_rules! suite {
         home: $home:expr,
         $(named: $named:expr,)?
         $(shared: $shared:expr,)?
+        $(shrinks: $shrinks:expr,)?
         sound: $sound:expr
         $(, unmodelled: $unmodelled:expr)?
         $(, spoil: $spoil:expr)?
@@ -88,6 +91,7 @@ macro_rules! suite {
             let subject = $crate::Subject::new($translator, folder.join($fixtures), $home, $sound)
                 $(.with_named($named))?
                 $(.with_shared($shared))?
+                $(.with_shrinks($shrinks))?
                 $(.with_unmodelled($unmodelled))?
                 $(.with_spoil($spoil))?
                 $(.with_unknown_version($unknown_version))?

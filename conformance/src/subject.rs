@@ -34,6 +34,9 @@ pub struct Subject {
     /// Why the library is written while its apps run, if it is: several programs may write it at once,
     /// and none of them is asked. What they do at the same time their own tests try.
     pub shared: Option<String>,
+    /// Why a file that was cut, or is empty, is a library with less in it, if it is: nothing in such a file
+    /// says how long it was. What can be told all the same the translator's own tests try.
+    pub shrinks: Option<String>,
     /// Whether the app itself would accept a library, in its own way of checking.
     pub sound: Inspect<()>,
     /// A digest of what the translator does not model: what is left of the library when all
@@ -76,6 +79,7 @@ impl Subject {
             home: home.into(),
             named: None,
             shared: None,
+            shrinks: None,
             sound: Arc::new(sound),
             fixtures: PathBuf::new(),
             unmodelled: None,
@@ -157,6 +161,11 @@ impl Subject {
     /// The same, written beside its running apps, and why.
     pub fn with_shared(self, why: impl Into<String>) -> Self {
         Self { shared: Some(why.into()), ..self }
+    }
+
+    /// The same, of files that may have been longer, and why.
+    pub fn with_shrinks(self, why: impl Into<String>) -> Self {
+        Self { shrinks: Some(why.into()), ..self }
     }
 
     /// The same, with items and collections in separate files, and why.
