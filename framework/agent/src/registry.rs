@@ -25,6 +25,7 @@ pub fn translators() -> Vec<Arc<dyn Translator>> {
     vec![
         Arc::new(segue_books::Books),
         Arc::new(segue_maildir::Maildir),
+        Arc::new(segue_mbox::Mbox),
         Arc::new(segue_mpd::Mpd::default()),
         Arc::new(segue_rhythmbox::Rhythmbox),
         Arc::new(segue_strawberry::Strawberry),

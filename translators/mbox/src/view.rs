@@ -1,0 +1,109 @@
+//! A mailbox as it is read: its file, without what an interrupted write left in it.
+//!
+//! Reading changes nothing, not even the time at which the file was read last, by which programs tell
+//! new mail.
+//!
+//! Invariant: offsets are those that the file has once what was left is taken out.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::time::SystemTime;
+
+use rustix::fs::OFlags;
+use segue_translator::{Error, ErrorKind};
+
+use crate::format::Text;
+use crate::journal::Journal;
+use crate::lock;
+
+/// An open mailbox that no program writes.
+#[derive(Debug)]
+pub(crate) struct View {
+    file: File,
+    bytes: u64,
+    /// Bytes of the file that are no mail.
+    hole: Option<Range<u64>>,
+}
+
+impl View {
+    /// Opens a mailbox, under the lock of a reader.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let fail = |error: &io::Error| Error::io("read", path, error);
+        let file = open(path)?;
+        lock::shared(&file, path)?;
+        let bytes = file.metadata().map_err(|error| fail(&error))?.len();
+        let journal = Journal::read(path)?;
+        let hole = journal.map(|journal| journal.hole(&file)).transpose();
+        let hole = hole.map_err(|error| fail(&error))?.flatten();
+        Ok(Self { file, bytes, hole })
+    }
+
+    /// When the file was changed last.
+    pub(crate) fn modified(&self) -> io::Result<SystemTime> {
+        self.file.metadata()?.modified()
+    }
+
+    /// Reads a part.
+    pub(crate) fn reader(&self, range: Range<u64>) -> BufReader<Part<'_>> {
+        BufReader::with_capacity(1 << 16, Part { view: self, at: range.start, end: range.end })
+    }
+
+    /// The bytes of a part.
+    pub(crate) fn bytes(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        let expected = range.end - range.start;
+        let mut bytes = Vec::new();
+        self.reader(range).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 == expected {
+            Ok(bytes)
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+}
+
+/// Opens a file for reading. What is no regular file is refused: a pipe would block for ever.
+fn open(path: &Path) -> Result<File, Error> {
+    let fail = |error: io::Error| Error::io("read", path, &error);
+    if !std::fs::metadata(path).map_err(fail)?.is_file() {
+        return Err(Error::new(ErrorKind::Corrupt, "read", path, "this is not a regular file"));
+    }
+    // Only the owner of a file may read it without a trace.
+    let flags = OFlags::NOATIME.bits().cast_signed();
+    let untraced = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    untraced.or_else(|_| File::open(path)).map_err(fail)
+}
+
+impl Text for View {
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let Some(hole) = &self.hole else { return self.file.read_at(into, offset) };
+        if offset >= hole.start {
+            return self.file.read_at(into, offset + (hole.end - hole.start));
+        }
+        let before = usize::try_from(hole.start - offset).unwrap_or(usize::MAX).min(into.len());
+        self.file.read_at(&mut into[..before], offset)
+    }
+
+    fn length(&self) -> u64 {
+        self.bytes - self.hole.as_ref().map_or(0, |hole| hole.end - hole.start)
+    }
+}
+
+/// A reader of a part of a mailbox.
+pub(crate) struct Part<'a> {
+    view: &'a View,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let room = left.min(into.len());
+        let bytes = self.view.read_at(self.at, &mut into[..room])?;
+        self.at += bytes as u64;
+        Ok(bytes)
+    }
+}

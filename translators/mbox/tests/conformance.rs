@@ -1,0 +1,123 @@
+//! Every law, on mailboxes that Dovecot and a delivery agent made; what a mail program would take is asked
+//! of a check of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use segue_mbox::Mbox;
+
+segue_conformance::suite! {
+    translator: Mbox,
+    fixtures: "fixtures",
+    home: "mail",
+    named: "a person says where mail lies",
+    shared: "mail programs take turns by locks",
+    shrinks: "nothing says how long a mailbox was",
+    sound: sound,
+    unmodelled: unmodelled,
+    spoil: spoil,
+    large: large,
+}
+
+/// Every mailbox below a folder, by its path.
+fn mailboxes(folder: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(|error| error.to_string())? {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            all.extend(mailboxes(&path)?);
+        } else if !name.starts_with('.') && !name.ends_with(".lock") {
+            let bytes = fs::read(&path).map_err(|error| error.to_string())?;
+            all.insert(path, bytes.iter().map(|byte| char::from(*byte)).collect());
+        }
+    }
+    Ok(all)
+}
+
+/// The messages of a mailbox, as a program takes them that knows nothing but `From `.
+fn messages(mailbox: &str) -> Vec<String> {
+    let mut messages: Vec<String> = Vec::new();
+    let mut is_after_empty = true;
+    for line in mailbox.split_inclusive('\n') {
+        let is_from = line.starts_with("From ") && line.trim_end().ends_with("2024");
+        match messages.last_mut() {
+            Some(message) if !(is_from && is_after_empty) => message.push_str(line),
+            _ => messages.push(line.to_owned()),
+        }
+        is_after_empty = line == "\n";
+    }
+    messages
+}
+
+/// A mail program finds messages that begin as they must, and in each a header that ends. After an interrupted
+/// write there may be a piece of a message after all others, of which the journal knows.
+fn sound(store: &Path) -> Result<(), String> {
+    for (path, text) in mailboxes(store)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_interrupted = path.with_file_name(format!(".{name}.segue")).exists();
+        let mut messages = messages(&text);
+        if is_interrupted {
+            messages.pop();
+        }
+        for message in messages {
+            let fail = |what: &str| Err(format!("{}: {what}: {message:.300}", path.display()));
+            if !message.starts_with("From ") {
+                return fail("it does not begin with `From `");
+            }
+            if !message.contains("\n\n") {
+                return fail("a header does not end");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each message without the state that is modelled.
+fn unmodelled(store: &Path) -> Result<String, String> {
+    let mut digest = String::new();
+    for (path, text) in mailboxes(store)? {
+        digest.push_str(&path.display().to_string());
+        for message in messages(&text) {
+            let (header, body) = message.split_once("\n\n").unwrap_or((&message, ""));
+            for line in header.lines() {
+                let (name, value) = line.split_once(':').unwrap_or((line, ""));
+                let letters = |known: &[char]| value.replace(known, "").trim().to_owned();
+                let left = match name {
+                    "Status" => letters(&['R']),
+                    "X-Status" => letters(&['A', 'F', 'T']),
+                    "X-Keywords" | "X-Label" => String::new(),
+                    // Keywords are named after two numbers.
+                    "X-IMAPbase" => value.split_whitespace().take(2).collect::<Vec<_>>().join(" "),
+                    _ => value.to_owned(),
+                };
+                if !left.is_empty() && !(name == "X-IMAPbase" && left.ends_with(" 0000000000")) {
+                    digest.push_str(&format!("{name}:{left}\n"));
+                }
+            }
+            digest.push_str(body);
+        }
+    }
+    Ok(digest)
+}
+
+/// The first letter of a body becomes another.
+fn spoil(store: &Path) -> Result<(), String> {
+    let (path, text) = mailboxes(store)?.pop_first().ok_or("no mailbox")?;
+    let at = text.find("\n\n").ok_or("no body")? + 2;
+    let mut bytes: Vec<u8> = text.chars().map(|c| c as u8).collect();
+    bytes[at] = b'#';
+    fs::write(path, bytes).map_err(|error| error.to_string())
+}
+
+fn large(store: &Path, count: usize) -> Result<(), String> {
+    let mut text = String::new();
+    for number in 0..count {
+        text.push_str(&format!(
+            "From a@b Mon Jan  1 10:00:00 2024\nMessage-ID: <{number}@example>\n\
+             Subject: One of many\nStatus: RO\n\nHello\n\n"
+        ));
+    }
+    fs::write(store.join("many"), text).map_err(|error| error.to_string())
+}
