@@ -102,9 +102,9 @@ fn message<T: Text>(
         Some("it ends within its header".to_owned())
     } else if is_too_long {
         Some(format!("its header has more than {HEADER_BYTES_MAX} bytes"))
-    } else if rest.next.is_none() && is_short && (was_processed || !rest.is_ended) {
+    } else if rest.next.is_none() && is_short && (was_processed || rest.last != Last::Empty) {
         Some("it is shorter than its Content-Length says".to_owned())
-    } else if trusted.is_none() && !rest.is_terminated {
+    } else if trusted.is_none() && rest.last == Last::Torn {
         Some("its last line has no end".to_owned())
     } else {
         None
@@ -127,24 +127,24 @@ struct Rest {
     has_plain: bool,
     /// Whether one begins with `>From `, or more of these signs.
     has_quoted: bool,
-    /// Whether the last line is an empty one.
-    is_ended: bool,
-    /// Whether the last line has an end.
-    is_terminated: bool,
+    last: Last,
+}
+
+/// How the last line of a message looks.
+#[derive(PartialEq, Eq)]
+enum Last {
+    Empty,
+    Text,
+    /// It has no end.
+    Torn,
 }
 
 /// Reads a body, and the line `From ` after it; before `trusted` there is none.
 fn rest<T: Text>(lines: &mut Lines<'_, T>, trusted: Option<u64>) -> io::Result<Rest> {
-    let mut rest = Rest {
-        next: None,
-        has_plain: false,
-        has_quoted: false,
-        is_ended: true,
-        is_terminated: true,
-    };
+    let mut rest = Rest { next: None, has_plain: false, has_quoted: false, last: Last::Empty };
     while let Some(line) = lines.next()? {
         let is_body = trusted.is_some_and(|end| line.start < end);
-        let may_begin = if trusted.is_some() { !is_body } else { rest.is_ended };
+        let may_begin = if trusted.is_some() { !is_body } else { rest.last == Last::Empty };
         if may_begin && is_from_line(&lines.kept) {
             rest.next = Some(line);
             return Ok(rest);
@@ -154,8 +154,11 @@ fn rest<T: Text>(lines: &mut Lines<'_, T>, trusted: Option<u64>) -> io::Result<R
             rest.has_plain |= unquoted == 0;
             rest.has_quoted |= unquoted > 0;
         }
-        rest.is_ended = is_empty(&lines.kept);
-        rest.is_terminated = line.is_terminated;
+        rest.last = match line.is_terminated {
+            false => Last::Torn,
+            true if is_empty(&lines.kept) => Last::Empty,
+            true => Last::Text,
+        };
     }
     Ok(rest)
 }

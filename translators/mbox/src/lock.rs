@@ -9,7 +9,6 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind as Io};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,18 +44,7 @@ impl Locked {
         }
         let dotlock = beside(&path, "", ".lock");
         take_dotlock(&path, &dotlock)?;
-        let locked = Self { file, path, dotlock };
-        if !locked.is_in_place().map_err(|error| fail(&error))? {
-            let detail = "another file took the place of this mailbox";
-            return Err(Error::new(ErrorKind::Stale, "lock", &locked.path, detail));
-        }
-        Ok(locked)
-    }
-
-    /// Whether the locked file is still the one that has the name.
-    fn is_in_place(&self) -> io::Result<bool> {
-        let (ours, there) = (self.file.metadata()?, fs::metadata(&self.path)?);
-        Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino()))
+        Ok(Self { file, path, dotlock })
     }
 }
 

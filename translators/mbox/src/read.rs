@@ -100,7 +100,7 @@ fn send(
     }
     let view = match open.entry(first.mailbox) {
         Entry::Occupied(view) => view.into_mut(),
-        Entry::Vacant(place) => place.insert(View::open(path)?),
+        Entry::Vacant(place) => place.insert(View::open_again(path)?),
     };
     let header = view.bytes(first.message.header.clone());
     let header = header.map_err(|error| Error::io("read", path, &error))?;

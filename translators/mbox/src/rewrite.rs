@@ -165,7 +165,7 @@ mod tests {
         let mut journal = Journal::new(old.len() as u64, edits);
         let first = journal.first() as usize;
         let gap = "\n".repeat(journal.gap() as usize);
-        let tail = new[first..].as_bytes();
+        let tail = &new.as_bytes()[first..];
         let appended = [gap.as_bytes(), tail].concat();
         let mut all: Vec<(Vec<u8>, Journal)> = (0..=appended.len())
             .map(|bytes| ([old.as_bytes(), &appended[..bytes]].concat(), journal.clone()))

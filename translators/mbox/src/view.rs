@@ -19,7 +19,7 @@ use crate::format::Text;
 use crate::journal::Journal;
 use crate::lock;
 
-/// An open mailbox that no program writes.
+/// An open mailbox.
 #[derive(Debug)]
 pub(crate) struct View {
     file: File,
@@ -31,9 +31,18 @@ pub(crate) struct View {
 impl View {
     /// Opens a mailbox, under the lock of a reader.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let fail = |error: &io::Error| Error::io("read", path, error);
         let file = open(path)?;
         lock::shared(&file, path)?;
+        Self::of(file, path)
+    }
+
+    /// Opens a mailbox without a lock, to look at what a reader found that had one.
+    pub(crate) fn open_again(path: &Path) -> Result<Self, Error> {
+        Self::of(open(path)?, path)
+    }
+
+    fn of(file: File, path: &Path) -> Result<Self, Error> {
+        let fail = |error: &io::Error| Error::io("read", path, error);
         let bytes = file.metadata().map_err(|error| fail(&error))?.len();
         let journal = Journal::read(path)?;
         let hole = journal.map(|journal| journal.hole(&file)).transpose();

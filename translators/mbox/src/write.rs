@@ -215,3 +215,30 @@ impl View {
         Ok(u32::try_from(since.as_secs()).unwrap_or(u32::MAX).max(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+    use std::fs;
+
+    #[test]
+    fn f19_what_changes_before_the_lock_is_ours_is_stale_and_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let text = "From a@b Mon Jan  1 10:00:00 2024\nSubject: x\n\nHello\n\n";
+        for name in ["INBOX", "Other"] {
+            fs::write(path(name), text).unwrap();
+        }
+        let mut listing = Listing::make(folder.path(), &mut HashMap::new()).unwrap();
+        let more = text.repeat(2);
+        fs::write(path("Other"), &more).unwrap();
+        let edit = Edit { old: 0..4, new: b"From".to_vec() };
+        let edits = BTreeMap::from([(0, vec![edit.clone()]), (1, vec![edit])]);
+        let error = make(&mut listing, edits).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Stale, "{error}");
+        assert_eq!(fs::read_to_string(path("INBOX")).unwrap(), text);
+        assert_eq!(fs::read_to_string(path("Other")).unwrap(), more);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "a lock was left");
+    }
+}

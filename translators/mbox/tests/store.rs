@@ -292,7 +292,7 @@ fn a_folder_in_which_no_lock_can_be_made_is_not_written() {
 }
 
 #[test]
-fn modes_stay_and_the_length_always_changes() {
+fn f19_the_length_always_changes_and_the_mode_never() {
     let store =
         Store::with(&[("INBOX", &(text("a", "X-Status: A\n") + &text("b", "Status: RO\n")))]);
     fs::set_permissions(store.path("INBOX"), fs::Permissions::from_mode(0o640)).unwrap();
