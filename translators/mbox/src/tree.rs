@@ -148,23 +148,17 @@ impl Walk {
 }
 
 fn name_of(relative: &Path) -> String {
-    let parts: Vec<String> = relative.iter().map(|part| text(part.as_bytes())).collect();
-    match &parts[..] {
-        [one] if one.eq_ignore_ascii_case(INBOX) => INBOX.to_owned(),
-        parts => {
-            let last = parts.len().saturating_sub(1);
-            let above = |(index, part): (usize, &'_ String)| {
-                let part = part.as_str();
-                if index < last {
-                    part.strip_suffix(BELOW).unwrap_or(part).to_owned()
-                } else {
-                    part.to_owned()
-                }
-            };
-            let parts: Vec<String> = parts.iter().enumerate().map(above).collect();
-            mail::path(parts.iter().map(String::as_str))
+    let mut parts: Vec<String> = relative.iter().map(|part| text(part.as_bytes())).collect();
+    if matches!(&parts[..], [one] if one.eq_ignore_ascii_case(INBOX)) {
+        return INBOX.to_owned();
+    }
+    if let Some((_, above)) = parts.split_last_mut() {
+        for part in above {
+            let name = part.strip_suffix(BELOW).unwrap_or(part).len();
+            part.truncate(name);
         }
     }
+    mail::path(parts.iter().map(String::as_str))
 }
 
 fn text(name: &[u8]) -> String {

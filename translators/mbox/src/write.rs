@@ -48,13 +48,9 @@ pub(crate) fn write(
     }
     let mut edits = edits(&listing, &planned)?;
     // What an interrupted write left is taken out at the first occasion.
-    edits.extend(
-        listing
-            .interrupted()
-            .filter(|index| !edits.contains_key(index))
-            .map(|index| (index, Vec::new()))
-            .collect::<Vec<_>>(),
-    );
+    for index in listing.interrupted() {
+        edits.entry(index).or_default();
+    }
     make(&mut listing, edits)?;
     Ok(Written { revision: listing.revision(), created: Vec::new(), refused })
 }
