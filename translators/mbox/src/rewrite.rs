@@ -27,24 +27,30 @@ pub(crate) fn rewrite(mailbox: &Locked, edits: Vec<Edit>) -> Result<(), Error> {
         let detail = "so much of one mailbox cannot be changed at once";
         return Err(Error::new(ErrorKind::TooLarge, "write", &mailbox.path, detail));
     }
-    let file = &mailbox.file;
-    let before = file.metadata().map_err(fail)?;
-    let mut journal = Journal::new(before.len(), edits);
+    let before = mailbox.file.metadata().map_err(fail)?;
+    let journal = begin(mailbox, Journal::new(before.len(), edits))?;
+    finish(&journal, &mailbox.file).map_err(fail)?;
+    Journal::remove(&mailbox.path)?;
+    see_to_be_seen(&mailbox.file, &before).map_err(fail)
+}
+
+/// Appends what is new, and says so in the journal; until then the mailbox is as it was.
+fn begin(mailbox: &Locked, mut journal: Journal) -> Result<Journal, Error> {
+    let fail = |error: io::Error| Error::io("write", &mailbox.path, &error);
     journal.write(&mailbox.path)?;
+    let file = &mailbox.file;
     let appended = append(&journal, file).map_err(fail).and_then(|hash| {
         journal.appended = Some(hash);
         journal.write(&mailbox.path)
     });
     if let Err(error) = appended {
         // What cannot be taken back now is told by the journal, and is by the next write.
-        if file.set_len(before.len()).and_then(|()| file.sync_all()).is_ok() {
+        if file.set_len(journal.length).and_then(|()| file.sync_all()).is_ok() {
             let _ = Journal::remove(&mailbox.path);
         }
         return Err(error);
     }
-    finish(&journal, file).map_err(fail)?;
-    Journal::remove(&mailbox.path)?;
-    see_to_be_seen(file, &before).map_err(fail)
+    Ok(journal)
 }
 
 /// Appends what is new; returns its hash.
@@ -194,6 +200,22 @@ mod tests {
             assert_eq!(&fs::read_to_string(&path).unwrap(), expected);
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn f29_nothing_is_copied_before_the_journal_says_that_all_was_appended() {
+        let (old, edits, new) = write();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("box");
+        fs::write(&path, &old).unwrap();
+        let mailbox = Locked::take(&path).unwrap();
+        let journal = begin(&mailbox, Journal::new(old.len() as u64, edits)).unwrap();
+        assert_eq!(Journal::read(&path).unwrap().as_ref(), Some(&journal));
+        let tail = &new[journal.first() as usize..];
+        let gap = "\n".repeat(journal.gap() as usize);
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{old}{gap}{tail}"));
+        drop(mailbox);
+        assert_eq!(seen(&path), new);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Every law, on mailboxes that Dovecot and a delivery agent made; what a mail program would take is asked
 //! of a check of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use segue_mbox::Mbox;
 
@@ -51,7 +52,21 @@ fn messages(mailbox: &str) -> Vec<String> {
     messages
 }
 
-/// A mail program finds messages that begin as they must, and in each a header that ends. After an interrupted
+/// How many messages the mailboxes of this name have among the fixtures: no write makes or removes any.
+fn counts() -> BTreeMap<PathBuf, BTreeSet<usize>> {
+    let mut all: BTreeMap<PathBuf, BTreeSet<usize>> = BTreeMap::new();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    for (path, text) in mailboxes(&fixtures).unwrap_or_default() {
+        let below: PathBuf =
+            path.strip_prefix(&fixtures).into_iter().flat_map(|path| path.iter().skip(1)).collect();
+        all.entry(below).or_default().insert(messages(&text).len());
+    }
+    all
+}
+
+static COUNTS: OnceLock<BTreeMap<PathBuf, BTreeSet<usize>>> = OnceLock::new();
+
+/// A mail program finds messages that begin as they must, as many as before, and in each a header that ends. After an interrupted
 /// write there may be a piece of a message after all others, of which the journal knows.
 fn sound(store: &Path) -> Result<(), String> {
     for (path, text) in mailboxes(store)? {
@@ -60,6 +75,11 @@ fn sound(store: &Path) -> Result<(), String> {
         let mut messages = messages(&text);
         if is_interrupted {
             messages.pop();
+        }
+        let relative = path.strip_prefix(store).unwrap_or(&path);
+        let counts = COUNTS.get_or_init(counts).get(relative);
+        if !is_interrupted && counts.is_some_and(|counts| !counts.contains(&messages.len())) {
+            return Err(format!("{}: {} messages, not {counts:?}", path.display(), messages.len()));
         }
         for message in messages {
             let fail = |what: &str| Err(format!("{}: {what}: {message:.300}", path.display()));
