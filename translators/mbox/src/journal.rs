@@ -201,8 +201,15 @@ impl Journal {
         if blank(self.gap(), &mut compare)? {
             self.content(file, &mut compare)?;
         }
-        let end = if same == size { Some(size) } else { last_beginning(file, self.length..same)? };
-        Ok(end.filter(|end| *end > self.length).map(|end| self.length..end))
+        if same == size {
+            return Ok(Some(self.length..size));
+        }
+        if same <= self.length + self.gap() {
+            return Ok(None);
+        }
+        // What came needs an empty line before it.
+        let start = self.length + GAP_BYTES;
+        Ok(last_beginning(file, start..same)?.map(|end| start..end))
     }
 }
 

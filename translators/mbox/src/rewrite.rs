@@ -242,13 +242,34 @@ mod tests {
             journal.write(&path).unwrap();
             for _ in 0..2 {
                 let now = seen(&path);
-                assert!(now.ends_with(&more), "{now}");
+                assert!(now.ends_with(&format!("\n\n{more}")), "{now}");
                 for name in ["a", "b", "c"] {
                     assert!(now.contains(&format!("\nHello {name}\n\n")), "{name} in {now}");
                 }
                 settle(&Locked::take(&path).unwrap()).unwrap();
             }
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn f29_mail_that_came_after_a_mailbox_without_an_empty_line_at_its_end_begins_all_the_same() {
+        let (old, edits, _) = write();
+        let (old, more) = (old.trim_end().to_owned() + "\n", message("more", ""));
+        let journal = Journal::new(old.len() as u64, edits);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("box");
+        let mailbox = || Locked::take(&path).unwrap();
+        for appended in [1, 2, 3, 50, 200] {
+            fs::write(&path, &old).unwrap();
+            begin(&mailbox(), journal.clone()).unwrap();
+            mailbox().file.set_len(old.len() as u64 + appended).unwrap();
+            journal.write(&path).unwrap();
+            let torn = fs::read_to_string(&path).unwrap();
+            fs::write(&path, format!("{torn}\n\n{more}")).unwrap();
+            settle(&mailbox()).unwrap();
+            let now = fs::read_to_string(&path).unwrap();
+            assert!(now.starts_with(&old) && now.ends_with(&format!("\n\n{more}")), "{now}");
         }
     }
 
