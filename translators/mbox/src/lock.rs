@@ -220,6 +220,43 @@ mod tests {
     }
 
     #[test]
+    fn f28_mutt_waits_for_our_locks() {
+        for program in ["/usr/bin/mutt", "/usr/bin/script"] {
+            if !Path::new(program).exists() {
+                let _ = writeln!(io::stderr(), "here: {program} is not installed");
+                return;
+            }
+        }
+        let (folder, path) = mailbox();
+        let text = "From a@b Mon Jan  1 10:00:00 2024\nSubject: x\n\nHello\n\n";
+        fs::write(&path, text).unwrap();
+        let settings = format!("set folder={}\nset quit=yes\n", folder.path().display());
+        fs::write(folder.path().join("rc"), settings).unwrap();
+        let locked = Locked::take(&path).unwrap();
+        let mut mutt = Command::new("script")
+            .args(["-qefc", "mutt -n -F rc -f INBOX", "seen"])
+            .current_dir(folder.path())
+            .envs([("TERM", "xterm"), ("LINES", "30"), ("COLUMNS", "120")])
+            .env("HOME", folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (mut shown, mut chunk) = (String::new(), [0; 4096]);
+        while !shown.contains("Timeout exceeded while attempting fcntl lock") {
+            let bytes = mutt.stdout.as_mut().unwrap().read(&mut chunk).unwrap();
+            assert!(bytes > 0, "mutt opened it all the same: {shown}");
+            shown += &String::from_utf8_lossy(&chunk[..bytes]);
+        }
+        mutt.stdin.take().unwrap().write_all(b"q").unwrap();
+        let _ = mutt.stdout.take().unwrap().read_to_end(&mut Vec::new());
+        mutt.wait().unwrap();
+        drop(locked);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
     fn both_locks_are_held_and_given_back() {
         let (folder, path) = mailbox();
         let locked = Locked::take(&path).unwrap();
