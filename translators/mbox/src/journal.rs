@@ -135,7 +135,10 @@ impl Journal {
         let hash = line(&mut rest)?;
         let hash = HEXLOWER.decode(hash.as_bytes()).ok()?;
         let appended = if hash.is_empty() { None } else { Some(hash.try_into().ok()?) };
-        (!edits.is_empty()).then_some(Self { length, edits, appended })
+        let are_apart = edits.windows(2).all(|pair| pair[0].old.end <= pair[1].old.start);
+        let lie_within = |edit: &Edit| edit.old.start <= edit.old.end && edit.old.end <= length;
+        let is_sound = !edits.is_empty() && are_apart && edits.iter().all(lie_within);
+        is_sound.then_some(Self { length, edits, appended })
     }
 
     /// Where the bytes begin that change.
@@ -326,6 +329,19 @@ mod tests {
                 other[at] ^= 1;
                 assert_eq!(Journal::parse(&other), None);
             }
+        }
+    }
+    #[test]
+    fn what_no_write_does_is_none() {
+        let edit = |old| Edit { old, new: Vec::new() };
+        for edits in [
+            vec![],
+            vec![edit(3..9)],
+            vec![edit(Range { start: 3, end: 1 })],
+            vec![edit(3..5), edit(4..5)],
+            vec![edit(4..5), edit(1..2)],
+        ] {
+            assert_eq!(Journal::parse(&Journal::new(5, edits).bytes()), None);
         }
     }
 }
