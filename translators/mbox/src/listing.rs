@@ -65,7 +65,7 @@ pub(crate) struct Listing {
     pub(crate) mailboxes: Vec<Mailbox>,
     /// The state of each mailbox.
     pub(crate) stamps: Vec<String>,
-    /// The header of the first message of each mailbox, and whether the mailbox may be written.
+    /// Where the header of the first message of each mailbox stands.
     pub(crate) first: Vec<Range<u64>>,
     /// Why some mailboxes are not written.
     pub(crate) damaged: HashMap<usize, String>,
