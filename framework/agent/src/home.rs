@@ -5,11 +5,13 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use segue_access::{DeviceKey, PersonKey, actor_of};
 use segue_store::{Store, StoreError, Tx};
+use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::world::World;
@@ -71,6 +73,19 @@ impl Home {
     /// Where the backups of an operation's library are.
     pub(crate) fn backup_folder(&self, name: &str) -> PathBuf {
         self.folder.join("backups").join(name)
+    }
+
+    /// Where what a library's translator found out is kept: by what a person calls the library, because it may
+    /// not be linked yet. Whoever removes the folder removes nothing that cannot be found out again.
+    pub(crate) fn cache_folder(&self, app: &str, library: &Path) -> PathBuf {
+        let name = [app.as_bytes(), b"\0", library.as_os_str().as_bytes()].concat();
+        let digits = Sha256::digest(name).into_iter().take(8).map(|byte| format!("{byte:02x}"));
+        self.folder.join("cache").join(digits.collect::<String>())
+    }
+
+    /// Removes what was kept for a library's translator; what is left of it harms nobody.
+    pub(crate) fn remove_cache(&self, app: &str, library: &Path) {
+        let _ = fs::remove_dir_all(self.cache_folder(app, library));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use segue_model::{DocumentId, LinkId, Location, OperationId};
 use segue_store::LinkRow;
-use segue_translator::{Error, ErrorKind, Library, Translator};
+use segue_translator::{Error, ErrorKind, Host, Library, Probe, Translator};
 use sha2::{Digest, Sha256};
 
 use crate::agent::Agent;
@@ -57,10 +57,31 @@ pub(crate) fn locate(agent: &Agent, spec: &LibrarySpec) -> Result<PathBuf, Failu
 
 /// Opens a library. That its app has no translator any more is a failure of this library alone.
 pub(crate) fn open(agent: &Agent, app: &str, path: &Path) -> Result<Box<dyn Library>, Failure> {
-    let host = agent.world.host.clone();
+    let cache = agent.home.cache_folder(app, path);
+    let host = Arc::new(WithCache { host: agent.world.host.clone(), cache });
     let translator = translator(agent, app)
         .map_err(|failure| Error::new(ErrorKind::Translator, "open", path, failure.to_string()));
     Ok(translator?.open(path, host)?)
+}
+
+/// The computer, with a place for what one library's translator can find out again.
+struct WithCache {
+    host: Arc<dyn Host>,
+    cache: PathBuf,
+}
+
+impl Host for WithCache {
+    fn running(&self, probe: &Probe<'_>) -> Option<String> {
+        self.host.running(probe)
+    }
+
+    fn since_start(&self) -> Option<(String, u32)> {
+        self.host.since_start()
+    }
+
+    fn cache_folder(&self) -> Option<PathBuf> {
+        Some(self.cache.clone())
+    }
 }
 
 /// The active link of a library.

@@ -355,5 +355,6 @@ pub(crate) fn unlink(agent: &mut Agent, library: &LibrarySpec) -> Result<UnlinkR
     tx.put_link(&link)?;
     links::note(&tx, number, Turn::Unlinked, std::iter::once(link.id))?;
     tx.commit()?;
+    agent.home.remove_cache(&link.app, &link.path);
     Ok(UnlinkReport { library: library.app.clone(), operation: number })
 }

@@ -78,6 +78,18 @@ impl Replacement {
     /// # Errors
     /// The file system's.
     pub fn create(path: &Path) -> Result<Self, Error> {
+        Self::with_mode(path, 0o644)
+    }
+
+    /// The same, with a file that nobody else may read if there was none.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn create_private(path: &Path) -> Result<Self, Error> {
+        Self::with_mode(path, 0o600)
+    }
+
+    fn with_mode(path: &Path, fresh: u32) -> Result<Self, Error> {
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(format!("{TEMPORARY}{}", std::process::id()));
@@ -85,7 +97,7 @@ impl Replacement {
         let fail = |error: io::Error| Error::io("write", &temporary, &error);
         remove_leftovers(&target);
         let old = fs::metadata(&target).ok();
-        let mode = old.as_ref().map_or(0o644, |meta| meta.permissions().mode() & 0o7777);
+        let mode = old.as_ref().map_or(fresh, |meta| meta.permissions().mode() & 0o7777);
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)

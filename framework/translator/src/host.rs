@@ -76,6 +76,12 @@ pub trait Host: Send + Sync {
     fn since_start(&self) -> Option<(String, u32)> {
         None
     }
+
+    /// The folder in which this library's [`Cache`](crate::Cache) is kept; `None` if nothing is. It need not
+    /// exist yet, and whatever lies in it may be removed at any time.
+    fn cache_folder(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// A host on which no app runs: for tests, and for libraries that no app has open.

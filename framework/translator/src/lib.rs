@@ -7,6 +7,7 @@
 //! Invariant: every type that a translator shows the engine is from here or from `segue-model`,
 //! which is re-exported as [`model`].
 
+mod cache;
 pub mod capability;
 mod error;
 pub mod file;
@@ -17,6 +18,7 @@ pub mod json_file;
 mod library;
 mod proposal;
 
+pub use cache::Cache;
 pub use capability::{Access, Capabilities, CollectionSupport, FieldSupport, Hold, Names};
 pub use error::{Error, ErrorKind};
 pub use host::{Host, Idle, Place, Probe};

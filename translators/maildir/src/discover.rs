@@ -5,13 +5,13 @@
 //!
 //! Invariant: what is opened holds at least one folder of mail.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use segue_translator::{Capabilities, Error, Host, Library, Place, Translator};
 
 use crate::column::CAPABILITIES;
+use crate::listing::{KEYS, Known};
 use crate::read::Store;
 use crate::tree;
 
@@ -28,8 +28,9 @@ impl Translator for Maildir {
         Vec::new()
     }
 
-    fn open(&self, path: &Path, _: Arc<dyn Host>) -> Result<Box<dyn Library>, Error> {
+    fn open(&self, path: &Path, host: Arc<dyn Host>) -> Result<Box<dyn Library>, Error> {
         tree::folders(path)?;
-        Ok(Box::new(Store { root: path.to_owned(), known: Mutex::new(HashMap::new()) }))
+        let known = Known::of(&*host, path, KEYS);
+        Ok(Box::new(Store { root: path.to_owned(), known: Mutex::new(known) }))
     }
 }

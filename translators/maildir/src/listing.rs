@@ -4,20 +4,22 @@
 //! never seen are opened. Mail programs rename files at any time: a listing counts if no folder
 //! changed while it was made, and a file that has another name since is found by what stays of it.
 //!
-//! Invariant: a file is opened once for its key, because a message's bytes never change under its name.
+//! Invariant: a file is opened once for its key, because a message's bytes never change. Another message under a name
+//! that one had before is another file: it has another number, size or time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use segue_mail::marks::{FLAGS, FORWARDED, FORWARDED_KEYWORD};
 use segue_mail::{Key, message};
 use segue_translator::model::{Field, NativeId, Value, mail};
-use segue_translator::{Error, ErrorKind, Loss, Revision, file};
+use segue_translator::{Cache, Error, ErrorKind, Loss, Revision, file};
 use sha2::{Digest as _, Sha256};
 
 use crate::format;
@@ -30,8 +32,12 @@ const ATTEMPTS: usize = 8;
 const COPIES_MAX: usize = 5_000_000;
 const MESSAGE_BYTES_MAX: u64 = 1 << 30;
 
-/// Keys by a hash of where a file lies and what of its name stays.
-pub(crate) type Known = HashMap<[u8; 16], Key>;
+/// Keys by what files are.
+pub(crate) type Known = Cache;
+
+/// What keys are kept for. Whoever changes how a key is made, or what says which file it is, gives it
+/// another number.
+pub(crate) const KEYS: &str = "keys of messages 1";
 
 /// A file with a message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +92,7 @@ impl Listing {
             let mut unseen = Vec::new();
             let copies = identify(&folders, names, known, (&mut losses, &mut unseen));
             let Some(mut copies) = copies else { continue };
+            known.keep();
             copies.sort_unstable();
             return Ok(Self { folders, keywords, copies, revision, losses, unseen });
         }
@@ -259,15 +266,13 @@ fn identify(
         for (index, is_new, name) in files {
             let folder = &folders[*index];
             let path = path(folder, *is_new, name);
-            let file = file_id(folder, name);
-            let key = match known.get(&file) {
-                _ if !is_alone => Err("two files have its name".to_owned()),
-                Some(key) => Ok(*key),
-                None => key(&path, name).map_err(|error| error.detail),
+            let key = if is_alone {
+                key(&path, name, known).map_err(|error| error.detail)
+            } else {
+                Err("two files have its name".to_owned())
             };
             match key {
                 Ok(key) => {
-                    known.insert(file, key);
                     let name = std::mem::take(name);
                     copies.push(Copy { key, folder: *index, name, is_new: *is_new });
                 }
@@ -295,24 +300,34 @@ fn unreadable(folder: &Folder, is_new: bool, name: &[u8], why: &str) -> Loss {
     Loss { id, what: format!("a message that cannot be read: {why}") }
 }
 
-/// What stays the same of a file for ever.
-fn file_id(folder: &Folder, name: &[u8]) -> [u8; 16] {
+/// What says which file it is, wherever in its store it lies: where a message moves, its file does.
+fn file_id(name: &[u8], file: &Metadata) -> [u8; 16] {
     let mut hasher = Sha256::new();
-    hasher.update(folder.relative.as_os_str().as_bytes());
-    hasher.update(b"\0");
+    for number in [file.ino(), file.len(), file.mtime() as u64, file.mtime_nsec() as u64] {
+        hasher.update(number.to_le_bytes());
+    }
     hasher.update(format::base(name));
     let mut id = [0; 16];
     id.copy_from_slice(&hasher.finalize()[..16]);
     id
 }
 
-fn key(path: &Path, name: &[u8]) -> Result<Key, Error> {
+/// The key of a file, which is read if it is not known.
+fn key(path: &Path, name: &[u8], known: &mut Known) -> Result<Key, Error> {
     let fail = |error: &io::Error| Error::io("read", path, error);
+    let file = fs::metadata(path).map_err(|error| fail(&error))?;
+    if let Some(key) = known.value(&file_id(name, &file)) {
+        return Ok(Key(key));
+    }
     let file = file::open_bounded(path, MESSAGE_BYTES_MAX)?;
-    let bytes = file.metadata().map_err(|error| fail(&error))?.len();
-    if let Some(said) = format::size(name).filter(|said| *said != bytes) {
-        let detail = format!("it has {bytes} bytes and its name says {said}");
+    // It may be another by now.
+    let opened = file.metadata().map_err(|error| fail(&error))?;
+    if let Some(said) = format::size(name).filter(|said| *said != opened.len()) {
+        let detail = format!("it has {} bytes and its name says {said}", opened.len());
         return Err(Error::new(ErrorKind::Corrupt, "read", path, detail));
     }
-    message::key(&mut BufReader::with_capacity(1 << 16, file)).map_err(|error| fail(&error))
+    let key = message::key(&mut BufReader::with_capacity(1 << 16, file));
+    let key = key.map_err(|error| fail(&error))?;
+    known.learn(file_id(name, &opened), key.0);
+    Ok(key)
 }
