@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use segue_translator::model::NativeId;
+use segue_translator::model::{CarriedLimit, Catalog, Collection, Field, Item, NativeId};
 use segue_translator::{Collector, Container, Error, Reading, Sink, Want};
 
 use super::write::some_change;
 use crate::edits::difference;
-use crate::trial::{Case, Law, OrFail as _, Verdict, ensure};
+use crate::trial::{Case, Law, OrFail as _, Stop, Verdict, ensure};
 
 pub(crate) const LAWS: &[Law] = &[
     Law { name: "read::two_reads_are_equal", check: twice },
@@ -18,6 +18,7 @@ pub(crate) const LAWS: &[Law] = &[
     Law { name: "read::parents_are_collections_and_no_circle", check: parents },
     Law { name: "read::sees_what_was_written_elsewhere", check: elsewhere },
     Law { name: "read::unwanted_containers_send_nothing", check: unwanted },
+    Law { name: "read::what_is_known_need_not_be_sent", check: known },
 ];
 
 fn twice(case: &Case<'_>) -> Verdict {
@@ -147,21 +148,17 @@ impl Sink for Reluctant {
         Want::Nothing
     }
 
-    fn item(&mut self, _: segue_translator::model::Item) -> Result<(), Error> {
+    fn item(&mut self, _: Item) -> Result<(), Error> {
         self.items += 1;
         Ok(())
     }
 
-    fn limit(
-        &mut self,
-        _: &NativeId,
-        _: segue_translator::model::CarriedLimit,
-    ) -> Result<(), Error> {
+    fn limit(&mut self, _: &NativeId, _: CarriedLimit) -> Result<(), Error> {
         self.items += 1;
         Ok(())
     }
 
-    fn collection(&mut self, _: segue_translator::model::Collection) -> Result<(), Error> {
+    fn collection(&mut self, _: Collection) -> Result<(), Error> {
         Ok(())
     }
 }
@@ -174,4 +171,59 @@ fn unwanted(case: &Case<'_>) -> Verdict {
     ensure!(sink.containers.is_sorted_by(|a, b| a < b), "containers are not sorted");
     ensure!(sink.items == 0, "{} items were sent that nobody wanted", sink.items);
     Ok(())
+}
+
+/// Read the library before: of what never changes it keeps what it had.
+struct Knowing {
+    before: Catalog,
+    fixed: Vec<&'static Field>,
+    asked: Option<NativeId>,
+    now: Collector,
+}
+
+impl Sink for Knowing {
+    fn container(&mut self, _: Container) -> Want {
+        Want::Items
+    }
+
+    fn knows(&mut self, item: &NativeId) -> Result<bool, Error> {
+        self.asked = Some(item.clone());
+        Ok(self.before.item(item).is_some())
+    }
+
+    fn item(&mut self, mut item: Item) -> Result<(), Error> {
+        let asked = self.asked.take().filter(|asked| *asked == item.id);
+        if let Some(before) = asked.and_then(|id| self.before.item(&id)) {
+            for field in &self.fixed {
+                item.fields.set(field, before.fields.value(field).cloned());
+            }
+        }
+        self.now.item(item)
+    }
+
+    fn limit(&mut self, item: &NativeId, limit: CarriedLimit) -> Result<(), Error> {
+        self.now.limit(item, limit)
+    }
+
+    fn collection(&mut self, collection: Collection) -> Result<(), Error> {
+        self.now.collection(collection)
+    }
+}
+
+/// Whatever changed, one who knew the items before ends up with the same as one who knows none.
+fn known(case: &Case<'_>) -> Verdict {
+    let laid = case.lay()?;
+    let (before, _) = laid.read()?;
+    match some_change(case, &laid) {
+        Ok(change) => drop(laid.write(&change)?),
+        // What cannot be written cannot change here.
+        Err(Stop::Skipped(_)) => {}
+        Err(failed) => return Err(failed),
+    }
+    let fixed = case.capabilities()?.fields.iter().filter(|support| support.fixed);
+    let fixed = fixed.map(|support| support.field).collect();
+    let mut sink = Knowing { before, fixed, asked: None, now: Collector::default() };
+    laid.open()?.read(&mut sink).or_fail("cannot read what is known")?;
+    let (now, _) = laid.read()?;
+    difference(&now, &sink.now.catalog).map_or(Ok(()), crate::trial::fail)
 }

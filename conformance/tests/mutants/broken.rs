@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use segue_memory::{Kind, Memory};
 use segue_translator::model::{
-    Catalog, ChangeSet, CollectionEdit, ListingEdit, NativeId, Value, music,
+    Catalog, ChangeSet, CollectionEdit, Fields, ListingEdit, NativeId, Value, music,
 };
 use segue_translator::{
     Capabilities, Collector, Container, Error, ErrorKind, FieldSupport, Host, Idle, Library, Place,
@@ -112,6 +112,7 @@ pub(crate) enum Defect {
     ShowsBare,
     SkipsHiding,
     HidesUnasked,
+    SendsTooLittle,
 }
 
 pub(crate) struct Mutant {
@@ -426,7 +427,12 @@ impl Library for Broken {
         let container = Container { id: NativeId::from(""), revision: reading.revision.clone() };
         let wanted = matches!(sink.container(container), segue_translator::Want::Items);
         if wanted || self.is(Defect::SendsUnwanted) {
-            catalog.items.into_iter().try_for_each(|item| sink.item(item))?;
+            for mut item in catalog.items {
+                if self.is(Defect::SendsTooLittle) && sink.knows(&item.id)? {
+                    item.fields = Fields::default();
+                }
+                sink.item(item)?;
+            }
         }
         catalog.collections.into_iter().try_for_each(|one| sink.collection(one))?;
         match self.defect {

@@ -62,6 +62,11 @@ static TABLE: &[Row] = &[
         &["read::unwanted_containers_send_nothing"],
     ),
     Row(
+        Defect::SendsTooLittle,
+        "of an item that the reader knows nothing is sent",
+        &["read::what_is_known_need_not_be_sent"],
+    ),
+    Row(
         Defect::TouchesOnWrite,
         "every write writes the file anew",
         &["write::nothing_writes_nothing", "write::old_values_write_nothing"],

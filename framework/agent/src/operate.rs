@@ -124,6 +124,10 @@ fn commit(
         put_link(&tx, member, plan, operation)?;
         put_first_contact(&tx, member, draft.may_write)?;
         put_base(&tx, member, plan)?;
+        if member.difference.is_some() {
+            let is_whole = plan.held.is_empty() && plan.kept.is_empty() && !plan.is_partial;
+            crate::reading::note_fixed(&tx, member, is_whole)?;
+        }
         put_heads(&tx, &draft.changed.heads(), member, plan)?;
         spend(&tx, member.row.id, plan, operation.confirmed)?;
         crate::exclusion::settle(&tx, member, plan)?;

@@ -1,19 +1,23 @@
 //! Reads a library against its base, item by item, and keeps only what differs.
 //!
-//! Both sides come sorted by native id, so a million unchanged items need no memory. An error voids
+//! Both sides come sorted by native id, so a million unchanged items need no memory. What never changes of an item that
+//! the base has, a translator need not send: it is taken from there. An error voids
 //! the whole reading: a library that could not be read to its end has lost nothing. What a translator
 //! names as a loss, and does not send, stays as the base has it.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use segue_model::{
-    Availability, BaseItem, CarriedLimit, Collection, Field, Item, Listing, NativeId, Value, music,
+    Availability, BaseItem, CarriedLimit, Collection, Field, Item, LinkId, Listing, NativeId,
+    Value, music,
 };
 use segue_reconcile::exclusion::Exclusion;
-use segue_store::{BaseCursor, RawBase, Reader, StoreError, pack};
+use segue_store::{BaseCursor, RawBase, Reader, StoreError, Tx, pack};
 use segue_translator::{Capabilities, Container, Error, ErrorKind, Library, Reading, Sink, Want};
 
 use crate::failure::Failure;
+use crate::pass::Member;
 
 /// How a library differs from its base.
 #[derive(Debug, Default)]
@@ -57,13 +61,28 @@ impl Difference {
 pub(crate) fn read(
     library: &dyn Library,
     store: &Reader,
-    link: Option<segue_model::LinkId>,
+    link: Option<LinkId>,
     exclusion: &Exclusion,
 ) -> Result<Difference, Failure> {
     let base = link.map(|link| store.base_cursor(link)).transpose()?;
     let capabilities = library.capabilities();
-    let out = Difference::default();
-    let mut merge = Merge { base, capabilities, exclusion, out, last: None, failed: None };
+    let fixed: Vec<_> =
+        match link.map(|link| store.setting(&has_fixed(link))).transpose()?.flatten() {
+            Some(known) if known == names(fixed(capabilities, exclusion)) => {
+                fixed(capabilities, exclusion).collect()
+            }
+            _ => Vec::new(),
+        };
+    let mut merge = Merge {
+        base,
+        capabilities,
+        exclusion,
+        fixed,
+        is_known: false,
+        out: Difference::default(),
+        last: None,
+        failed: None,
+    };
     let reading = match library.read(&mut merge) {
         Ok(reading) => reading,
         Err(error) => return Err(merge.failed.map_or(Failure::Library(error), Failure::Store)),
@@ -104,10 +123,46 @@ pub(crate) fn has_use(item: &Item) -> bool {
     item.fields.iter().any(|(field, _)| !field.descriptive && field.name != "added_at")
 }
 
+/// The names of the fields that never change, as far as the base has them: those that stay on this device it may
+/// lack.
+fn fixed(
+    capabilities: &'static Capabilities,
+    exclusion: &Exclusion,
+) -> impl Iterator<Item = &'static Field> {
+    let fields = capabilities.fields.iter().filter(|support| support.fixed);
+    fields.map(|support| support.field).filter(|field| !exclusion.field(field.name))
+}
+
+fn names<'f>(fields: impl Iterator<Item = &'f Field>) -> String {
+    fields.map(|field| field.name).collect::<Vec<_>>().join(" ")
+}
+
+fn has_fixed(link: LinkId) -> String {
+    format!("fixed fields {link}")
+}
+
+/// Remembers which fields that never change the whole base has, after a read that was kept as it was; the
+/// next one need not be told them again.
+pub(crate) fn note_fixed(tx: &Tx<'_>, member: &Member, is_whole: bool) -> Result<(), StoreError> {
+    let setting = has_fixed(member.row.id);
+    let names = names(fixed(member.capabilities, &member.exclusion));
+    let known = tx.setting(&setting)?;
+    let now = (is_whole && !names.is_empty()).then_some(names);
+    match now {
+        now if now == known => Ok(()),
+        Some(names) => tx.put_setting(&setting, &names),
+        None => tx.remove_setting(&setting),
+    }
+}
+
 struct Merge<'s> {
     base: Option<BaseCursor<'s>>,
     capabilities: &'static Capabilities,
     exclusion: &'s Exclusion,
+    /// Fields that never change and that the base has.
+    fixed: Vec<&'static Field>,
+    /// The translator was told that the item of the base's next row is known.
+    is_known: bool,
     out: Difference,
     last: Option<NativeId>,
     failed: Option<StoreError>,
@@ -121,43 +176,69 @@ impl Merge<'_> {
         Ok(next)
     }
 
-    fn take(&mut self, mut item: Item) -> Result<(), StoreError> {
+    /// Steps over what comes before an item in the base, which the library no longer lists; says whether the base
+    /// has the item.
+    fn reach(&mut self, item: &NativeId) -> Result<bool, StoreError> {
         loop {
-            let order = match &mut self.base {
-                None => None,
-                Some(base) => match base.peek()? {
-                    None => None,
-                    Some(raw) if raw.native == item.id.as_bytes() => {
-                        if is_as_it_was(&raw, &item) {
-                            base.next()?;
-                            self.out.base += 1;
-                            return Ok(());
-                        }
-                        Some(std::cmp::Ordering::Equal)
-                    }
-                    Some(raw) => Some(raw.native.cmp(item.id.as_bytes())),
-                },
-            };
-            match order {
-                Some(std::cmp::Ordering::Less) => {
-                    let base = self.next_base()?;
-                    self.out.vanished.extend(base);
+            let Some(base) = &mut self.base else { return Ok(false) };
+            match base.peek()?.map(|raw| raw.native.cmp(item.as_bytes())) {
+                Some(Ordering::Less) => {
+                    let gone = self.next_base()?;
+                    self.out.vanished.extend(gone);
                 }
-                Some(std::cmp::Ordering::Equal) => {
-                    let Some(base) = self.next_base()? else { return Ok(()) };
-                    self.exclusion.mask(Some(&base.held), self.capabilities.app, &mut item);
-                    if base.listing != Listing::Listed || base.held != item {
-                        self.out.changed.push((base, item));
-                    }
-                    return Ok(());
-                }
-                Some(std::cmp::Ordering::Greater) | None => {
-                    item.fields.shrink();
-                    self.out.arrived.push(item);
-                    return Ok(());
-                }
+                order => return Ok(order == Some(Ordering::Equal)),
             }
         }
+    }
+
+    /// Gives an item what it need not have been sent with.
+    fn complete(&mut self, item: &mut Item) -> Result<(), StoreError> {
+        if !std::mem::take(&mut self.is_known) {
+            return Ok(());
+        }
+        let Some(base) = &mut self.base else { return Ok(()) };
+        // It may be another than the one that was asked for.
+        let Some(raw) = base.peek()?.filter(|raw| raw.native == item.id.as_bytes()) else {
+            return Ok(());
+        };
+        let held = raw.decode(self.capabilities.schema)?.held;
+        for field in &self.fixed {
+            item.fields.set(field, held.fields.value(field).cloned());
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, mut item: Item) -> Result<(), StoreError> {
+        self.complete(&mut item)?;
+        self.out.items += 1;
+        self.out.used += u64::from(has_use(&item));
+        for (field, _) in item.fields.iter() {
+            *self.out.present.entry(field.name).or_default() += 1;
+        }
+        if !self.reach(&item.id)? {
+            item.fields.shrink();
+            self.out.arrived.push(item);
+            return Ok(());
+        }
+        if let Some(base) = &mut self.base
+            && base.peek()?.is_some_and(|raw| is_as_it_was(&raw, &item))
+        {
+            base.next()?;
+            self.out.base += 1;
+            return Ok(());
+        }
+        let Some(base) = self.next_base()? else { return Ok(()) };
+        self.exclusion.mask(Some(&base.held), self.capabilities.app, &mut item);
+        if base.listing != Listing::Listed || base.held != item {
+            self.out.changed.push((base, item));
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, error: StoreError) -> Error {
+        let stopped = Error::new(ErrorKind::Corrupt, "read", "", error.to_string());
+        self.failed = Some(error);
+        stopped
     }
 }
 
@@ -175,22 +256,19 @@ impl Sink for Merge<'_> {
         Want::Items
     }
 
+    fn knows(&mut self, item: &NativeId) -> Result<bool, Error> {
+        let knows = !self.fixed.is_empty();
+        self.is_known = knows && self.reach(item).map_err(|error| self.stop(error))?;
+        Ok(self.is_known)
+    }
+
     fn item(&mut self, item: Item) -> Result<(), Error> {
-        let stop = |detail: String| Error::new(ErrorKind::Corrupt, "read", "", detail);
         if self.last.as_ref().is_some_and(|last| *last >= item.id) {
-            return Err(stop(format!("the translator sent `{}` out of order", item.id)));
+            let detail = format!("the translator sent `{}` out of order", item.id);
+            return Err(Error::new(ErrorKind::Corrupt, "read", "", detail));
         }
         self.last = Some(item.id.clone());
-        self.out.items += 1;
-        self.out.used += u64::from(has_use(&item));
-        for (field, _) in item.fields.iter() {
-            *self.out.present.entry(field.name).or_default() += 1;
-        }
-        self.take(item).map_err(|error| {
-            let error_text = error.to_string();
-            self.failed = Some(error);
-            stop(error_text)
-        })
+        self.take(item).map_err(|error| self.stop(error))
     }
 
     fn limit(&mut self, item: &NativeId, limit: CarriedLimit) -> Result<(), Error> {

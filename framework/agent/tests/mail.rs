@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use segue_agent::command::{LibrarySpec, PassReport, PlanReport, Request, Response};
+use segue_agent::command::{
+    ExcludeAction, Excluded, LibrarySpec, PassReport, PlanReport, Request, Response,
+};
 use segue_agent::{Agent, Quiet, World};
 use segue_maildir::Maildir;
 use segue_model::ChangeSet;
@@ -247,6 +249,64 @@ fn a_message_is_called_by_its_subject_and_sender() {
     };
     let titles: Vec<&str> = found.iter().map(|item| item.title.as_str()).collect();
     assert_eq!(titles, ["With attachment — Bo Lindström <bo@example.com>"]);
+}
+
+/// Writes another subject into a message's file, which is as long and as old as before.
+fn forge(file: &Path) {
+    let text = fs::read_to_string(file).unwrap();
+    let time = fs::metadata(file).unwrap().modified().unwrap();
+    fs::write(file, text.replace("Subject: Quiet", "Subject: Noisy")).unwrap();
+    fs::File::options().write(true).open(file).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn f05_a_message_that_is_known_is_not_opened_again_and_keeps_its_headers() {
+    let mut desk = Desk::linked(1);
+    let before = desk.message("0011");
+    for file in desk.files("a", "0011") {
+        forge(&file);
+    }
+    desk.mark("a", "0011", "FS");
+    let report = desk.sync();
+    assert!(report.held.is_empty(), "{:?}", report.held);
+    let after = desk.message("0011");
+    assert_eq!(texts(&after["fields"]["flags"]), ["flagged", "seen"]);
+    for header in ["subject", "from", "to", "date", "message_id"] {
+        assert_eq!(after["fields"][header], before["fields"][header], "{header}");
+    }
+    assert_eq!(desk.marks("b", "0011"), "FS");
+}
+
+#[test]
+fn what_was_found_out_lies_in_the_agents_folder_until_the_library_is_unlinked() {
+    let mut desk = Desk::linked(1);
+    let caches = |desk: &Desk| files_below(&desk.folder.path().join("segue/cache")).len();
+    assert_eq!(caches(&desk), 2);
+    let library =
+        LibrarySpec { app: "maildir".into(), path: Some(desk.folder.path().join("a")), root: None };
+    desk.run(Request::Unlink { library });
+    assert_eq!(caches(&desk), 1);
+    fs::remove_dir_all(desk.folder.path().join("segue/cache")).unwrap();
+    desk.mark("b", "0011", "F");
+    desk.sync();
+    assert_eq!(texts(&desk.message("0011")["fields"]["flags"]), ["flagged"]);
+    assert_eq!(caches(&desk), 1);
+}
+
+#[test]
+fn f43_a_header_that_stayed_is_read_when_it_may_go() {
+    let mut desk = Desk::new(1);
+    let (from, until, library) = (None, None, None);
+    let what = Excluded::Field("subject".into());
+    desk.run(Request::Exclude { action: ExcludeAction::Add { what, library, from, until } });
+    let plan = desk.plan();
+    desk.pass(Request::Apply { plan: plan.plan });
+    desk.mark("a", "0011", "FS");
+    desk.sync();
+    assert_eq!(desk.message("0011")["fields"]["subject"], Json::Null);
+    desk.run(Request::Exclude { action: ExcludeAction::Remove { rule: 1 } });
+    desk.sync();
+    assert!(desk.message("0011")["fields"]["subject"].is_string());
 }
 
 #[test]

@@ -77,17 +77,25 @@ pub struct FieldSupport {
     /// first of several artists, values joined with a space. Such a value is an opinion that never
     /// replaces a richer one.
     pub lossy: bool,
+    /// Whether the value never changes as long as the item has its native id: what a message says of itself. A
+    /// receiver that [knows](crate::Sink::knows) the item need not be sent it again.
+    pub fixed: bool,
 }
 
 impl FieldSupport {
     /// A field that the app holds exactly and lets others write.
     pub const fn exact(field: &'static Field) -> Self {
-        Self { field, access: Access::Write, held: Hold::Exact, lossy: false }
+        Self { field, access: Access::Write, held: Hold::Exact, lossy: false, fixed: false }
     }
 
     /// The same, read-only.
     pub const fn read_only(self) -> Self {
         Self { access: Access::Read, ..self }
+    }
+
+    /// The same, never changing.
+    pub const fn fixed(self) -> Self {
+        Self { fixed: true, ..self }
     }
 
     /// The same, held as `hold` says.

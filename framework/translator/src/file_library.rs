@@ -217,6 +217,10 @@ impl Sink for Items<'_> {
         self.want
     }
 
+    fn knows(&mut self, item: &NativeId) -> Result<bool, Error> {
+        if self.want == Want::Items { self.inner.knows(item) } else { Ok(false) }
+    }
+
     fn item(&mut self, item: Item) -> Result<(), Error> {
         if self.want == Want::Items { self.inner.item(item) } else { Ok(()) }
     }

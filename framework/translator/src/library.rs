@@ -36,6 +36,14 @@ pub enum Want {
 pub trait Sink {
     /// Announces a container; containers come sorted by id.
     fn container(&mut self, container: Container) -> Want;
+    /// Whether the receiver has the values of this item's [fixed](crate::FieldSupport::fixed) fields: then these
+    /// need not be sent with it, and those that it has count. Asked right before the item is sent, or never.
+    ///
+    /// # Errors
+    /// As [`Sink::item`].
+    fn knows(&mut self, _item: &NativeId) -> Result<bool, Error> {
+        Ok(false)
+    }
     /// Takes an item of the announced container; items come sorted by native id, each once.
     ///
     /// # Errors
@@ -128,6 +136,7 @@ pub enum Heard {
 /// # Behavior
 /// - Reading changes no byte; two reads of an unchanged library are equal (law `read`).
 /// - An error voids the whole read (law `whole`).
+/// - A receiver that knows items ends up with the same as one that knows none (law `read`).
 /// - A write is atomic and leaves everything that is not modelled as it was (laws `crash`, `unknown`).
 pub trait Library: Send {
     /// What the app can hold.

@@ -5,9 +5,10 @@ use segue_translator::model::{Field, Value, mail};
 
 use crate::marks;
 
-/// A header that can be read: it is what one copy says, and another that came by another way may differ.
+/// A header that can be read: it is what one copy says, and another that came by another way may differ. What
+/// was read first stays.
 pub const fn header(field: &'static Field) -> FieldSupport {
-    FieldSupport::exact(field).read_only().lossy()
+    FieldSupport::exact(field).read_only().lossy().fixed()
 }
 
 /// Those flags that there are.

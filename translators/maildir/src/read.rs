@@ -1,6 +1,7 @@
 //! Reads a store: each message is one item, with the marks and places of all its copies.
 //!
-//! Only headers are read for what is told; the body was read once, for the key.
+//! Only headers are read for what is told, and only of messages that the receiver does not know; the body was read
+//! once, for the key.
 //!
 //! Invariant: a message of which not all marks can be told is a loss and is not sent, so that what is
 //! not understood is never taken for removed.
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use segue_mail::message;
-use segue_translator::model::{ChangeSet, Collection, Item, NativeId, Value, mail};
+use segue_translator::model::{ChangeSet, Collection, Fields, Item, NativeId, Value, mail};
 use segue_translator::{
     Capabilities, Container, Error, ErrorKind, Library, Loss, Reading, Revision, Sink, Want,
     Written,
@@ -90,32 +91,42 @@ fn send(
     losses: &mut Vec<Loss>,
 ) -> Result<(), Error> {
     let Some(first) = copies.first() else { return Ok(()) };
-    let folder = &listing.folders[first.folder];
     let id = first.key.id();
-    let header = listing::open(folder, first).and_then(|mut file| message::header(&mut file));
-    let header = match header {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let detail = "a message went away while it was read";
-            return Err(Error::new(ErrorKind::Stale, "read", &folder.path, detail));
-        }
-        header => header.map_err(|error| error.to_string()),
+    let native = NativeId::from(&*id);
+    // Whoever knows the message knows its headers.
+    let headers = if sink.knows(&native)? {
+        Ok(Fields::default())
+    } else {
+        headers(&listing.folders[first.folder], first)?
     };
-    let told = header.and_then(|header| Ok((header, listing.marks(copies)?)));
-    let (header, marks) = match told {
+    let told = headers.and_then(|headers| Ok((headers, listing.marks(copies)?)));
+    let (headers, marks) = match told {
         Ok(told) => told,
         Err(what) => {
-            losses.push(Loss { id: id.into(), what });
+            losses.push(Loss { id: native, what });
             return Ok(());
         }
     };
-    let mut item = Item::new(id.clone());
-    item.fields = message::read_header(&header);
+    let mut item = Item::new(native);
+    item.fields = headers;
     item.fields.set(&mail::KEY, Value::text(id));
     item.fields.set(&mail::FLAGS, Marks::value(&marks.flags));
     item.fields.set(&mail::KEYWORDS, Marks::value(&marks.keywords));
     item.fields.set(&mail::FOLDERS, Marks::value(&listing.places(copies)));
     item.fields.shrink();
     sink.item(item)
+}
+
+/// What the header of a copy says. The inner error is why it cannot be read, the outer one ends the read.
+fn headers(folder: &tree::Folder, copy: &Copy) -> Result<Result<Fields, String>, Error> {
+    match listing::open(folder, copy).and_then(|mut file| message::header(&mut file)) {
+        Ok(header) => Ok(Ok(message::read_header(&header))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let detail = "a message went away while it was read";
+            Err(Error::new(ErrorKind::Stale, "read", &folder.path, detail))
+        }
+        Err(error) => Ok(Err(error.to_string())),
+    }
 }
 
 fn collection(folder: &tree::Folder) -> Collection {

@@ -127,7 +127,7 @@ fn field(schema: &Schema, name: &str, field: &wire::Field) -> Result<FieldSuppor
         _ => return Err(wrong()),
     };
     let access = access(field.access);
-    Ok(FieldSupport { field: known, access, held, lossy: field.lossy })
+    Ok(FieldSupport { field: known, access, held, lossy: field.lossy, fixed: false })
 }
 
 fn collection(

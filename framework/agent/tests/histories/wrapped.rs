@@ -174,6 +174,10 @@ impl Sink for Tap<'_> {
         self.sink.container(container)
     }
 
+    fn knows(&mut self, item: &NativeId) -> Result<bool, Error> {
+        self.sink.knows(item)
+    }
+
     fn item(&mut self, item: Item) -> Result<(), Error> {
         self.open.at(Step::Item)?;
         self.sink.item(item)
