@@ -18,7 +18,7 @@ use crate::hiding;
 use crate::home::Home;
 use crate::journal::Note;
 use crate::limits::unsaid;
-use crate::pass::{Draft, ListPlan, Member, MemberDraft, Sight};
+use crate::pass::{Draft, ListPlan, Member, MemberDraft, Sight, Work};
 use crate::progress::{Moment, Progress};
 use crate::read_back::{Left, as_left, edited_fields, keep_refused, note_kept};
 use crate::reading::Difference;
@@ -200,9 +200,8 @@ fn put_first_contact(tx: &Tx<'_>, member: &Member, may_write: bool) -> Result<()
 fn put_base(tx: &Tx<'_>, member: &Member, plan: &MemberDraft) -> Result<(), Failure> {
     let link = member.row.id;
     // What goes first: a place that one song left may be another's. And in the order of the table,
-    // which then grows at its end.
-    let mut rows = Vec::new();
-    for work in plan.work.values().flatten() {
+    // which then grows at its end. A million rows are made one by one.
+    for work in plan.work.values().flatten().filter(|work| work.sight.base().is_some()) {
         let (old, new) = work.outcome(plan);
         if let Some(old) = old {
             tx.remove_base_item(link, old)?;
@@ -210,10 +209,15 @@ fn put_base(tx: &Tx<'_>, member: &Member, plan: &MemberDraft) -> Result<(), Fail
         if let (Sight::Changed(base, _), Some(new)) = (&work.sight, &new) {
             crate::contested::note_changes(tx, link, &base.held, &new.held)?;
         }
-        rows.extend(new);
     }
-    rows.sort_unstable_by(|a, b| a.held.id.cmp(&b.held.id));
-    for row in rows.iter().chain(plan.taken_over.values()) {
+    let mut rows: Vec<&Work> = plan.work.values().flatten().collect();
+    rows.sort_unstable_by_key(|work| work.native());
+    for work in rows {
+        if let (_, Some(row)) = work.outcome(plan) {
+            tx.put_base_item(link, &row)?;
+        }
+    }
+    for row in plan.taken_over.values() {
         tx.put_base_item(link, row)?;
     }
     for base in &plan.aside.apart {

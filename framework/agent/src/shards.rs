@@ -1,8 +1,12 @@
 //! Shards of one document: loaded from the cache or the log when needed, changed in memory, and
 //! handed over as signed log entries.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
+use flate2::Compression;
+use flate2::read::{DeflateDecoder, DeflateEncoder};
 use segue_access::{DeviceKey, sign_change};
 use segue_document::{Committed, RawChange, Record, Shard, Step, Write};
 use segue_model::{ChangeHash, DocumentId, Heads, OperationId};
@@ -48,9 +52,59 @@ struct Loaded {
 struct Released {
     heads: Heads,
     log_len: u64,
-    changes: Vec<RawChange>,
+    changes: Changes,
     /// The shard as its cache, if that is due.
     saved: Option<Vec<u8>>,
+}
+
+/// More bytes of changes than this are kept deflated: those of a million first sights are half a gigabyte.
+const DEFLATED_FROM: usize = 16 << 10;
+
+/// Changes that wait to be persisted.
+struct Changes {
+    /// The hash and the length of each.
+    each: Vec<(ChangeHash, usize)>,
+    /// All of them, one after the other; deflated if they are many.
+    bytes: Vec<u8>,
+    is_deflated: bool,
+}
+
+impl Changes {
+    fn of(changes: Vec<RawChange>) -> Self {
+        let each = changes.iter().map(|change| (change.hash, change.bytes.len())).collect();
+        let mut bytes: Vec<u8> = changes.into_iter().flat_map(|change| change.bytes).collect();
+        let is_deflated = bytes.len() > DEFLATED_FROM;
+        if is_deflated {
+            let mut deflated = Vec::new();
+            // Into memory it cannot fail; if it does, they are kept as they are.
+            if DeflateEncoder::new(&bytes[..], Compression::fast())
+                .read_to_end(&mut deflated)
+                .is_err()
+            {
+                return Self { each, bytes, is_deflated: false };
+            }
+            bytes = deflated;
+        }
+        bytes.shrink_to_fit();
+        Self { each, bytes, is_deflated }
+    }
+
+    fn inflated(&self) -> Result<Vec<RawChange>, StoreError> {
+        let mut bytes = Cow::Borrowed(&self.bytes);
+        if self.is_deflated {
+            let mut inflated = Vec::with_capacity(self.each.iter().map(|(_, length)| length).sum());
+            let read = DeflateDecoder::new(&self.bytes[..]).read_to_end(&mut inflated);
+            read.map_err(|error| StoreError::Damaged { detail: error.to_string() })?;
+            bytes = Cow::Owned(inflated);
+        }
+        let mut rest = &bytes[..];
+        let mut change = |(hash, length): &(ChangeHash, usize)| {
+            let (own, others) = rest.split_at(*length);
+            rest = others;
+            RawChange { hash: *hash, bytes: own.to_vec() }
+        };
+        Ok(self.each.iter().map(&mut change).collect())
+    }
 }
 
 /// What became of the shards: to be persisted, or dropped if it was only a plan.
@@ -183,9 +237,9 @@ impl<'s> Shards<'s> {
         if !self.loaded.contains_key(&index) {
             let mut loaded = open(self.reader, &self.document, index, self.actor, &self.empty)?;
             if let Some(released) = self.released.remove(&index) {
-                let changes: Vec<_> = released.changes.iter().map(|c| c.bytes.clone()).collect();
+                loaded.changes = released.changes.inflated()?;
+                let changes: Vec<_> = loaded.changes.iter().map(|c| c.bytes.clone()).collect();
                 loaded.shard.apply(&changes)?;
-                loaded.changes = released.changes;
             }
             self.loaded.insert(index, loaded);
         }
@@ -203,7 +257,7 @@ impl Loaded {
             heads: self.shard.heads(),
             log_len,
             saved: is_due.then(|| self.shard.save()),
-            changes: self.changes,
+            changes: Changes::of(self.changes),
         }
     }
 }
@@ -227,8 +281,7 @@ impl Changed {
         operation: OperationId,
     ) -> Result<(), StoreError> {
         for (index, shard) in &self.shards {
-            for change in &shard.changes {
-                let change = change.clone();
+            for change in shard.changes.inflated()? {
                 tx.append(&signed(key, self.document, *index, Some(operation), change))?;
             }
             if let Some(saved) = &shard.saved {

@@ -7,7 +7,8 @@
 //! deleted. What else came since stays, and keeps its meaning.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -29,10 +30,12 @@ const NAMES_BYTES_MAX: u64 = 2 << 30;
 pub(crate) fn back_up(listing: &Listing, into: &Path) -> Result<Vec<PathBuf>, Error> {
     let path = into.join(NAMES);
     let fail = |error| Error::io("back up", into, &error);
-    let folders = listing.folders.iter().flat_map(folder_line);
-    let names: Vec<u8> =
-        listing.copies.iter().flat_map(|copy| line(listing, copy)).chain(folders).collect();
-    fs::write(&path, names).map_err(fail)?;
+    let mut names = BufWriter::new(File::create(&path).map_err(fail)?);
+    let copies = listing.copies.iter().map(|copy| line(listing, copy));
+    for line in copies.chain(listing.folders.iter().map(folder_line)) {
+        names.write_all(&line).map_err(fail)?;
+    }
+    names.flush().map_err(fail)?;
     write::sync_folder(&path)?;
     let mut copies = vec![path];
     for folder in &listing.folders {

@@ -36,33 +36,12 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
     if arrived.iter().all(Vec::is_empty) {
         return Ok(Bound { questions: Vec::new(), matched: Vec::new(), items: None });
     }
-    let parties: Vec<Party> = members
-        .iter()
-        .zip(&arrived)
-        .map(|(member, items)| {
-            let view = member.view();
-            let items = items.iter().map(|item| Evidence::of_item(&view, item)).collect();
-            Party { link: member.row.id, items }
-        })
-        .collect();
     let keyed = keyed(pass, members, &arrived)?;
-    let known = if keyed.is_some() { Vec::new() } else { known(pass, members)? };
     let is_keyed = keyed.is_some();
-    let elsewhere = keyed.unwrap_or_else(|| known.iter().map(|known| known.item).collect());
-    let operation = pass.frame.operation;
-    let natives: HashMap<LinkId, &Vec<Item>> =
-        members.iter().map(|member| member.row.id).zip(&arrived).collect();
-    let schema = members.first().map(|member| member.capabilities.schema);
-    let fresh = |link, index: usize| {
-        let item = &natives[&link][index];
-        let own = schema.and_then(|schema| key::item_of(schema, item));
-        own.unwrap_or_else(|| fresh_id(operation, link, &item.id))
+    let (identified, elsewhere) = match keyed {
+        Some(known) => (by_key(pass.frame.operation, members, &arrived, &known), known),
+        None => by_evidence(pass, members, &arrived)?,
     };
-    let mut identified = identify::identify(known, &parties, &fresh);
-    drop(natives);
-    if is_keyed {
-        count_keyed(&mut identified, &elsewhere);
-    }
     let mut matched: Vec<_> = identified.matched.into_iter().collect();
     matched.sort_unstable();
     let mut seen: HashMap<ItemId, u32> = HashMap::new();
@@ -92,13 +71,53 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
     Ok(Bound { questions, matched, items })
 }
 
-/// Counts what the document had already as matched by its key.
-fn count_keyed(identified: &mut Identified, elsewhere: &HashSet<ItemId>) {
-    let known = identified.items.iter().flatten().filter(|item| elsewhere.contains(*item));
-    let count = known.count() as u64;
-    if count > 0 {
-        *identified.matched.entry(Rung::Key).or_default() += count;
+/// Says what items are whose key alone says so. What the document `knows` already, or another member has, was
+/// matched.
+fn by_key(
+    operation: OperationId,
+    members: &[Member],
+    arrived: &[Vec<Item>],
+    knows: &HashSet<ItemId>,
+) -> Identified {
+    let mut identified = Identified::default();
+    let (mut earlier, mut count) = (HashSet::new(), 0);
+    for (member, items) in members.iter().zip(arrived) {
+        let id = |item: &Item| {
+            let own = key::item_of(member.capabilities.schema, item);
+            own.unwrap_or_else(|| fresh_id(operation, member.row.id, &item.id))
+        };
+        let ids: Vec<ItemId> = items.iter().map(id).collect();
+        count += ids.iter().filter(|id| knows.contains(id) || earlier.contains(*id)).count() as u64;
+        if identified.items.len() + 1 < members.len() {
+            earlier.extend(ids.iter().copied());
+        }
+        identified.items.push(ids);
     }
+    if count > 0 {
+        identified.matched.insert(Rung::Key, count);
+    }
+    identified
+}
+
+/// Says what items are by comparing them with each other and with all of the document, which is told, too.
+fn by_evidence(
+    pass: &mut Pass<'_>,
+    members: &[Member],
+    arrived: &[Vec<Item>],
+) -> Result<(Identified, HashSet<ItemId>), Failure> {
+    let party = |(member, items): (&Member, &Vec<Item>)| {
+        let view = member.view();
+        let items = items.iter().map(|item| Evidence::of_item(&view, item)).collect();
+        Party { link: member.row.id, items }
+    };
+    let parties: Vec<Party> = members.iter().zip(arrived).map(party).collect();
+    let known = known(pass, members)?;
+    let elsewhere = known.iter().map(|known| known.item).collect();
+    let natives: HashMap<LinkId, &Vec<Item>> =
+        members.iter().map(|member| member.row.id).zip(arrived).collect();
+    let operation = pass.frame.operation;
+    let fresh = |link, index: usize| fresh_id(operation, link, &natives[&link][index].id);
+    Ok((identify::identify(known, &parties, &fresh), elsewhere))
 }
 
 /// Finds out where the content of new libraries lies.
@@ -131,14 +150,14 @@ fn sort_differences(
     let mut arrived = std::mem::take(&mut difference.arrived);
     let draft = &mut pass.drafts[index];
     for (from, to) in moved {
-        draft.add(from.item, Sight::Beside(from, to));
+        draft.add(from.item, Sight::Beside(Box::new(from), to));
     }
     for (from, to) in moves(member.capabilities.schema, &mut vanished, &mut arrived) {
         if from.listing == Listing::Hidden {
             draft.listed_again.insert(to.id.clone());
         }
         draft.moved.insert(from.held.id.clone(), to.id.clone());
-        draft.add(from.item, Sight::Again(from, to));
+        draft.add(from.item, Sight::Again(Box::new(from), to));
     }
     leave_out(draft, &mut vanished, &mut arrived);
     draft.rebuilt = rebuilt(used, &changed);
@@ -163,11 +182,11 @@ fn sort_differences(
     draft.absent.extend(gone.iter().chain(&dropped).map(|base| base.held.id.clone()));
     let fresh_loss = gone.into_iter().filter(|base| base.listing == Listing::Listed);
     for base in fresh_loss {
-        draft.add(base.item, Sight::Gone(base));
+        draft.add(base.item, Sight::Gone(Box::new(base)));
     }
     if frame.may_write && !draft.holds(&Batch::Removals) {
         for base in dropped {
-            draft.add(base.item, Sight::Dropped(base));
+            draft.add(base.item, Sight::Dropped(Box::new(base)));
         }
     }
     if draft.holds(&Batch::Additions) {
@@ -179,11 +198,8 @@ fn sort_differences(
             draft.listed_again.insert(now.id.clone());
         }
         let again = base.listing != Listing::Listed || draft.rebuilt;
+        let (item, base) = (base.item, Box::new(base));
         let sight = if again { Sight::Again(base, now) } else { Sight::Changed(base, now) };
-        let item = match &sight {
-            Sight::Changed(base, _) | Sight::Again(base, _) => base.item,
-            _ => continue,
-        };
         draft.add(item, sight);
     }
     arrived

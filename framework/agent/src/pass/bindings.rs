@@ -53,6 +53,10 @@ pub(super) fn known(
         now.chain(held).flat_map(|collection| &collection.entries).collect();
     let moved = draft.moved.values().cloned().collect();
     let mut known = Known { moved, ..Known::default() };
+    if natives.is_empty() && wanted.is_empty() && draft.moved.is_empty() {
+        // Folders of mail hold no entries, however many messages there are.
+        return Ok(known);
+    }
     let mut rivals: BTreeMap<ItemId, Vec<NativeId>> = BTreeMap::new();
     let mut learn = |native: &NativeId, item: ItemId| {
         let component = pass.same.component(&item);

@@ -13,21 +13,21 @@ use super::{Frame, Member};
 use crate::failure::Failure;
 use crate::hiding::Mark;
 
-/// What happened to one item of a library.
+/// What happened to one item of a library. What was known is boxed, because of a million items most are new.
 #[derive(Debug)]
 pub(crate) enum Sight {
     /// The link sees it for the first time.
     New(Item),
     /// The app changed it.
-    Changed(BaseItem, Item),
+    Changed(Box<BaseItem>, Item),
     /// It moved, or came back, or the app rebuilt its library: what it lost on the way is no edit.
-    Again(BaseItem, Item),
+    Again(Box<BaseItem>, Item),
     /// It moved, and the app still lists the old place too, as missing.
-    Beside(BaseItem, Item),
+    Beside(Box<BaseItem>, Item),
     /// A person removed it from the app.
-    Dropped(BaseItem),
+    Dropped(Box<BaseItem>),
     /// The app no longer lists it and its file is missing.
-    Gone(BaseItem),
+    Gone(Box<BaseItem>),
 }
 
 impl Sight {
@@ -64,6 +64,12 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// What the library calls the item, or called it.
+    pub(crate) fn native(&self) -> Option<&NativeId> {
+        let base = || self.sight.base().map(|base| &base.held);
+        self.sight.now().or_else(base).map(|item| &item.id)
+    }
+
     /// The native id whose base row goes, and the row that comes.
     pub(crate) fn outcome(&self, draft: &MemberDraft) -> (Option<&NativeId>, Option<BaseItem>) {
         let row = |held: Item, listing| {
@@ -79,7 +85,9 @@ impl Work {
                 (moved.then_some(&base.held.id), row(held, Listing::Listed))
             }
             Sight::Dropped(base) => (Some(&base.held.id), None),
-            Sight::Gone(base) => (None, Some(BaseItem { listing: Listing::Gone, ..base.clone() })),
+            Sight::Gone(base) => {
+                (None, Some(BaseItem { listing: Listing::Gone, ..(**base).clone() }))
+            }
         }
     }
 }

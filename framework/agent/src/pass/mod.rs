@@ -37,7 +37,7 @@ use crate::progress::Progress;
 use crate::shards::{Changed, Shards};
 
 pub(crate) use aside::OWN;
-pub(crate) use draft::{ListPlan, MemberDraft, Sight};
+pub(crate) use draft::{ListPlan, MemberDraft, Sight, Work};
 pub(crate) use member::Member;
 
 /// What a pass needs beside its members.
