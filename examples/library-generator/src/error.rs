@@ -7,8 +7,8 @@ use super::SONGS_MAX;
 /// Why no library was written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// More songs were asked for than there are names.
-    #[error("{songs} songs are too many; at most {SONGS_MAX} can be named")]
+    /// More was asked for than there are names.
+    #[error("{songs} are too many; at most {SONGS_MAX} can be named")]
     TooMany {
         /// How many were asked for.
         songs: u32,

@@ -1,4 +1,4 @@
-//! Writes big Rhythmbox and Strawberry libraries, the same ones for the same seed.
+//! Writes big Rhythmbox and Strawberry libraries, and stores of mail, the same ones for the same seed.
 //!
 //! Trials need two players that know the same hundred thousand songs and disagree here and there,
 //! as the real ones do after some years. [`generate`] writes both libraries into one home folder.
@@ -10,6 +10,7 @@
 //! database content, on every machine; no clock and no randomness of the system is used.
 
 mod error;
+mod mail;
 mod playlist;
 mod random;
 mod rhythmbox;
@@ -21,6 +22,7 @@ mod words;
 use std::path::{Path, PathBuf};
 
 pub use error::Error;
+pub use mail::{Mail, mail};
 
 use playlist::Playlists;
 use song::Songs;

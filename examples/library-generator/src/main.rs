@@ -1,21 +1,29 @@
 //! `segue-library-generator SONGS SEED HOME`: writes both libraries and says how they differ.
+//! `segue-library-generator mail FILES SEED STORE`: writes a store of mail.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use segue_library_generator::{Error, Summary, generate};
+use segue_library_generator::{Error, Summary, generate, mail};
 
-const USAGE: &str = "usage: segue-library-generator SONGS SEED HOME";
+const USAGE: &str = "usage: segue-library-generator SONGS SEED HOME\n       segue-library-generator mail FILES SEED STORE";
 
 fn main() -> ExitCode {
-    let Some((songs, seed, home)) = arguments() else {
+    let Some((is_mail, count, seed, folder)) = arguments() else {
         let _ = writeln!(std::io::stderr(), "{USAGE}");
         return ExitCode::from(2);
     };
-    match generate(songs, seed, &home) {
-        Ok(summary) => {
-            let _ = write!(std::io::stdout(), "{}", in_words(&summary));
+    let written = if is_mail {
+        mail(count, seed, &folder).map(|sum| {
+            format!("{} files with {} messages, {} bytes\n", sum.files, sum.messages, sum.bytes)
+        })
+    } else {
+        generate(count, seed, &folder).map(|sum| in_words(&sum))
+    };
+    match written {
+        Ok(words) => {
+            let _ = write!(std::io::stdout(), "{words}");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -29,12 +37,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn arguments() -> Option<(u32, u64, PathBuf)> {
-    let mut given = std::env::args_os().skip(1);
-    let songs = given.next()?.to_str()?.parse().ok()?;
+fn arguments() -> Option<(bool, u32, u64, PathBuf)> {
+    let mut given = std::env::args_os().skip(1).peekable();
+    let is_mail = given.next_if(|word| word == "mail").is_some();
+    let count = given.next()?.to_str()?.parse().ok()?;
     let seed = given.next()?.to_str()?.parse().ok()?;
-    let home = PathBuf::from(given.next()?);
-    given.next().is_none().then_some((songs, seed, home))
+    let folder = PathBuf::from(given.next()?);
+    given.next().is_none().then_some((is_mail, count, seed, folder))
 }
 
 fn in_words(sum: &Summary) -> String {

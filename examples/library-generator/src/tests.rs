@@ -227,5 +227,5 @@ fn no_songs_and_too_many_songs() {
     assert_eq!(summary, Summary::default());
     let home = TempDir::new().unwrap();
     let error = generate(SONGS_MAX + 1, 7, home.path()).unwrap_err();
-    assert_eq!(error.to_string(), "5000001 songs are too many; at most 5000000 can be named");
+    assert_eq!(error.to_string(), "5000001 are too many; at most 5000000 can be named");
 }

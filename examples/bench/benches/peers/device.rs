@@ -63,7 +63,7 @@ impl Device {
         self.home().join("segue/segue.db")
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.env_clear().env("HOME", self.home()).env("SEGUE_HOME", self.home().join("segue"));
         command.env("PATH", "/usr/bin:/bin").env("SEGUE_NETWORK", "loopback");
