@@ -312,7 +312,7 @@ fn found(
     reason: Option<String>,
 ) -> Found {
     let fields = if state == LibraryState::Written {
-        crate::report::counts(&plan.edits)
+        crate::report::counts(member.capabilities.schema, &plan.edits)
     } else {
         Vec::new()
     };

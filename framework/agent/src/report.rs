@@ -1,9 +1,9 @@
 //! What a draft or an operation comes to, in numbers and words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segue_document::{Record, resolve};
-use segue_model::{ChangeSet, CollectionEdit, ListingEdit, Rule, Value};
+use segue_model::{ChangeSet, CollectionEdit, FieldEdit, ListingEdit, Rule, Schema, Value};
 use segue_reconcile::identify::Rung;
 use segue_store::Reader;
 use serde_json::Value as Json;
@@ -19,10 +19,11 @@ use crate::outlook;
 use crate::pass::{Draft, Member, MemberDraft};
 
 /// How many edits there are of each field, and of playlists.
-pub(crate) fn counts(edits: &ChangeSet) -> Vec<(String, u64)> {
+pub(crate) fn counts(schema: &Schema, edits: &ChangeSet) -> Vec<(String, u64)> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for edit in &edits.fields {
-        *counts.entry(edit.field.name).or_default() += 1;
+        let name = if schema.is_places(edit.field) { journey(edit) } else { edit.field.name };
+        *counts.entry(name).or_default() += 1;
     }
     let count = |hides: bool| {
         let is_it = |edit: &&ListingEdit| matches!(edit, ListingEdit::Hide { .. }) == hides;
@@ -37,6 +38,21 @@ pub(crate) fn counts(edits: &ChangeSet) -> Vec<(String, u64)> {
         }
     }
     counts
+}
+
+/// What becomes of an item that lies elsewhere then.
+fn journey(edit: &FieldEdit) -> &'static str {
+    let places = |places: &Option<Value>| -> BTreeSet<Box<str>> {
+        let places = places.as_ref().and_then(Value::as_list);
+        places.unwrap_or_default().iter().cloned().collect()
+    };
+    let (old, new) = (places(&edit.old), places(&edit.new));
+    match (old.is_subset(&new), new.is_subset(&old)) {
+        (true, _) if old.is_empty() => "put back",
+        (true, _) => "copied",
+        (_, true) => "taken out",
+        _ => "moved",
+    }
 }
 
 /// One sentence for the log.
@@ -253,7 +269,7 @@ fn library(
         _ => None,
     });
     let made: Vec<u64> = made.collect();
-    let mut fields = counts(&draft.edits);
+    let mut fields = counts(member.capabilities.schema, &draft.edits);
     fields.retain(|(name, _)| name != "playlists");
     Ok(LibraryPlan {
         library: member.label.clone(),

@@ -96,9 +96,9 @@ fn with(mut listing: Listing, left: Vec<Folder>) -> Listing {
 }
 
 /// What of a file's place stays: its folder and its name, marks aside.
-type File<'a> = (&'a [u8], &'a [u8]);
+type Place<'a> = (&'a [u8], &'a [u8]);
 
-fn file_of<'l>(listing: &'l Listing, copy: &'l Copy) -> File<'l> {
+fn file_of<'l>(listing: &'l Listing, copy: &'l Copy) -> Place<'l> {
     let folder = &listing.folders[copy.folder].relative;
     (folder.as_os_str().as_bytes(), format::base(&copy.name))
 }
@@ -110,7 +110,7 @@ type InFolder<'a> = (&'a [u8], &'a [u8]);
 #[derive(Default)]
 struct Kept<'a> {
     /// The part of its folder and the name that each file had; `None` where two had what stays of a name.
-    files: HashMap<File<'a>, Option<InFolder<'a>>>,
+    files: HashMap<Place<'a>, Option<InFolder<'a>>>,
     /// The folder in which a file of each name lay; `None` where there were several.
     places: HashMap<&'a [u8], Option<&'a [u8]>>,
     folders: HashSet<&'a [u8]>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use segue_model::Schema;
 use segue_model::music::MUSIC;
 
 use super::settle::values;
@@ -60,6 +61,7 @@ fn rung_words(rung: &str, schema: &str) -> String {
         ("file", _) => "same file",
         ("recording", _) => "same recording and release (MusicBrainz)",
         ("identifier", _) => "same identifier (ISBN, UUID, …)",
+        ("key", _) => "same content, and the same identifier in it",
         ("path", true) => "same place below the root, same length",
         ("path", false) => "same place below the root",
         ("tags", true) => "same artist, album and title, nearly the same length",
@@ -86,8 +88,13 @@ fn changes(libraries: &[LibraryPlan]) -> Table {
     for field in rating.chain(others) {
         table.row(row(&field_name(field, 2), &|library| edits_of(library, field)));
     }
-    let [.., collections] = nouns(schema(libraries));
-    table.row(row(collections, &playlists));
+    let schema = schema(libraries);
+    let [.., collections] = nouns(schema);
+    let are_edited =
+        Schema::named(schema).is_none_or(|all| all.kinds.iter().any(|k| k.has_entries));
+    if are_edited || any(|library| library.collections) {
+        table.row(row(collections, &playlists));
+    }
     if any(|library| library.lacking_entries) {
         table.row(row("entries it lacks", &|library| number(library.lacking_entries)));
     }
