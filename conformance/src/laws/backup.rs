@@ -1,5 +1,7 @@
 //! A backup brings back what was there.
 
+use std::path::Path;
+
 use segue_translator::ErrorKind;
 
 use super::guard::StartsAt;
@@ -45,14 +47,17 @@ fn restores(case: &Case<'_>) -> Verdict {
         // What an item was put into may stay, empty; a database may lay out the same content anew.
         let is_same = old == Some(&found)
             || may_place && old.is_none()
-            || found.starts_with(DATABASE) && unmodelled.is_some() && digest() == unmodelled;
+            || is_of_database(&path, &found) && unmodelled.is_some() && digest() == unmodelled;
         ensure!(is_same, "{} does not have the bytes that it had", path.display());
     }
     Ok(())
 }
 
-/// How a file of SQLite begins.
-const DATABASE: &[u8] = b"SQLite format 3\0";
+/// Whether a file is SQLite's, or one of those of Xapian, of which only the first has a mark.
+fn is_of_database(path: &Path, bytes: &[u8]) -> bool {
+    let is_table = path.extension().is_some_and(|extension| extension == "glass");
+    bytes.starts_with(b"SQLite format 3\0") || path.ends_with("iamglass") || is_table
+}
 
 fn no_byte(case: &Case<'_>) -> Verdict {
     let laid = case.lay()?;

@@ -27,6 +27,7 @@ pub fn translators() -> Vec<Arc<dyn Translator>> {
         Arc::new(segue_maildir::Maildir),
         Arc::new(segue_mbox::Mbox),
         Arc::new(segue_mpd::Mpd::default()),
+        Arc::new(segue_notmuch::Notmuch::default()),
         Arc::new(segue_rhythmbox::Rhythmbox),
         Arc::new(segue_strawberry::Strawberry),
         Arc::new(segue_tags::Tags),

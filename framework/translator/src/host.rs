@@ -1,7 +1,7 @@
 //! The world as a translator may see it: folders by variable, and which apps run.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// Where to look for libraries: a home folder and the variables that move its parts.
@@ -20,6 +20,11 @@ impl Place {
     /// The home folder.
     pub fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// What a variable says, unless it is empty.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.vars.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     /// `$XDG_DATA_HOME`, or `~/.local/share`.

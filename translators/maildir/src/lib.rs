@@ -3,6 +3,7 @@
 mod backup;
 mod column;
 mod discover;
+mod files;
 mod format;
 mod keywords;
 mod layout;
@@ -14,3 +15,4 @@ mod tree;
 mod write;
 
 pub use discover::Maildir;
+pub use files::{File, Files, Known};

@@ -129,7 +129,7 @@ fn headers(folder: &tree::Folder, copy: &Copy) -> Result<Result<Fields, String>,
     }
 }
 
-fn collection(folder: &tree::Folder) -> Collection {
+pub(crate) fn collection(folder: &tree::Folder) -> Collection {
     Collection {
         id: NativeId::new(folder.relative.clone().into_os_string().into_encoded_bytes()),
         kind: &mail::FOLDER,

@@ -1,0 +1,235 @@
+//! One database of notmuch: what is asked of it and told to it, each by one command.
+//!
+//! `notmuch dump` is not among the questions: it takes the lock that writers take, so that it would wait for
+//! them and they for it.
+//!
+//! Invariant: a question changes no byte.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, fcntl_lock};
+use segue_translator::{Error, ErrorKind};
+
+use crate::client::{Client, End};
+
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// What says where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Configuration {
+    /// A file of notmuch's.
+    File(PathBuf),
+    /// None: this folder has the database.
+    None(PathBuf),
+}
+
+impl Configuration {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::None(path) => path,
+        }
+    }
+
+    /// The variables that name it, and nothing else, to notmuch.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
+        match self {
+            Self::None(folder) => vec![
+                ("NOTMUCH_CONFIG", "/dev/null".into()),
+                ("NOTMUCH_DATABASE", folder.as_os_str().to_owned()),
+            ],
+            Self::File(file) => {
+                let mut variables = vec![("NOTMUCH_CONFIG", file.as_os_str().to_owned())];
+                if let Some((home, profile)) = home_and_profile(file) {
+                    variables.push(("HOME", home.into()));
+                    variables.extend(profile.map(|profile| ("NOTMUCH_PROFILE", profile)));
+                }
+                variables
+            }
+        }
+    }
+}
+
+/// The home folder and the profile whose configuration is one that lies in its usual place: paths in it
+/// are relative to that home.
+fn home_and_profile(file: &Path) -> Option<(&Path, Option<OsString>)> {
+    let name = file.file_name()?;
+    let folder = file.parent()?;
+    if let Some(profile) = name.as_bytes().strip_prefix(b".notmuch-config") {
+        let profile = profile.strip_prefix(b".").map(|name| OsStr::from_bytes(name).to_owned());
+        return Some((folder, profile));
+    }
+    let home =
+        folder.parent().filter(|all| all.ends_with(".config/notmuch"))?.parent()?.parent()?;
+    (name == "config").then(|| (home, folder.file_name().map(OsStr::to_owned)))
+}
+
+/// The state of a database: its name, how often it changed, and how many messages it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp(pub(crate) String);
+
+/// One database.
+#[derive(Debug)]
+pub(crate) struct Database {
+    client: Client,
+    /// The folder with the mail.
+    pub(crate) root: PathBuf,
+    /// The file that a writer locks.
+    lock: PathBuf,
+}
+
+impl Database {
+    pub(crate) fn open(client: Client) -> Result<Self, Error> {
+        let said = |key: &str| {
+            let mut value = Vec::new();
+            let arguments = ["config", "get", key].map(OsStr::new);
+            client.run(&arguments, End::Line, |line| {
+                value = line.to_vec();
+                Ok(())
+            })?;
+            Ok::<_, Error>(PathBuf::from(OsString::from_vec(value)))
+        };
+        let path = said("database.path")?;
+        let root = Some(said("database.mail_root")?).filter(|root| !root.as_os_str().is_empty());
+        let indexes = [path.join(".notmuch/xapian"), path.join("xapian")];
+        let index = indexes.into_iter().find(|index| index.is_dir());
+        let Some(index) = index.filter(|_| path.is_absolute()) else {
+            let detail = "there is no database where the configuration says: run `notmuch new`";
+            return Err(Error::new(ErrorKind::Absent, "open", &path, detail));
+        };
+        Ok(Self { client, root: root.unwrap_or(path), lock: index.join("flintlock") })
+    }
+
+    pub(crate) fn stamp(&self) -> Result<Stamp, Error> {
+        let mut stamp = String::new();
+        let arguments = ["count", "--lastmod", "--exclude=false", "*"].map(OsStr::new);
+        self.client.run(&arguments, End::Line, |line| {
+            stamp = String::from_utf8_lossy(line).replace('\t', ":");
+            Ok(())
+        })?;
+        Ok(Stamp(stamp))
+    }
+
+    /// Every tag in use.
+    pub(crate) fn tags(
+        &self,
+        mut take: impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.search("tags", "", "*".as_ref(), &mut take)
+    }
+
+    /// The messages with this tag.
+    pub(crate) fn tagged(
+        &self,
+        tag: &[u8],
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let query = OsString::from_vec(crate::format::term("tag", tag));
+        self.messages("", &query, take)
+    }
+
+    /// The messages with at least so many files, always in the same order.
+    pub(crate) fn messages_with(
+        &self,
+        files: usize,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.messages(&format!("--duplicate={files}"), "*".as_ref(), take)
+    }
+
+    /// The file of this number of each message that has so many, in the order of
+    /// [`Database::messages_with`].
+    pub(crate) fn files(
+        &self,
+        number: usize,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.search("files", &format!("--duplicate={number}"), "*".as_ref(), take)
+    }
+
+    fn messages(
+        &self,
+        option: &str,
+        query: &OsStr,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.search("messages", option, query, &mut |id| {
+            take(id.strip_prefix(b"id:").unwrap_or(id))
+        })
+    }
+
+    fn search(
+        &self,
+        output: &str,
+        option: &str,
+        query: &OsStr,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let output = format!("--output={output}");
+        let usual = ["search", "--format=text0", "--exclude=false", "--sort=oldest-first", &output];
+        let mut arguments: Vec<&OsStr> = usual.map(OsStr::new).into();
+        arguments.extend(Some(OsStr::new(option)).filter(|option| !option.is_empty()));
+        arguments.extend([OsStr::new("--"), query]);
+        self.client.run(&arguments, End::Nul, take)
+    }
+
+    /// Looks for what changed among the files, without the user's hooks.
+    pub(crate) fn index(&self) -> Result<(), Error> {
+        let arguments = ["new", "--no-hooks", "--quiet"].map(OsStr::new);
+        self.client.run(&arguments, End::Line, |_| Ok(()))
+    }
+
+    /// Makes the changes of these lines.
+    pub(crate) fn tag(&self, lines: &[u8]) -> Result<(), Error> {
+        self.client.tell(&["tag", "--batch"].map(OsStr::new), lines)
+    }
+
+    /// Waits until nobody writes.
+    pub(crate) fn wait_for_lock(&self) -> Result<(), Error> {
+        let start = Instant::now();
+        while self.is_locked()? {
+            if start.elapsed() >= self.client.limits.lock {
+                let detail = "another program is writing into the database of notmuch";
+                return Err(Error::new(ErrorKind::Busy, "write", &self.lock, detail));
+            }
+            std::thread::sleep(LOCK_POLL);
+        }
+        Ok(())
+    }
+
+    fn is_locked(&self) -> Result<bool, Error> {
+        let fail = |error: &std::io::Error| Error::io("write", &self.lock, error);
+        let file = match OpenOptions::new().write(true).open(&self.lock) {
+            // Nobody ever wrote.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            file => file.map_err(|error| fail(&error))?,
+        };
+        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(false),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => Ok(true),
+            Err(error) => Err(fail(&error.into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_relative_in_a_configuration_is_below_the_home_in_which_it_lies() {
+        let of = |path| {
+            home_and_profile(Path::new(path)).map(|(home, profile)| {
+                (home.to_str().unwrap().to_owned(), profile.map(|name| name.into_string().unwrap()))
+            })
+        };
+        let some = |profile: &str| Some(("/home/a".to_owned(), Some(profile.to_owned())));
+        assert_eq!(of("/home/a/.config/notmuch/work/config"), some("work"));
+        assert_eq!(of("/home/a/.notmuch-config"), Some(("/home/a".to_owned(), None)));
+        assert_eq!(of("/home/a/.notmuch-config.work"), some("work"));
+        assert_eq!(of("/etc/notmuch/config"), None);
+    }
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../docs.md")]
+
+mod backup;
+mod client;
+mod column;
+mod database;
+mod discover;
+mod format;
+mod read;
+mod state;
+mod write;
+
+pub use client::Limits;
+pub use discover::Notmuch;

@@ -1,0 +1,108 @@
+//! Reads a database: each message is one item, with the tags of notmuch and the places of its files.
+//!
+//! Invariant: reading changes no byte and waits for no lock; what notmuch has not seen yet is not there.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use segue_mail::{Key, message};
+use segue_translator::model::{ChangeSet, Item, NativeId, Value, mail};
+use segue_translator::{
+    Capabilities, Container, Error, ErrorKind, Library, Loss, Reading, Revision, Sink, Want,
+    Written,
+};
+
+use crate::column::CAPABILITIES;
+use crate::database::Database;
+use crate::state::{Index, Marks, Seen, State};
+use crate::{backup, write};
+
+/// A database with its mail.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    pub(crate) database: Database,
+    pub(crate) seen: Mutex<Seen>,
+}
+
+impl Mail {
+    pub(crate) fn state(&self) -> Result<State, Error> {
+        State::read(&self.database, &mut self.seen())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Library for Mail {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    /// notmuch has a lock of its own for those who write, and nothing that runs all the time.
+    fn running(&self) -> Option<String> {
+        None
+    }
+
+    fn revision(&self) -> Result<Revision, Error> {
+        State::now(&self.database)
+    }
+
+    fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {
+        let state = self.state()?;
+        let mut reading = Reading { revision: state.revision.clone(), ..Reading::default() };
+        let container = Container { id: NativeId::from(""), revision: reading.revision.clone() };
+        if sink.container(container) == Want::Items {
+            for key in state.keys() {
+                match self.item(&state, key)? {
+                    Ok(item) => sink.item(item)?,
+                    Err(loss) => reading.losses.push(loss),
+                }
+            }
+        }
+        reading.losses.extend(state.losses.iter().cloned());
+        state.files.folders().into_iter().try_for_each(|folder| sink.collection(folder))?;
+        Ok(reading)
+    }
+
+    fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
+        write::write(self, expected, changes)
+    }
+
+    /// Tags are all that a write changes.
+    fn back_up(&self, into: &Path) -> Result<Vec<PathBuf>, Error> {
+        backup::back_up(&*Index::read(&self.database, &mut self.seen().index)?, into)
+    }
+
+    fn restore(&self, expected: &Revision, from: &Path) -> Result<Revision, Error> {
+        backup::restore(self, expected, from)
+    }
+}
+
+impl Mail {
+    /// What is told of a message. The inner error is why it cannot be told, the outer one voids the read.
+    fn item(&self, state: &State, key: Key) -> Result<Result<Item, Loss>, Error> {
+        let id = key.id();
+        let header = state.copies_of(key).next().map(|copy| copy.header());
+        let header = match header {
+            Some(Ok(header)) => header,
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+                return Ok(Err(Loss { id: id.into(), what: error.to_string() }));
+            }
+            _ => {
+                let detail = "a message went away while it was read";
+                return Err(Error::new(ErrorKind::Stale, "read", &self.database.root, detail));
+            }
+        };
+        let marks = state.marks(key);
+        let mut item = Item::new(id.clone());
+        item.fields = message::read_header(&header);
+        item.fields.set(&mail::KEY, Value::text(id));
+        item.fields.set(&mail::FLAGS, Marks::value(&marks.flags));
+        item.fields.set(&mail::KEYWORDS, Marks::value(&marks.keywords));
+        item.fields.set(&mail::FOLDERS, Marks::value(&state.places(key)));
+        item.fields.shrink();
+        Ok(Ok(item))
+    }
+}

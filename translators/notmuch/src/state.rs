@@ -1,0 +1,339 @@
+//! What notmuch and its mail say at one instant: each message with its tags and files.
+//!
+//! Tags and files are asked of notmuch, tag by tag, because it prints both together only while it holds
+//! the lock of writers. Which message a file is, and where it lies, the files say. An answer counts if
+//! neither the database nor a folder changed meanwhile.
+//!
+//! Invariant: what notmuch knows is told once: of two messages that it takes for one, one, and the
+//! other is a loss.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use segue_mail::Key;
+use segue_maildir::{File, Files, Known};
+use segue_translator::model::{NativeId, Value};
+use segue_translator::{Error, ErrorKind, Loss, Revision};
+
+use crate::database::{Database, Stamp};
+use crate::format::{self, Edit, Meaning};
+
+/// So often a reading is begun anew, because somebody changed something meanwhile.
+const ATTEMPTS: usize = 8;
+const MESSAGES_MAX: usize = 5_000_000;
+/// Each is one more question.
+const TAGS_MAX: usize = 5_000;
+/// Each is two more questions.
+const COPIES_MAX: usize = 200;
+
+/// A message as notmuch knows it: all files with one Message-ID.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Message {
+    pub(crate) id: Box<[u8]>,
+    /// Their places among the tags, in order.
+    tags: Vec<u32>,
+    /// Where notmuch found them, below the mail.
+    files: Vec<Box<Path>>,
+}
+
+/// What was read last.
+pub(crate) type Last = Option<Arc<Index>>;
+
+/// What the database says.
+#[derive(Debug, Clone)]
+pub(crate) struct Index {
+    pub(crate) stamp: Stamp,
+    tags: Vec<Box<[u8]>>,
+    pub(crate) messages: Vec<Message>,
+}
+
+/// What a message is marked with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) flags: BTreeSet<Box<str>>,
+    pub(crate) keywords: BTreeSet<Box<str>>,
+}
+
+impl Marks {
+    pub(crate) fn value(texts: &BTreeSet<Box<str>>) -> Option<Value> {
+        (!texts.is_empty()).then(|| Value::list(texts.iter().cloned()))
+    }
+}
+
+impl Index {
+    /// Asks for all of it, unless `last` is that already, which it then becomes.
+    pub(crate) fn read(database: &Database, last: &mut Last) -> Result<Arc<Self>, Error> {
+        for _ in 0..ATTEMPTS {
+            let stamp = database.stamp()?;
+            if let Some(index) = last.as_ref().filter(|last| last.stamp == stamp) {
+                return Ok(Arc::clone(index));
+            }
+            let index = Self::ask(database, &stamp);
+            if database.stamp()? == stamp {
+                return index.map(|index| Arc::clone(last.insert(Arc::new(index))));
+            }
+        }
+        Err(stale(&database.root))
+    }
+
+    fn ask(database: &Database, stamp: &Stamp) -> Result<Self, Error> {
+        let root = &database.root;
+        let too_many = |what: String| Error::new(ErrorKind::TooLarge, "read", root, what);
+        let mut index = Self { stamp: stamp.clone(), tags: Vec::new(), messages: Vec::new() };
+        let mut numbers: HashMap<Box<[u8]>, usize> = HashMap::new();
+        database.messages_with(1, &mut |id| {
+            if index.messages.len() >= MESSAGES_MAX {
+                return Err(too_many(format!("more than {MESSAGES_MAX} messages")));
+            }
+            numbers.insert(id.into(), index.messages.len());
+            index.messages.push(Message { id: id.into(), ..Message::default() });
+            Ok(())
+        })?;
+        let number = |id: &[u8]| numbers.get(id).copied().ok_or_else(|| stale(root));
+        let mut having: Vec<usize> = (0..index.messages.len()).collect();
+        for copy in 1.. {
+            if copy > 1 {
+                having.clear();
+                database.messages_with(copy, &mut |id| Ok(having.push(number(id)?)))?;
+            }
+            if having.is_empty() {
+                break;
+            }
+            if copy > COPIES_MAX {
+                return Err(too_many(format!("a message has more than {COPIES_MAX} files")));
+            }
+            index.take_files(database, copy, &having)?;
+        }
+        database.tags(|tag| {
+            index.tags.push(tag.into());
+            match index.tags.len() {
+                ..=TAGS_MAX => Ok(()),
+                _ => Err(too_many(format!("more than {TAGS_MAX} tags"))),
+            }
+        })?;
+        for (place, tag) in index.tags.iter().enumerate() {
+            database.tagged(tag, &mut |id| {
+                index.messages[number(id)?].tags.push(place as u32);
+                Ok(())
+            })?;
+        }
+        Ok(index)
+    }
+
+    /// Takes one file for each of these messages.
+    fn take_files(
+        &mut self,
+        database: &Database,
+        copy: usize,
+        having: &[usize],
+    ) -> Result<(), Error> {
+        let mut left = having.iter();
+        database.files(copy, &mut |file| {
+            let message = left.next().ok_or_else(|| stale(&database.root))?;
+            let path = Path::new(OsStr::from_bytes(file));
+            let below = path.strip_prefix(&database.root).unwrap_or(path);
+            self.messages[*message].files.push(below.into());
+            Ok(())
+        })?;
+        left.next().map_or(Ok(()), |_| Err(stale(&database.root)))
+    }
+
+    /// The tags of a message.
+    pub(crate) fn tags(&self, message: usize) -> impl Iterator<Item = &[u8]> {
+        self.messages[message].tags.iter().map(|place| &*self.tags[*place as usize])
+    }
+
+    /// Makes these changes here too.
+    pub(crate) fn apply(&mut self, message: usize, edits: &[Edit]) {
+        for edit in edits {
+            match edit {
+                Edit::Add(tag) => {
+                    let place = self.tags.iter().position(|known| known == tag);
+                    let place = place.unwrap_or_else(|| {
+                        self.tags.push(tag.clone());
+                        self.tags.len() - 1
+                    });
+                    self.messages[message].tags.push(place as u32);
+                }
+                Edit::Remove(tag) => {
+                    let tags = &self.tags;
+                    self.messages[message].tags.retain(|place| tags[*place as usize] != *tag);
+                }
+            }
+        }
+    }
+}
+
+fn stale(root: &Path) -> Error {
+    let detail = "notmuch and mail programs change it faster than it can be read";
+    Error::new(ErrorKind::Stale, "read", root, detail)
+}
+
+/// What was read, so that it need not be asked for again.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    keys: Known,
+    pub(crate) index: Last,
+}
+
+/// The database and the mail at one instant.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) index: Arc<Index>,
+    pub(crate) files: Files,
+    pub(crate) revision: Revision,
+    /// Messages of notmuch by the key under which they are told, in order.
+    messages: Vec<(Key, usize)>,
+    /// Files that notmuch knows by their keys, in order.
+    copies: Vec<(Key, usize)>,
+    pub(crate) losses: Vec<Loss>,
+}
+
+impl State {
+    /// The revision, without reading.
+    pub(crate) fn now(database: &Database) -> Result<Revision, Error> {
+        Ok(revision(&database.stamp()?, &Files::revision(&database.root)?))
+    }
+
+    /// Reads all of it.
+    pub(crate) fn read(database: &Database, seen: &mut Seen) -> Result<Self, Error> {
+        for _ in 0..ATTEMPTS {
+            let files = Files::list(&database.root, &mut seen.keys)?;
+            let index = Index::read(database, &mut seen.index)?;
+            let listed = revision(&index.stamp, files.listed());
+            if Self::now(database)? == listed {
+                return Ok(Self::of(index, files, listed));
+            }
+        }
+        Err(stale(&database.root))
+    }
+
+    fn of(index: Arc<Index>, files: Files, revision: Revision) -> Self {
+        let (mut messages, mut copies) = (Vec::new(), Vec::new());
+        let mut losses: Vec<Loss> = index
+            .tags
+            .iter()
+            .filter(|tag| format::meaning(tag) == Meaning::Lost)
+            .map(lost)
+            .collect();
+        for (number, message) in index.messages.iter().enumerate() {
+            let found = message.files.iter().filter_map(|path| files.find(path));
+            let found: Vec<(Key, usize)> =
+                found.map(|file| (files.file(file).key(), file)).collect();
+            match found.iter().min() {
+                Some((key, _)) => messages.push((*key, number)),
+                None => losses.push(gone(message, &files)),
+            }
+            copies.extend(found);
+        }
+        messages.sort_unstable();
+        copies.sort_unstable();
+        copies.dedup();
+        let mut state = Self { index, files, revision, messages, copies, losses };
+        let hidden = state.copies.chunk_by(|a, b| a.0 == b.0).filter_map(|copies| copies.first());
+        let hidden = hidden.filter(|(key, _)| state.messages_of(*key).is_empty());
+        let hidden: Vec<Loss> = hidden.map(|(key, _)| twin(*key)).collect();
+        state.losses.extend(hidden);
+        state
+    }
+
+    /// The keys of all items, in order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.messages.chunk_by(|a, b| a.0 == b.0).filter_map(|all| all.first()).map(|(key, _)| *key)
+    }
+
+    /// What notmuch calls one message; it may have several, without a Message-ID.
+    pub(crate) fn messages_of(&self, key: Key) -> &[(Key, usize)] {
+        of(&self.messages, key)
+    }
+
+    /// The files of one message.
+    pub(crate) fn copies_of(&self, key: Key) -> impl Iterator<Item = File<'_>> {
+        of(&self.copies, key).iter().map(|(_, file)| self.files.file(*file))
+    }
+
+    /// What a message is marked with.
+    pub(crate) fn marks(&self, key: Key) -> Marks {
+        let mut marks = Marks::default();
+        for (_, message) in self.messages_of(key) {
+            let mut lacks = BTreeSet::new();
+            for tag in self.index.tags(*message) {
+                match format::meaning(tag) {
+                    Meaning::Flag(flag) => _ = marks.flags.insert(flag.into()),
+                    Meaning::NoFlag(flag) => _ = lacks.insert(flag),
+                    Meaning::Keyword(keyword) => _ = marks.keywords.insert(keyword.into()),
+                    Meaning::Nothing | Meaning::Lost => {}
+                }
+            }
+            marks.flags.extend(format::flags_by_absence(&lacks).map(Into::into));
+        }
+        marks
+    }
+
+    /// The folders in which a message lies.
+    pub(crate) fn places(&self, key: Key) -> BTreeSet<Box<str>> {
+        let lying = self.copies_of(key).filter(|copy| !copy.is_deleted());
+        lying.map(|copy| copy.folder().into()).collect()
+    }
+
+    /// Whether a file of this message has another name or place than notmuch knows.
+    pub(crate) fn is_behind(&self, message: usize) -> bool {
+        let mut known = self.index.messages[message].files.iter();
+        known.any(|path| {
+            let file = self.files.find(path);
+            file.is_some_and(|file| self.files.file(file).path() != **path)
+        })
+    }
+
+    /// How many messages have no file any more.
+    pub(crate) fn gone(&self) -> usize {
+        self.index.messages.len() - self.messages.len()
+    }
+
+    /// Whether the other one tells the same.
+    pub(crate) fn tells_as(&self, other: &Self) -> bool {
+        let told = |state: &Self, key| (key, state.marks(key), state.places(key));
+        self.keys().eq(other.keys())
+            && self.keys().all(|key| told(self, key) == told(other, key))
+            && self.files.folders() == other.files.folders()
+            && self.losses == other.losses
+    }
+}
+
+fn of(all: &[(Key, usize)], key: Key) -> &[(Key, usize)] {
+    let start = all.partition_point(|(one, _)| *one < key);
+    let end = all.partition_point(|(one, _)| *one <= key);
+    &all[start..end]
+}
+
+fn revision(stamp: &Stamp, files: &Revision) -> Revision {
+    Revision(format!("{} {}", stamp.0, files.0))
+}
+
+fn lost(tag: &Box<[u8]>) -> Loss {
+    let what = "a tag that is no text, or that is told from another only by its case".to_owned();
+    Loss { id: NativeId::new(tag.clone()), what }
+}
+
+fn gone(message: &Message, files: &Files) -> Loss {
+    let unreadable = message.files.iter().find_map(|path| {
+        let is_it = |loss: &&Loss| {
+            let place = loss.id.as_bytes();
+            place.strip_prefix(b"./").unwrap_or(place) == path.as_os_str().as_bytes()
+        };
+        files.losses().iter().find(is_it)
+    });
+    let what = match unreadable {
+        Some(loss) => loss.what.clone(),
+        None => "none of its files lies where notmuch found it, in a Maildir folder".to_owned(),
+    };
+    Loss { id: NativeId::new([b"id:", &*message.id].concat()), what }
+}
+
+fn twin(key: Key) -> Loss {
+    let what = "a message with the Message-ID of another one: notmuch has one set of tags for both";
+    Loss { id: key.id().into(), what: what.to_owned() }
+}
