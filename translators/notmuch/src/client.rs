@@ -22,6 +22,8 @@ use segue_translator::{Error, ErrorKind};
 use crate::database::Configuration;
 
 const PROGRAM: &str = "notmuch";
+/// The variable that names the configuration.
+pub(crate) const CONFIGURATION: &str = "NOTMUCH_CONFIG";
 const RECORD_BYTES_MAX: u64 = 64 << 10;
 /// As much of what it complains of is kept.
 const SAID_BYTES_MAX: u64 = 4 << 10;
@@ -99,6 +101,8 @@ fn whole(input: &[u8]) -> std::io::Result<File> {
 
 struct Running {
     child: Child,
+    /// For who has no configuration: notmuch wants a file.
+    _empty: Option<tempfile::NamedTempFile>,
     /// Dropped when the process ended by itself.
     in_time: mpsc::Sender<()>,
     watch: thread::JoinHandle<bool>,
@@ -113,6 +117,10 @@ impl Running {
         }
         let variables = client.variables.iter().map(|(name, value)| (name, value));
         command.envs(variables).args(arguments);
+        let is_named = client.variables.iter().any(|(name, _)| *name == CONFIGURATION);
+        let empty = (!is_named).then(tempfile::NamedTempFile::new).transpose();
+        let empty = empty.map_err(|error| Error::io("ask notmuch about", &client.path, &error))?;
+        command.envs(empty.iter().map(|file| (CONFIGURATION, file.path())));
         command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => {
@@ -133,7 +141,7 @@ impl Running {
             }
             is_late
         });
-        Ok(Self { child, in_time, watch, said })
+        Ok(Self { child, _empty: empty, in_time, watch, said })
     }
 
     fn records(

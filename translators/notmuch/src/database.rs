@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use segue_translator::{Error, ErrorKind};
 
-use crate::client::{Client, End};
+use crate::client::{CONFIGURATION, Client, End};
 
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
@@ -34,15 +34,12 @@ impl Configuration {
         }
     }
 
-    /// The variables that name it, and nothing else, to notmuch.
+    /// The variables that name it to notmuch. Where there is none, an empty one is still to be named.
     pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
         match self {
-            Self::None(folder) => vec![
-                ("NOTMUCH_CONFIG", "/dev/null".into()),
-                ("NOTMUCH_DATABASE", folder.as_os_str().to_owned()),
-            ],
+            Self::None(folder) => vec![("NOTMUCH_DATABASE", folder.as_os_str().to_owned())],
             Self::File(file) => {
-                let mut variables = vec![("NOTMUCH_CONFIG", file.as_os_str().to_owned())];
+                let mut variables = vec![(CONFIGURATION, file.as_os_str().to_owned())];
                 if let Some((home, profile)) = home_and_profile(file) {
                     variables.push(("HOME", home.into()));
                     variables.extend(profile.map(|profile| ("NOTMUCH_PROFILE", profile)));
