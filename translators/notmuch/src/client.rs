@@ -193,9 +193,8 @@ impl Running {
             status if !status.success() && status.code().is_some() => {
                 Err(failure(client, status, &said))
             }
-            status => answer.and_then(|()| match status.success() {
-                true => Ok(()),
-                false => Err(failure(client, status, &said)),
+            status => answer.and_then(|()| {
+                if status.success() { Ok(()) } else { Err(failure(client, status, &said)) }
             }),
         }
     }

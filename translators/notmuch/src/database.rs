@@ -224,9 +224,9 @@ mod tests {
             })
         };
         let some = |profile: &str| Some(("/home/a".to_owned(), Some(profile.to_owned())));
-        assert_eq!(of("/home/a/.config/notmuch/work/config"), some("work"));
+        assert_eq!(of("/home/a/.config/notmuch/second/config"), some("second"));
         assert_eq!(of("/home/a/.notmuch-config"), Some(("/home/a".to_owned(), None)));
-        assert_eq!(of("/home/a/.notmuch-config.work"), some("work"));
+        assert_eq!(of("/home/a/.notmuch-config.second"), some("second"));
         assert_eq!(of("/etc/notmuch/config"), None);
     }
 }

@@ -120,15 +120,15 @@ mod tests {
         assert_eq!(found(&[]), [path(".notmuch-config")]);
         fs::write(path(".config/notmuch/default/config"), "").unwrap();
         assert_eq!(found(&[]), [path(".config/notmuch/default")]);
-        let work = ("NOTMUCH_PROFILE", Path::new("work"));
-        fs::write(path(".notmuch-config.work"), "").unwrap();
-        assert_eq!(found(&[work]), [path(".notmuch-config.work")]);
-        fs::create_dir_all(path("elsewhere/notmuch/work")).unwrap();
-        fs::write(path("elsewhere/notmuch/work/config"), "").unwrap();
+        let second = ("NOTMUCH_PROFILE", Path::new("second"));
+        fs::write(path(".notmuch-config.second"), "").unwrap();
+        assert_eq!(found(&[second]), [path(".notmuch-config.second")]);
+        fs::create_dir_all(path("elsewhere/notmuch/second")).unwrap();
+        fs::write(path("elsewhere/notmuch/second/config"), "").unwrap();
         let elsewhere = path("elsewhere");
         assert_eq!(
-            found(&[work, ("XDG_CONFIG_HOME", &elsewhere)]),
-            [path("elsewhere/notmuch/work")]
+            found(&[second, ("XDG_CONFIG_HOME", &elsewhere)]),
+            [path("elsewhere/notmuch/second")]
         );
         fs::write(path("named"), "").unwrap();
         assert_eq!(found(&[("NOTMUCH_CONFIG", &path("named"))]), [path("named")]);

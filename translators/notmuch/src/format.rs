@@ -128,8 +128,11 @@ fn encoded(tag: &[u8]) -> Vec<u8> {
     text
 }
 
-/// The tags of a line that adds tags, and its message; `None` if it is no such line.
-pub(crate) fn parse(line: &[u8]) -> Option<(Vec<Box<[u8]>>, Vec<u8>)> {
+/// What a line that adds tags says: these, and of which message.
+pub(crate) type Added = (Vec<Box<[u8]>>, Vec<u8>);
+
+/// Reads a line that adds tags; `None` if it is no such line.
+pub(crate) fn parse(line: &[u8]) -> Option<Added> {
     let mut rest = line;
     let mut tags = Vec::new();
     while let Some(tag) = rest.strip_prefix(b"+") {

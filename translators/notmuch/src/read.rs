@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use segue_mail::{Key, message};
+use segue_maildir::File;
 use segue_translator::model::{ChangeSet, Item, NativeId, Value, mail};
 use segue_translator::{
     Capabilities, Container, Error, ErrorKind, Library, Loss, Reading, Revision, Sink, Want,
@@ -84,7 +85,7 @@ impl Mail {
     /// What is told of a message. The inner error is why it cannot be told, the outer one voids the read.
     fn item(&self, state: &State, key: Key) -> Result<Result<Item, Loss>, Error> {
         let id = key.id();
-        let header = state.copies_of(key).next().map(|copy| copy.header());
+        let header = state.copies_of(key).next().map(File::header);
         let header = match header {
             Some(Ok(header)) => header,
             Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {

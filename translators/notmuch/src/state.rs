@@ -97,7 +97,10 @@ impl Index {
         for copy in 1.. {
             if copy > 1 {
                 having.clear();
-                database.messages_with(copy, &mut |id| Ok(having.push(number(id)?)))?;
+                database.messages_with(copy, &mut |id| {
+                    having.push(number(id)?);
+                    Ok(())
+                })?;
             }
             if having.is_empty() {
                 break;
@@ -217,7 +220,7 @@ impl State {
             .tags
             .iter()
             .filter(|tag| format::meaning(tag) == Meaning::Lost)
-            .map(lost)
+            .map(|tag| lost(tag))
             .collect();
         for (number, message) in index.messages.iter().enumerate() {
             let found = message.files.iter().filter_map(|path| files.find(path));
@@ -313,9 +316,9 @@ fn revision(stamp: &Stamp, files: &Revision) -> Revision {
     Revision(format!("{} {}", stamp.0, files.0))
 }
 
-fn lost(tag: &Box<[u8]>) -> Loss {
+fn lost(tag: &[u8]) -> Loss {
     let what = "a tag that is no text, or that is told from another only by its case".to_owned();
-    Loss { id: NativeId::new(tag.clone()), what }
+    Loss { id: NativeId::new(tag), what }
 }
 
 fn gone(message: &Message, files: &Files) -> Loss {

@@ -88,7 +88,9 @@ pub(crate) fn tag<T>(
                 .map(|(message, edits)| format::line(&state.index.messages[*message].id, edits));
             database.tag(&lines.collect::<Vec<_>>().concat())?;
             let index = Arc::make_mut(&mut state.index);
-            edits.iter().for_each(|(message, edits)| index.apply(*message, edits));
+            for (message, edits) in &edits {
+                index.apply(*message, edits);
+            }
             let after = mail.state()?;
             let is_ours = state.tells_as(&after);
             let suffix = if is_ours { "" } else { " and more" };

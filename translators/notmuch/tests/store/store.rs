@@ -34,7 +34,9 @@ impl Store {
         );
         fs::write(store.home().join(".notmuch-config"), text).unwrap();
         fs::create_dir(store.home().join("Mail")).unwrap();
-        files.iter().for_each(|file| store.put(file));
+        for file in files {
+            store.put(file);
+        }
         store.index();
         Some(store)
     }
