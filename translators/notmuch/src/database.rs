@@ -6,6 +6,7 @@
 //! Invariant: a question changes no byte.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,10 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 use segue_translator::{Error, ErrorKind};
 
 use crate::client::{CONFIGURATION, Client, End};
+use crate::format;
 
+/// The query that finds every message.
+pub(crate) const ALL: &str = "*";
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// What says where a database is.
@@ -64,9 +68,40 @@ fn home_and_profile(file: &Path) -> Option<(&Path, Option<OsString>)> {
     (name == "config").then(|| (home, folder.file_name().map(OsStr::to_owned)))
 }
 
-/// The state of a database: its name, how often it changed, and how many messages it has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stamp(pub(crate) String);
+/// The state of a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// How many messages it has: that one was removed nothing else tells.
+    pub(crate) messages: usize,
+    /// Its name; another one if it was made anew.
+    uuid: String,
+    /// How often it was changed.
+    changes: u64,
+}
+
+impl Stamp {
+    fn parse(line: &[u8]) -> Option<Self> {
+        let mut parts = std::str::from_utf8(line).ok()?.split('\t');
+        let messages = parts.next()?.parse().ok()?;
+        let uuid = parts.next().filter(|uuid| !uuid.is_empty())?.to_owned();
+        Some(Self { messages, uuid, changes: parts.next()?.parse().ok()? })
+    }
+
+    /// What finds the messages that changed since another state of the same database.
+    pub(crate) fn since(&self, old: &Self) -> Option<String> {
+        let is_later = self.uuid == old.uuid && self.changes > old.changes;
+        is_later.then(|| format!("lastmod:{}..{}", old.changes + 1, self.changes))
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}:{}", self.messages, self.uuid, self.changes)
+    }
+}
+
+/// What takes the records of an answer.
+type Take<'t> = &'t mut dyn FnMut(&[u8]) -> Result<(), Error>;
 
 /// One database.
 #[derive(Debug)]
@@ -101,61 +136,45 @@ impl Database {
     }
 
     pub(crate) fn stamp(&self) -> Result<Stamp, Error> {
-        let mut stamp = String::new();
+        let mut stamp = None;
         let arguments = ["count", "--lastmod", "--exclude=false", "*"].map(OsStr::new);
         self.client.run(&arguments, End::Line, |line| {
-            stamp = String::from_utf8_lossy(line).replace('\t', ":");
+            stamp = Stamp::parse(line);
             Ok(())
         })?;
-        Ok(Stamp(stamp))
+        let detail = "notmuch does not say how often its database changed: it is too old";
+        stamp.ok_or_else(|| Error::new(ErrorKind::Unsupported, "read", &self.root, detail))
     }
 
-    /// Every tag in use.
-    pub(crate) fn tags(
-        &self,
-        mut take: impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.search("tags", "", "*".as_ref(), &mut take)
+    /// The tags of the messages that a query finds; for [`ALL`] every tag in use.
+    pub(crate) fn tags(&self, query: &str, take: Take<'_>) -> Result<(), Error> {
+        self.search("tags", "", query.as_ref(), take)
     }
 
-    /// The messages with this tag.
-    pub(crate) fn tagged(
-        &self,
-        tag: &[u8],
-        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let query = OsString::from_vec(crate::format::term("tag", tag));
-        self.messages("", &query, take)
+    /// Of the messages that a query finds those with this tag.
+    pub(crate) fn tagged(&self, query: &str, tag: &[u8], take: Take<'_>) -> Result<(), Error> {
+        let mut both = format::term("tag", tag);
+        // Only alone a star finds every message.
+        if query != ALL {
+            both.extend_from_slice(format!(" and {query}").as_bytes());
+        }
+        self.ids("", &OsString::from_vec(both), take)
     }
 
-    /// The messages with at least so many files, always in the same order.
-    pub(crate) fn messages_with(
-        &self,
-        files: usize,
-        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.messages(&format!("--duplicate={files}"), "*".as_ref(), take)
+    /// Of the messages that a query finds those with at least so many files, always in the same order.
+    pub(crate) fn messages(&self, query: &str, files: usize, take: Take<'_>) -> Result<(), Error> {
+        self.ids(&format!("--duplicate={files}"), query.as_ref(), take)
     }
 
     /// The file of this number of each message that has so many, in the order of
-    /// [`Database::messages_with`].
-    pub(crate) fn files(
-        &self,
-        number: usize,
-        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.search("files", &format!("--duplicate={number}"), "*".as_ref(), take)
+    /// [`Database::messages`].
+    pub(crate) fn files(&self, query: &str, number: usize, take: Take<'_>) -> Result<(), Error> {
+        self.search("files", &format!("--duplicate={number}"), query.as_ref(), take)
     }
 
-    fn messages(
-        &self,
-        option: &str,
-        query: &OsStr,
-        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.search("messages", option, query, &mut |id| {
-            take(id.strip_prefix(b"id:").unwrap_or(id))
-        })
+    fn ids(&self, option: &str, query: &OsStr, take: Take<'_>) -> Result<(), Error> {
+        let strip = &mut |id: &[u8]| take(id.strip_prefix(b"id:").unwrap_or(id));
+        self.search("messages", option, query, strip)
     }
 
     fn search(
@@ -163,7 +182,7 @@ impl Database {
         output: &str,
         option: &str,
         query: &OsStr,
-        take: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+        take: Take<'_>,
     ) -> Result<(), Error> {
         let output = format!("--output={output}");
         let usual = ["search", "--format=text0", "--exclude=false", "--sort=oldest-first", &output];

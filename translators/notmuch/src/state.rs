@@ -18,7 +18,7 @@ use segue_maildir::{File, Files, Known};
 use segue_translator::model::{NativeId, Value};
 use segue_translator::{Error, ErrorKind, Loss, Revision};
 
-use crate::database::{Database, Stamp};
+use crate::database::{ALL, Database, Stamp};
 use crate::format::{self, Edit, Meaning};
 
 /// So often a reading is begun anew, because somebody changed something meanwhile.
@@ -43,10 +43,12 @@ pub(crate) struct Message {
 pub(crate) type Last = Option<Arc<Index>>;
 
 /// What the database says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
     pub(crate) stamp: Stamp,
     tags: Vec<Box<[u8]>>,
+    /// Tags that cannot be told.
+    lost: Vec<Box<[u8]>>,
     pub(crate) messages: Vec<Message>,
 }
 
@@ -64,27 +66,38 @@ impl Marks {
 }
 
 impl Index {
-    /// Asks for all of it, unless `last` is that already, which it then becomes.
+    /// Asks for all of it, or for what changed since `last`, which it then becomes.
     pub(crate) fn read(database: &Database, last: &mut Last) -> Result<Arc<Self>, Error> {
         for _ in 0..ATTEMPTS {
             let stamp = database.stamp()?;
-            if let Some(index) = last.as_ref().filter(|last| last.stamp == stamp) {
-                return Ok(Arc::clone(index));
-            }
-            let index = Self::ask(database, &stamp);
+            let asked = match last.take() {
+                Some(last) if last.stamp == stamp => Ok(last),
+                old => Self::ask_anew(database, &stamp, old).map(Arc::new),
+            };
             if database.stamp()? == stamp {
-                return index.map(|index| Arc::clone(last.insert(Arc::new(index))));
+                return asked.map(|index| Arc::clone(last.insert(index)));
             }
         }
         Err(stale(&database.root))
     }
 
-    fn ask(database: &Database, stamp: &Stamp) -> Result<Self, Error> {
+    fn ask_anew(database: &Database, stamp: &Stamp, old: Last) -> Result<Self, Error> {
+        if let Some((query, old)) = old.and_then(|old| Some((stamp.since(&old.stamp)?, old))) {
+            let changed = Self::ask(database, stamp, &query)?;
+            if let Some(index) = Arc::unwrap_or_clone(old).with(changed) {
+                return Ok(index);
+            }
+        }
+        Self::ask(database, stamp, ALL)
+    }
+
+    /// Asks for the messages that a query finds.
+    fn ask(database: &Database, stamp: &Stamp, query: &str) -> Result<Self, Error> {
         let root = &database.root;
         let too_many = |what: String| Error::new(ErrorKind::TooLarge, "read", root, what);
-        let mut index = Self { stamp: stamp.clone(), tags: Vec::new(), messages: Vec::new() };
+        let mut index = Self { stamp: stamp.clone(), ..Self::default() };
         let mut numbers: HashMap<Box<[u8]>, usize> = HashMap::new();
-        database.messages_with(1, &mut |id| {
+        database.messages(query, 1, &mut |id| {
             if index.messages.len() >= MESSAGES_MAX {
                 return Err(too_many(format!("more than {MESSAGES_MAX} messages")));
             }
@@ -97,7 +110,7 @@ impl Index {
         for copy in 1.. {
             if copy > 1 {
                 having.clear();
-                database.messages_with(copy, &mut |id| {
+                database.messages(query, copy, &mut |id| {
                     having.push(number(id)?);
                     Ok(())
                 })?;
@@ -108,17 +121,25 @@ impl Index {
             if copy > COPIES_MAX {
                 return Err(too_many(format!("a message has more than {COPIES_MAX} files")));
             }
-            index.take_files(database, copy, &having)?;
+            index.take_files(database, query, copy, &having)?;
         }
-        database.tags(|tag| {
-            index.tags.push(tag.into());
-            match index.tags.len() {
-                ..=TAGS_MAX => Ok(()),
-                _ => Err(too_many(format!("more than {TAGS_MAX} tags"))),
-            }
-        })?;
+        let tags = |query: &str| {
+            let mut tags: Vec<Box<[u8]>> = Vec::new();
+            database.tags(query, &mut |tag| {
+                tags.push(tag.into());
+                match tags.len() {
+                    ..=TAGS_MAX => Ok(()),
+                    _ => Err(too_many(format!("more than {TAGS_MAX} tags"))),
+                }
+            })?;
+            Ok::<_, Error>(tags)
+        };
+        // Only a list of all tells those that no query finds.
+        index.lost = tags(ALL)?;
+        index.lost.retain(|tag| format::meaning(tag) == Meaning::Lost);
+        index.tags = tags(query)?;
         for (place, tag) in index.tags.iter().enumerate() {
-            database.tagged(tag, &mut |id| {
+            database.tagged(query, tag, &mut |id| {
                 index.messages[number(id)?].tags.push(place as u32);
                 Ok(())
             })?;
@@ -130,11 +151,12 @@ impl Index {
     fn take_files(
         &mut self,
         database: &Database,
+        query: &str,
         copy: usize,
         having: &[usize],
     ) -> Result<(), Error> {
         let mut left = having.iter();
-        database.files(copy, &mut |file| {
+        database.files(query, copy, &mut |file| {
             let message = left.next().ok_or_else(|| stale(&database.root))?;
             let path = Path::new(OsStr::from_bytes(file));
             let below = path.strip_prefix(&database.root).unwrap_or(path);
@@ -142,6 +164,38 @@ impl Index {
             Ok(())
         })?;
         left.next().map_or(Ok(()), |_| Err(stale(&database.root)))
+    }
+
+    /// The same with what changed; `None` if more changed than is said, because a message was removed.
+    fn with(mut self, changed: Self) -> Option<Self> {
+        let places: Vec<u32> = changed.tags.iter().map(|tag| self.place(tag)).collect();
+        let here = |place: &u32| places[*place as usize];
+        let mut new: HashMap<Box<[u8]>, Message> =
+            changed.messages.into_iter().map(|message| (message.id.clone(), message)).collect();
+        for message in new.values_mut() {
+            message.tags = message.tags.iter().map(here).collect();
+        }
+        for message in &mut self.messages {
+            if let Some(changed) = new.remove(&message.id) {
+                *message = changed;
+            }
+        }
+        self.messages.extend(new.into_values());
+        (self.messages.len() == changed.stamp.messages).then_some(Self {
+            stamp: changed.stamp,
+            lost: changed.lost,
+            ..self
+        })
+    }
+
+    /// Where a tag stands, from now on.
+    fn place(&mut self, tag: &[u8]) -> u32 {
+        let place = self.tags.iter().position(|known| **known == *tag);
+        let place = place.unwrap_or_else(|| {
+            self.tags.push(tag.into());
+            self.tags.len() - 1
+        });
+        place as u32
     }
 
     /// The tags of a message.
@@ -154,12 +208,8 @@ impl Index {
         for edit in edits {
             match edit {
                 Edit::Add(tag) => {
-                    let place = self.tags.iter().position(|known| known == tag);
-                    let place = place.unwrap_or_else(|| {
-                        self.tags.push(tag.clone());
-                        self.tags.len() - 1
-                    });
-                    self.messages[message].tags.push(place as u32);
+                    let place = self.place(tag);
+                    self.messages[message].tags.push(place);
                 }
                 Edit::Remove(tag) => {
                     let tags = &self.tags;
@@ -216,12 +266,7 @@ impl State {
 
     fn of(index: Arc<Index>, files: Files, revision: Revision) -> Self {
         let (mut messages, mut copies) = (Vec::new(), Vec::new());
-        let mut losses: Vec<Loss> = index
-            .tags
-            .iter()
-            .filter(|tag| format::meaning(tag) == Meaning::Lost)
-            .map(|tag| lost(tag))
-            .collect();
+        let mut losses: Vec<Loss> = index.lost.iter().map(|tag| lost(tag)).collect();
         for (number, message) in index.messages.iter().enumerate() {
             let found = message.files.iter().filter_map(|path| files.find(path));
             let found: Vec<(Key, usize)> =
@@ -313,7 +358,7 @@ fn of(all: &[(Key, usize)], key: Key) -> &[(Key, usize)] {
 }
 
 fn revision(stamp: &Stamp, files: &Revision) -> Revision {
-    Revision(format!("{} {}", stamp.0, files.0))
+    Revision(format!("{stamp} {}", files.0))
 }
 
 fn lost(tag: &[u8]) -> Loss {

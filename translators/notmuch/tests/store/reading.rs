@@ -209,3 +209,39 @@ fn a_computer_without_notmuch_is_told_what_to_install() {
     let said = String::from_utf8_lossy(&inner.stdout);
     assert!(inner.status.success() && said.contains("1 passed"), "{said}");
 }
+
+#[test]
+fn what_changed_is_asked_for_alone_and_is_as_if_all_was_read() {
+    let files: Vec<String> = (0..40).map(|number| format!("cur/{number}:2,#m{number}")).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let Some(store) = Store::with(&files) else { return };
+    let library = store.library();
+    let mut rng = fastrand::Rng::with_seed(1);
+    for round in 0..30 {
+        let file = format!("m{}", rng.usize(..40));
+        match rng.u8(..6) {
+            0 => store.tag(&file, &["inbox", "Odd one", &format!("t{}", rng.u8(..4))]),
+            1 => store.tag(&file, &[]),
+            2 => store.tag(&file, &["Unread", "unread"]),
+            3 => store.put(&format!("Archive/cur/{round}:2,F#new{round}")),
+            4 => store.put(&format!("Archive/cur/{round}:2,#{file}")),
+            _ => {
+                let names = store.names();
+                fs::remove_file(store.path(&names[rng.usize(..names.len())])).unwrap();
+            }
+        }
+        if rng.bool() {
+            store.index();
+        }
+        let (one, reading) = Collector::collect(&*library).unwrap();
+        let (other, fresh) = store.read();
+        assert_eq!(one, other, "{round}");
+        let ids = |reading: &segue_translator::Reading| {
+            let mut ids: Vec<String> =
+                reading.losses.iter().map(|one| one.id.to_string()).collect();
+            ids.sort();
+            (ids, reading.revision.clone())
+        };
+        assert_eq!(ids(&reading), ids(&fresh), "{round}");
+    }
+}
