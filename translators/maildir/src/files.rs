@@ -11,13 +11,13 @@ use std::io::{self, BufReader};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use segue_mail::{Key, marks, message};
+use segue_mail::{Key, message};
 use segue_translator::model::Collection;
 use segue_translator::{Error, Loss, Revision};
 
 use crate::listing::{self, Copy, Listing};
 use crate::read::collection;
-use crate::{format, tree};
+use crate::{format, place, tree};
 
 /// The keys of files that were seen.
 #[derive(Debug, Default)]
@@ -29,6 +29,8 @@ pub struct Files {
     listing: Listing,
     /// Files by what of them stays: their folder, and the part of their name.
     places: HashMap<(usize, Box<[u8]>), usize>,
+    /// Files by what of their name stays; `None` where several have it.
+    names: HashMap<Box<[u8]>, Option<usize>>,
     /// Folders by their paths below the store.
     folders: HashMap<PathBuf, usize>,
 }
@@ -45,7 +47,12 @@ impl Files {
         let places = listing.copies.iter().enumerate().map(place).collect();
         let all = listing.folders.iter().enumerate();
         let folders = all.map(|(index, folder)| (folder.relative.clone(), index)).collect();
-        Ok(Self { listing, places, folders })
+        let mut names: HashMap<Box<[u8]>, Option<usize>> = HashMap::new();
+        for (index, copy) in listing.copies.iter().enumerate() {
+            let name = names.entry(format::base(&copy.name).into());
+            name.and_modify(|other| *other = None).or_insert(Some(index));
+        }
+        Ok(Self { listing, places, names, folders })
     }
 
     /// The state of the store below `root`, from the times of its folders alone.
@@ -74,6 +81,11 @@ impl Files {
         let folder = path.parent()?.parent()?;
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         self.places.get(&(*self.folders.get(folder)?, name)).copied()
+    }
+
+    /// The number of the only file, in whichever folder, of which the same stays as of this path's name.
+    pub fn find_elsewhere(&self, path: &Path) -> Option<usize> {
+        *self.names.get(format::base(path.file_name()?.as_bytes()))?
     }
 
     /// What is told of the file of this number.
@@ -107,8 +119,7 @@ impl<'f> File<'f> {
 
     /// Whether it was marked as one that left its folder.
     pub fn is_deleted(self) -> bool {
-        let letters = format::letters(&self.copy.name).unwrap_or_default();
-        letters.contains(&marks::DELETED_LETTER)
+        !place::lies(self.copy)
     }
 
     /// Its path below the store.

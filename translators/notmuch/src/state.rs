@@ -7,7 +7,7 @@
 //! Invariant: what notmuch knows is told once: of two messages that it takes for one, one, and the
 //! other is a loss.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -267,8 +267,14 @@ impl State {
     fn of(index: Arc<Index>, files: Files, revision: Revision) -> Self {
         let (mut messages, mut copies) = (Vec::new(), Vec::new());
         let mut losses: Vec<Loss> = index.lost.iter().map(|tag| lost(tag)).collect();
+        let paths = || index.messages.iter().flat_map(|message| &message.files);
+        let known: HashSet<usize> = paths().filter_map(|path| files.find(path)).collect();
         for (number, message) in index.messages.iter().enumerate() {
-            let found = message.files.iter().filter_map(|path| files.find(path));
+            // One that went to another folder, and not one that notmuch knows there.
+            let moved =
+                |path: &Path| files.find_elsewhere(path).filter(|file| !known.contains(file));
+            let found =
+                message.files.iter().filter_map(|path| files.find(path).or_else(|| moved(path)));
             let found: Vec<(Key, usize)> =
                 found.map(|file| (files.file(file).key(), file)).collect();
             match found.iter().min() {
@@ -331,7 +337,7 @@ impl State {
     pub(crate) fn is_behind(&self, message: usize) -> bool {
         let mut known = self.index.messages[message].files.iter();
         known.any(|path| {
-            let file = self.files.find(path);
+            let file = self.files.find(path).or_else(|| self.files.find_elsewhere(path));
             file.is_some_and(|file| self.files.file(file).path() != **path)
         })
     }

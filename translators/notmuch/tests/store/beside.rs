@@ -75,7 +75,7 @@ fn f19_a_tag_set_after_the_library_was_read_is_not_overwritten() {
 #[test]
 fn f28_a_program_that_holds_the_lock_is_waited_for_and_not_for_ever() {
     let Some(store) = Store::with(&["cur/1:2,S#a"]) else { return };
-    let limits = Limits { lock: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits { lock: Duration::from_millis(200), answer: Duration::from_secs(20) };
     let library = store.library_with(limits).unwrap();
     let (catalog, reading) = Collector::collect(&*library).unwrap();
     let changes = change(vec![edit(named(&catalog, "a"), &mail::FLAGS, &["answered"])]);

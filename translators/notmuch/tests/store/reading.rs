@@ -245,3 +245,23 @@ fn what_changed_is_asked_for_alone_and_is_as_if_all_was_read() {
         assert_eq!(ids(&reading), ids(&fresh), "{round}");
     }
 }
+
+#[test]
+fn what_was_moved_is_found_where_it_is_and_indexed_by_a_write() {
+    let files = ["cur/1:2,S#a", "cur/2:2,S#b", "Archive/cur/2:2,F#c"];
+    let Some(store) = Store::with(&files) else { return };
+    store.tag("a", &["todo"]);
+    store.rename("cur/1:2,S", "Lists/cur/1:2,S");
+    fs::remove_file(store.path("cur/2:2,S")).unwrap();
+    let (catalog, reading) = store.read();
+    let item = named(&catalog, "a");
+    assert_eq!(texts(item, &mail::FOLDERS), ["Lists"]);
+    assert_eq!(texts(item, &mail::KEYWORDS), ["todo"]);
+    // A namesake elsewhere is another message.
+    assert_eq!((catalog.items.len(), reading.losses.len()), (2, 1), "{:?}", reading.losses);
+    let written = store.set("a", &mail::KEYWORDS, &["todo", "x"]);
+    assert!(written.refused.is_empty(), "{:?}", written.refused);
+    assert_eq!(store.tags("a"), ["todo", "x"]);
+    assert_eq!(store.ask(&["search", "--output=files", "id:a@x"]).lines().count(), 1);
+    assert!(store.path("Lists/cur/1:2,S").exists());
+}
