@@ -265,3 +265,15 @@ fn what_was_moved_is_found_where_it_is_and_indexed_by_a_write() {
     assert_eq!(store.ask(&["search", "--output=files", "id:a@x"]).lines().count(), 1);
     assert!(store.path("Lists/cur/1:2,S").exists());
 }
+
+#[test]
+fn a_message_that_was_removed_while_another_changed_is_gone() {
+    let Some(store) = Store::with(&["cur/1:2,#a", "cur/2:2,#b", "cur/3:2,#c"]) else { return };
+    let library = store.library();
+    assert_eq!(Collector::collect(&*library).unwrap().0.items.len(), 3);
+    fs::remove_file(store.path("cur/2:2,")).unwrap();
+    store.index();
+    store.tag("a", &["flagged"]);
+    let (catalog, reading) = Collector::collect(&*library).unwrap();
+    assert_eq!((catalog.items.len(), reading.losses.len()), (2, 0), "{:?}", reading.losses);
+}
