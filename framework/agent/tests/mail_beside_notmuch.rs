@@ -182,7 +182,7 @@ fn what_either_says_of_a_message_both_say_after_a_pass() {
     let Some(mut desk) = Desk::linked() else { return };
     desk.settle();
     // notmuch has it from names, and keeps what no server takes for itself.
-    assert_eq!(desk.tags("a.0019"), ["TODO", "flagged", "größe", "inbox", "todo"]);
+    assert_eq!(desk.tags("a.0019"), ["Todo", "flagged", "größe", "inbox", "todo"]);
     assert_eq!(desk.marks("a.0019"), ("FS".into(), vec!["inbox".into(), "todo".into()]));
     // A person tags in notmuch, and marks another message with a mail program.
     desk.notmuch(&["tag", "+replied", "-inbox", "+later", "--", &query("a.0019")]);
@@ -191,7 +191,7 @@ fn what_either_says_of_a_message_both_say_after_a_pass() {
     fs::rename(&file, format!("{base}:2,F{}", letters.replace('S', "R"))).unwrap();
     desk.settle();
     assert_eq!(desk.marks("a.0019"), ("FRS".into(), vec!["later".into(), "todo".into()]));
-    assert_eq!(desk.tags("a.0019"), ["TODO", "flagged", "größe", "later", "replied", "todo"]);
+    assert_eq!(desk.tags("a.0019"), ["Todo", "flagged", "größe", "later", "replied", "todo"]);
     assert_eq!(desk.marks("a.0045").0, "FR");
     assert_eq!(desk.tags("a.0045"), ["flagged", "inbox", "replied", "unread"]);
     let message = desk.message("a.0045");
