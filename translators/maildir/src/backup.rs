@@ -7,7 +7,7 @@
 //! deleted. What else came since stays, and keeps its meaning.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufWriter, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ const NAMES_BYTES_MAX: u64 = 2 << 30;
 pub(crate) fn back_up(listing: &Listing, into: &Path) -> Result<Vec<PathBuf>, Error> {
     let path = into.join(NAMES);
     let fail = |error| Error::io("back up", into, &error);
-    let mut names = BufWriter::new(File::create(&path).map_err(fail)?);
+    let mut names = BufWriter::new(fs::File::create(&path).map_err(fail)?);
     let copies = listing.copies.iter().map(|copy| line(listing, copy));
     for line in copies.chain(listing.folders.iter().map(folder_line)) {
         names.write_all(&line).map_err(fail)?;
