@@ -13,15 +13,22 @@ use std::path::{Path, PathBuf};
 
 use segue_mail::{Key, message};
 use segue_translator::model::Collection;
-use segue_translator::{Error, Loss, Revision};
+use segue_translator::{Error, Host, Loss, Revision};
 
 use crate::listing::{self, Copy, Listing};
 use crate::read::collection;
 use crate::{format, place, tree};
 
 /// The keys of files that were seen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Known(listing::Known);
+
+impl Known {
+    /// Those of a library, as far as its host keeps them.
+    pub fn of(host: &dyn Host, library: &Path) -> Self {
+        Self(listing::Known::of(host, library, listing::KEYS))
+    }
+}
 
 /// All files of a store at one instant.
 #[derive(Debug)]

@@ -16,9 +16,9 @@ static FIELDS: [FieldSupport; 9] = [
     FieldSupport::exact(&mail::FLAGS).held_as(flags),
     FieldSupport::exact(&mail::FOLDERS).read_only(),
     header(&mail::FROM),
-    FieldSupport::exact(&mail::KEY).read_only(),
+    FieldSupport::exact(&mail::KEY).read_only().fixed(),
     FieldSupport::exact(&mail::KEYWORDS).held_as(keywords),
-    FieldSupport::exact(&mail::MESSAGE_ID).read_only(),
+    FieldSupport::exact(&mail::MESSAGE_ID).read_only().fixed(),
     header(&mail::SUBJECT),
     header(&mail::TO),
 ];

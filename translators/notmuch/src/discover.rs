@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use segue_maildir::Known;
 use segue_translator::{Capabilities, Error, ErrorKind, Host, Library, Place, Translator};
 
 use crate::client::{Client, Limits};
@@ -42,7 +43,7 @@ impl Translator for Notmuch {
         configuration(place).or_else(|| database(place)).into_iter().collect()
     }
 
-    fn open(&self, path: &Path, _: Arc<dyn Host>) -> Result<Box<dyn Library>, Error> {
+    fn open(&self, path: &Path, host: Arc<dyn Host>) -> Result<Box<dyn Library>, Error> {
         let configuration = if path.is_file() {
             Configuration::File(path.to_owned())
         } else if path.join(NAME).is_file() {
@@ -55,7 +56,8 @@ impl Translator for Notmuch {
             return Err(Error::new(ErrorKind::Absent, "open", path, detail));
         };
         let database = Database::open(Client::new(&configuration, self.limits))?;
-        Ok(Box::new(Mail { database, seen: Mutex::new(Seen::default()) }))
+        let seen = Seen { keys: Known::of(&*host, path), index: None };
+        Ok(Box::new(Mail { database, seen: Mutex::new(seen) }))
     }
 }
 

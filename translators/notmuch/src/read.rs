@@ -56,7 +56,8 @@ impl Library for Mail {
         let container = Container { id: NativeId::from(""), revision: reading.revision.clone() };
         if sink.container(container) == Want::Items {
             for key in state.keys() {
-                match self.item(&state, key)? {
+                let is_known = sink.knows(&key.id().into())?;
+                match self.item(&state, key, is_known)? {
                     Ok(item) => sink.item(item)?,
                     Err(loss) => reading.losses.push(loss),
                 }
@@ -83,9 +84,14 @@ impl Library for Mail {
 
 impl Mail {
     /// What is told of a message. The inner error is why it cannot be told, the outer one voids the read.
-    fn item(&self, state: &State, key: Key) -> Result<Result<Item, Loss>, Error> {
+    fn item(&self, state: &State, key: Key, is_known: bool) -> Result<Result<Item, Loss>, Error> {
         let id = key.id();
-        let header = state.copies_of(key).next().map(File::header);
+        // Whoever knows the message knows its headers.
+        let header = if is_known {
+            Some(Ok(Vec::new()))
+        } else {
+            state.copies_of(key).next().map(File::header)
+        };
         let header = match header {
             Some(Ok(header)) => header,
             Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {

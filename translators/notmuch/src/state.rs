@@ -226,9 +226,9 @@ fn stale(root: &Path) -> Error {
 }
 
 /// What was read, so that it need not be asked for again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Seen {
-    keys: Known,
+    pub(crate) keys: Known,
     pub(crate) index: Last,
 }
 
