@@ -348,10 +348,10 @@ impl Library for Broken {
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
         let changes = &self.bent(changes)?;
         let mut written = match self.defect {
-            Defect::WritesInPlace if self.is_live => self.write_piecemeal(changes)?,
             Defect::WritesInPlace if self.capabilities().piecewise => {
                 self.write_with_gaps(expected, changes)?
             }
+            Defect::WritesInPlace if self.is_live => self.write_piecemeal(changes)?,
             Defect::WritesInPlace => self.write_in_place(changes)?,
             _ => self.inner.write(expected, changes)?,
         };
