@@ -57,8 +57,10 @@ impl Batch {
     /// The field that it is about, if it is about one.
     pub const fn field(&self) -> Option<&'static str> {
         match self {
-            Self::Blanked(field) | Self::Unmarked(field) => Some(field),
-            Self::LowerBlanked(field) | Self::LowerUnmarked(field) => Some(field),
+            Self::Blanked(field)
+            | Self::Unmarked(field)
+            | Self::LowerBlanked(field)
+            | Self::LowerUnmarked(field) => Some(field),
             _ => None,
         }
     }

@@ -50,6 +50,9 @@ pub(crate) struct Copy {
     pub(crate) is_new: bool,
 }
 
+/// Files by folder and name.
+type Unseen = Vec<(usize, Box<[u8]>)>;
+
 /// A store at one instant.
 #[derive(Debug)]
 pub(crate) struct Listing {
@@ -62,7 +65,7 @@ pub(crate) struct Listing {
     /// Files that are no messages.
     pub(crate) losses: Vec<Loss>,
     /// Files that are there and could not be read: the folder and the name of each.
-    pub(crate) unseen: Vec<(usize, Box<[u8]>)>,
+    pub(crate) unseen: Unseen,
 }
 
 /// What a message is marked with.
@@ -257,7 +260,7 @@ fn identify(
     folders: &[Folder],
     mut names: Names,
     known: &mut Known,
-    (losses, unseen): (&mut Vec<Loss>, &mut Vec<(usize, Box<[u8]>)>),
+    (losses, unseen): (&mut Vec<Loss>, &mut Unseen),
 ) -> Option<Vec<Copy>> {
     names.sort_unstable_by(|a, b| stays(a).cmp(&stays(b)));
     let mut copies = Vec::with_capacity(names.len());
