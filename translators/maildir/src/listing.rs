@@ -219,6 +219,9 @@ fn all_keywords(folders: &[Folder]) -> (Vec<Keywords>, Vec<Loss>) {
     (all.collect(), losses)
 }
 
+/// Files that could not be read, by folder and name.
+type Unseen = Vec<(usize, Box<[u8]>)>;
+
 /// The name of each file, with its folder.
 type Names = Vec<(usize, bool, Box<[u8]>)>;
 
