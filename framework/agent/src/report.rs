@@ -48,11 +48,24 @@ fn journey(edit: &FieldEdit) -> &'static str {
     };
     let (old, new) = (places(&edit.old), places(&edit.new));
     match (old.is_subset(&new), new.is_subset(&old)) {
-        (true, _) if old.is_empty() => "put back",
-        (true, _) => "copied",
-        (_, true) => "taken out",
-        _ => "moved",
+        (true, _) if old.is_empty() => PUT_BACK,
+        (true, _) => COPIED,
+        (_, true) => TAKEN_OUT,
+        _ => MOVED,
     }
+}
+
+const COPIED: &str = "copied";
+const MOVED: &str = "moved";
+const PUT_BACK: &str = "put back";
+const TAKEN_OUT: &str = "taken out";
+
+/// How many items lie elsewhere since, in brackets. One that was moved to two places at once is told as copied.
+fn journeys(fields: &[(String, u64)]) -> String {
+    let all = [MOVED, COPIED, PUT_BACK, TAKEN_OUT];
+    let some = fields.iter().filter(|(name, _)| all.contains(&name.as_str()));
+    let told: Vec<String> = some.map(|(name, count)| format!("{count} {name}")).collect();
+    if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
 }
 
 /// One sentence for the log.
@@ -65,7 +78,7 @@ pub(crate) fn summary(operation: &Operation, libraries: &[Found]) -> String {
         .map(|found| match found.state {
             LibraryState::Waiting => format!("{} waits", found.library),
             _ if found.written == 0 => format!("{} gave {}", found.library, found.lifted),
-            _ => format!("{} got {}", found.library, found.written),
+            _ => format!("{} got {}{}", found.library, found.written, journeys(&found.fields)),
         })
         .collect();
     if parts.is_empty() {

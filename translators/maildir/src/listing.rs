@@ -50,9 +50,6 @@ pub(crate) struct Copy {
     pub(crate) is_new: bool,
 }
 
-/// Files by folder and name.
-type Unseen = Vec<(usize, Box<[u8]>)>;
-
 /// A store at one instant.
 #[derive(Debug)]
 pub(crate) struct Listing {
