@@ -63,11 +63,19 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
     let (may_write, mut questions) = (pass.frame.may_write, identified.questions);
     questions.retain(|_| may_write);
     let fresh = seen.keys().filter(|_| may_write);
-    let all: HashSet<ItemId> =
+    let mut all: HashSet<ItemId> =
         elsewhere.iter().chain(fresh).map(|item| pass.same.shown(*item)).collect();
-    // Of a kind with keys, what was there before is not counted.
-    let is_all = !is_keyed || pass.shards.written().is_empty();
-    let items = is_all.then_some(all.len() as u64);
+    // Of a kind with keys nothing was asked of the document; where a library is new, it is told what there is.
+    let is_new = members.iter().any(|member| member.pairing);
+    if is_keyed && is_new {
+        for shard in pass.shards.written() {
+            let records = pass.shards.records(shard)?;
+            let items = records.values().filter(|r| r.live.is_some() && r.kind.is_none());
+            all.extend(items.map(|record| ItemId(record.id)));
+            pass.shards.release(shard);
+        }
+    }
+    let items = (!is_keyed || is_new).then_some(all.len() as u64);
     Ok(Bound { questions, matched, items })
 }
 

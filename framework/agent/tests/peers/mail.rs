@@ -29,8 +29,12 @@ impl Mail {
         Self { desk }
     }
 
+    fn library(&self) -> String {
+        format!("maildir={}", self.desk.path().join("Mail").display())
+    }
+
     fn link(&self) {
-        self.desk.link(&format!("maildir={}", self.desk.path().join("Mail").display()));
+        self.desk.link(&self.library());
     }
 
     /// What a pass does, whether the other device can be reached or not.
@@ -133,6 +137,8 @@ fn tags_and_places_given_on_two_devices_while_apart_are_all_there_when_they_meet
     let (ticket, hosting) = one.desk.invites(&["--yes"]);
     two.desk.json(&["join", &ticket]);
     assert_eq!(hosting.ended(), 0);
+    let plan = two.desk.json(&["plan", &two.library()]);
+    assert_eq!((&plan["items"], &plan["matched"]), (&49.into(), &21.into()), "{plan}");
     two.link();
     meet(&one, &two);
 
