@@ -88,7 +88,7 @@ impl Mail {
         let number = lines.lines().position(|line| line.split(' ').nth(1) == Some(keyword));
         let number = number.unwrap_or_else(|| {
             let number = lines.lines().count();
-            lines += &format!("{number} {keyword}\n");
+            lines.extend([&*number.to_string(), " ", keyword, "\n"]);
             number
         });
         fs::write(file, lines).unwrap();

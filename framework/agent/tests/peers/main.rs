@@ -8,6 +8,7 @@ mod desk;
 mod killed;
 #[cfg(test)]
 mod lan;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod own;
