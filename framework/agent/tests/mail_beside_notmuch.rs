@@ -1,4 +1,4 @@
-//! One tree of mail that is linked twice: as a Maildir, and as what notmuch knows of it.
+//! What notmuch knows of a tree of mail, in one document with a Maildir: the same tree, or one of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,11 +18,22 @@ use serde_json::Value as Json;
 struct Desk {
     folder: tempfile::TempDir,
     agent: Agent,
+    /// The mail that is linked as a Maildir.
+    mail: PathBuf,
 }
 
 impl Desk {
-    /// `None` where there is no notmuch, which is said.
+    /// One tree that is linked as both. `None` where there is no notmuch, which is said.
     fn linked() -> Option<Self> {
+        Self::with(".config/notmuch/default/mail")
+    }
+
+    /// Two trees of the same mail.
+    fn apart() -> Option<Self> {
+        Self::with("Mail")
+    }
+
+    fn with(mail: &str) -> Option<Self> {
         if Command::new("notmuch").arg("--version").output().is_err() {
             let _ = writeln!(std::io::stderr(), "here: notmuch is not installed");
             return None;
@@ -33,6 +44,10 @@ impl Desk {
         let version = fs::read_dir(fixtures).unwrap().next().unwrap().unwrap().path();
         let library = folder.path().join(".config/notmuch/default");
         copy(&version, &library);
+        let mail = folder.path().join(mail);
+        if !mail.starts_with(&library) {
+            copy(&version.join("mail"), &mail);
+        }
         let seed = AtomicU64::new(1);
         let world = World {
             now: Arc::new(|| 1_700_000_000),
@@ -50,13 +65,13 @@ impl Desk {
             device: "desk".into(),
         };
         let agent = Agent::open_in(&folder.path().join("segue"), world).unwrap();
-        let mut desk = Self { folder, agent };
+        let mut desk = Self { folder, agent, mail };
         desk.notmuch(&["new", "--no-hooks", "--quiet"]);
         let dump = library.join("tags.dump");
         desk.notmuch(&["restore", "--input", dump.to_str().unwrap()]);
         let spec =
             |app: &str, path: Option<PathBuf>| LibrarySpec { app: app.into(), path, root: None };
-        let libraries = vec![spec("maildir", Some(desk.mail())), spec("notmuch", None)];
+        let libraries = vec![spec("maildir", Some(desk.mail.clone())), spec("notmuch", None)];
         let Response::Plan(plan) = desk.run(Request::Plan { libraries, write_tags: false }) else {
             panic!("there is no plan")
         };
@@ -64,7 +79,7 @@ impl Desk {
         Some(desk)
     }
 
-    fn mail(&self) -> PathBuf {
+    fn notmuch_mail(&self) -> PathBuf {
         self.folder.path().join(".config/notmuch/default/mail")
     }
 
@@ -86,16 +101,33 @@ impl Desk {
         all.lines().map(str::to_owned).collect()
     }
 
-    /// The only file of a message.
+    /// The only file of a message in the Maildir.
     fn file(&self, id: &str) -> PathBuf {
-        let text = format!("Message-ID: <{id}");
-        let mut files = files_below(&self.mail());
-        files.retain(|path| {
-            let is_message = path.parent().is_some_and(|part| part.ends_with("cur"));
-            is_message && String::from_utf8_lossy(&fs::read(path).unwrap()).contains(&text)
-        });
+        let mut files = files_of(&self.mail, id);
         assert_eq!(files.len(), 1, "{files:?}");
         files.remove(0)
+    }
+
+    /// The folders in which a message lies: in the Maildir, for notmuch's own search, and in the document.
+    fn places(&mut self, id: &str) -> [Vec<String>; 3] {
+        let folder = |root: &Path, path: &Path| {
+            let folder = path.strip_prefix(root).unwrap().parent().unwrap().parent().unwrap();
+            folder.to_str().unwrap().to_owned()
+        };
+        let mut in_maildir: Vec<String> = files_of(&self.mail, id)
+            .iter()
+            .filter(|path| !path.to_str().unwrap().ends_with('T'))
+            .map(|path| folder(&self.mail, path))
+            .collect();
+        in_maildir.sort();
+        let known =
+            self.notmuch(&["search", "--output=files", "--exclude=false", "--", &query(id)]);
+        let known = known.lines().map(Path::new).filter(|path| path.exists());
+        let mut known: Vec<String> = known.map(|path| folder(&self.notmuch_mail(), path)).collect();
+        known.sort();
+        let message = self.message(id);
+        let told = texts(&message["fields"]["folders"]).into_iter().map(str::to_owned).collect();
+        [in_maildir, known, told]
     }
 
     /// The flags and the keywords of a message, as its file tells them.
@@ -173,6 +205,17 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     all
 }
 
+/// The files of a message below a folder.
+fn files_of(mail: &Path, id: &str) -> Vec<PathBuf> {
+    let text = format!("Message-ID: <{id}");
+    let mut files = files_below(mail);
+    files.retain(|path| {
+        let is_message = path.parent().is_some_and(|part| part.ends_with("cur"));
+        is_message && String::from_utf8_lossy(&fs::read(path).unwrap()).contains(&text)
+    });
+    files
+}
+
 fn texts(value: &Json) -> Vec<&str> {
     value.as_array().into_iter().flatten().filter_map(Json::as_str).collect()
 }
@@ -198,4 +241,48 @@ fn what_either_says_of_a_message_both_say_after_a_pass() {
     assert_eq!(texts(&message["fields"]["flags"]), ["answered", "flagged"]);
     let message = desk.message("a.0019");
     assert_eq!(texts(&message["fields"]["keywords"]), ["größe", "later", "todo"]);
+}
+
+#[test]
+fn a_move_in_either_tree_is_a_move_in_the_other_and_tags_stay() {
+    let Some(mut desk) = Desk::apart() else { return };
+    desk.settle();
+    let all = |folders: &[&str]| -> [Vec<String>; 3] {
+        std::array::from_fn(|_| folders.iter().map(|folder| (*folder).to_owned()).collect())
+    };
+    let tags = ["Todo", "flagged", "größe", "inbox", "todo"];
+    let first = desk.places("a.0019");
+    assert_eq!((&first, desk.tags("a.0019")), (&all(&["Drafts"]), tags.map(str::to_owned).into()));
+    // A mail program moves it in the Maildir, into a folder that is nowhere yet.
+    let from = desk.file("a.0019");
+    let to = desk.mail.join("Projects/2024/cur");
+    fs::create_dir_all(&to).unwrap();
+    fs::rename(&from, to.join(from.file_name().unwrap())).unwrap();
+    desk.settle();
+    assert_eq!(desk.places("a.0019"), all(&["Projects/2024"]));
+    assert_eq!(desk.tags("a.0019"), tags);
+    // A person moves another in notmuch's tree, and tags it there.
+    let from = files_of(&desk.notmuch_mail(), "a.0045").remove(0);
+    fs::rename(&from, desk.notmuch_mail().join("Sent/cur").join(from.file_name().unwrap()))
+        .unwrap();
+    desk.notmuch(&["new", "--no-hooks", "--quiet", "--full-scan"]);
+    desk.notmuch(&["tag", "+later", "--", &query("a.0045")]);
+    desk.settle();
+    assert_eq!(desk.places("a.0045"), all(&["Sent"]));
+    assert_eq!(desk.marks("a.0045").1, ["inbox", "later"]);
+    let tagged = desk.tags("a.0045");
+    // Undo brings back what the passes wrote.
+    let before = desk.places("a.0019");
+    let from = desk.file("a.0019");
+    fs::rename(&from, desk.mail.join("Archive/cur").join(from.file_name().unwrap())).unwrap();
+    desk.pass(Request::Sync { libraries: Vec::new(), dry_run: false, yes: false });
+    assert_eq!(desk.places("a.0019"), all(&["Archive"]));
+    desk.pass(Request::Undo { operation: None });
+    assert_eq!(desk.places("a.0019")[1..], before[1..]);
+    desk.settle();
+    assert_eq!(desk.places("a.0019"), before);
+    assert_eq!(
+        (desk.tags("a.0019"), desk.tags("a.0045")),
+        (tags.map(str::to_owned).into(), tagged)
+    );
 }

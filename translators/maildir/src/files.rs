@@ -1,32 +1,103 @@
 //! The files of a store, for programs that keep what they know elsewhere and their mail in a Maildir.
 //!
 //! Tells which message each file is and where it lies. Marks that a file's name has are not told, but for the one
-//! that a copy was removed: what a program knows of its messages that program is asked for.
+//! that a copy was removed: what a program knows of its messages that program is asked for. Moves are made as a
+//! write to the store makes them.
 //!
 //! Invariant: a file is found by what of its name stays, so that a rename makes no other file of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::io::{self, BufReader};
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use segue_mail::{Key, message};
-use segue_translator::model::Collection;
-use segue_translator::{Error, Host, Loss, Revision};
+use segue_translator::model::{Collection, NativeId};
+use segue_translator::{Error, Host, Loss, Refusal, Revision};
 
 use crate::listing::{self, Copy, Listing};
-use crate::read::collection;
-use crate::{format, place, tree};
+use crate::read::{Store, collection};
+use crate::write::{self, Planned};
+use crate::{backup, format, place, tree};
 
-/// The keys of files that were seen.
+/// A store of mail, with the keys of files that were seen.
 #[derive(Debug)]
-pub struct Known(listing::Known);
+pub struct Tree(Store);
 
-impl Known {
-    /// Those of a library, as far as its host keeps them.
-    pub fn of(host: &dyn Host, library: &Path) -> Self {
-        Self(listing::Known::of(host, library, listing::KEYS))
+/// Where a message shall lie that lies elsewhere.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// Which message.
+    pub key: Key,
+    /// The folders that it comes to; one that is not there is made.
+    pub into: BTreeSet<Box<str>>,
+    /// The folders that it leaves.
+    pub out_of: BTreeSet<Box<str>>,
+    /// The marks that each of its files gets on the way, as letters.
+    pub add: BTreeSet<u8>,
+    /// The marks that each of its files loses on the way.
+    pub remove: BTreeSet<u8>,
+}
+
+impl Tree {
+    /// The store below `root`, with the keys that the host of a library keeps.
+    pub fn of(root: PathBuf, host: &dyn Host, library: &Path) -> Self {
+        let known = listing::Known::of(host, library, listing::KEYS);
+        Self(Store { root, known: Mutex::new(known) })
+    }
+
+    /// Lists the files.
+    ///
+    /// # Errors
+    /// `Absent` if it has no folder of mail, `TooLarge`, `Stale` if it changes all the time.
+    pub fn list(&self) -> Result<Files, Error> {
+        Ok(Files::of(self.0.list()?))
+    }
+
+    /// The state of the store, from the times of its folders alone.
+    ///
+    /// # Errors
+    /// As [`Tree::list`].
+    pub fn revision(&self) -> Result<Revision, Error> {
+        tree::revision(&tree::folders(&self.0.root)?)
+    }
+
+    /// Moves and copies messages, and marks as deleted what goes nowhere, as a write to the store does it.
+    /// Returns the state after, which nobody reads if somebody else wrote as well, and what could not be done.
+    ///
+    /// # Errors
+    /// `Stale` if the store is no longer in the state `expected`; the file system's.
+    pub fn place(
+        &self,
+        expected: &Revision,
+        moves: impl IntoIterator<Item = Move>,
+    ) -> Result<(Revision, Vec<Refusal>), Error> {
+        let listing = self.0.list()?;
+        if listing.revision != *expected {
+            return Err(write::stale(&self.0));
+        }
+        let mut refused = Vec::new();
+        let mut planned = Planned::new();
+        for one in moves {
+            let id = NativeId::from(one.key.id());
+            match listing.marks(&listing.copies[listing.message(one.key)]) {
+                Ok(_) => _ = planned.insert(id, one.into()),
+                Err(reason) => refused.push(Refusal { id, reason }),
+            }
+        }
+        let revision = write::carry_out(&self.0, listing, planned, &mut refused)?;
+        Ok((revision, refused))
+    }
+
+    /// Gives files the names back that [`Files::back_up`] kept.
+    ///
+    /// # Errors
+    /// As [`Tree::place`].
+    pub fn restore(&self, expected: &Revision, from: &Path) -> Result<Revision, Error> {
+        backup::restore(&self.0, expected, from)
     }
 }
 
@@ -36,38 +107,24 @@ pub struct Files {
     listing: Listing,
     /// Files by what of them stays: their folder, and the part of their name.
     places: HashMap<(usize, Box<[u8]>), usize>,
-    /// Files by what of their name stays; `None` where several have it.
-    names: HashMap<Box<[u8]>, Option<usize>>,
+    /// Files by what of their name stays.
+    names: HashMap<Box<[u8]>, Vec<usize>>,
     /// Folders by their paths below the store.
     folders: HashMap<PathBuf, usize>,
 }
 
 impl Files {
-    /// Lists the store below `root`.
-    ///
-    /// # Errors
-    /// `Absent` if it has no folder of mail, `TooLarge`, `Stale` if it changes all the time.
-    pub fn list(root: &Path, known: &mut Known) -> Result<Self, Error> {
-        let listing = Listing::make(root, &mut known.0)?;
+    fn of(listing: Listing) -> Self {
         let place =
             |(index, copy): (usize, &Copy)| ((copy.folder, format::base(&copy.name).into()), index);
         let places = listing.copies.iter().enumerate().map(place).collect();
         let all = listing.folders.iter().enumerate();
         let folders = all.map(|(index, folder)| (folder.relative.clone(), index)).collect();
-        let mut names: HashMap<Box<[u8]>, Option<usize>> = HashMap::new();
+        let mut names: HashMap<Box<[u8]>, Vec<usize>> = HashMap::new();
         for (index, copy) in listing.copies.iter().enumerate() {
-            let name = names.entry(format::base(&copy.name).into());
-            name.and_modify(|other| *other = None).or_insert(Some(index));
+            names.entry(format::base(&copy.name).into()).or_default().push(index);
         }
-        Ok(Self { listing, places, names, folders })
-    }
-
-    /// The state of the store below `root`, from the times of its folders alone.
-    ///
-    /// # Errors
-    /// As [`Files::list`].
-    pub fn revision(root: &Path) -> Result<Revision, Error> {
-        tree::revision(&tree::folders(root)?)
+        Self { listing, places, names, folders }
     }
 
     /// The state that was listed.
@@ -90,9 +147,29 @@ impl Files {
         self.places.get(&(*self.folders.get(folder)?, name)).copied()
     }
 
-    /// The number of the only file, in whichever folder, of which the same stays as of this path's name.
-    pub fn find_elsewhere(&self, path: &Path) -> Option<usize> {
-        *self.names.get(format::base(path.file_name()?.as_bytes()))?
+    /// The numbers of the files, in whichever folders, of which the same stays as of this path's name.
+    pub fn find_elsewhere(&self, path: &Path) -> &[usize] {
+        let name = path.file_name().map(|name| format::base(name.as_bytes()));
+        name.and_then(|name| self.names.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The numbers of all files of a message.
+    pub fn copies(&self, key: Key) -> Range<usize> {
+        self.listing.message(key)
+    }
+
+    /// The folders with files that are there and could not be read.
+    pub fn unseen(&self) -> BTreeSet<&str> {
+        let folders = self.listing.unseen.iter();
+        folders.map(|(folder, _)| &*self.listing.folders[*folder].name).collect()
+    }
+
+    /// Keeps the names of all files, and what letters in them mean.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn back_up(&self, into: &Path) -> Result<Vec<PathBuf>, Error> {
+        backup::back_up(&self.listing, into)
     }
 
     /// What is told of the file of this number.

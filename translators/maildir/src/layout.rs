@@ -25,8 +25,8 @@ const NAME_BYTES_MAX: usize = 255;
 /// The empty file that says so of a folder in Maildir++.
 const IS_FOLDER: &str = "maildirfolder";
 
-/// Those folders that could have a name in some store.
-pub(crate) fn held(value: &Value) -> Option<Value> {
+/// Those of a list of folders that could have a name in some store.
+pub fn held(value: &Value) -> Option<Value> {
     column::list(value.as_list()?.iter().filter(|path| names(path).is_some()).cloned())
 }
 

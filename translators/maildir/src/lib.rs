@@ -15,4 +15,5 @@ mod tree;
 mod write;
 
 pub use discover::Maildir;
-pub use files::{File, Files, Known};
+pub use files::{File, Files, Move, Tree};
+pub use layout::held as held_folders;

@@ -23,6 +23,7 @@ use segue_translator::model::{ChangeSet, CollectionEdit, FieldEdit, NativeId, Ru
 use segue_translator::{Access, Error, ErrorKind, Refusal, Revision, Written};
 
 use crate::column::CAPABILITIES;
+use crate::files::Move;
 use crate::format;
 use crate::keywords::Keywords;
 use crate::layout::{self, Layout};
@@ -37,16 +38,25 @@ const RENAMES_MAX: usize = 16;
 
 /// What is added to a message's marks and places, and taken from them.
 #[derive(Debug, Default)]
-struct Change {
+pub(crate) struct Change {
     add: Marks,
     remove: Marks,
+    /// Letters that come and go, whatever they mean.
+    letters: (BTreeSet<u8>, BTreeSet<u8>),
     into: BTreeSet<Box<str>>,
     out_of: BTreeSet<Box<str>>,
     placement: Placement,
 }
 
+impl From<Move> for Change {
+    fn from(one: Move) -> Self {
+        let letters = (one.add, one.remove);
+        Self { into: one.into, out_of: one.out_of, letters, ..Self::default() }
+    }
+}
+
 /// The changes of messages by what they are called.
-type Planned = BTreeMap<NativeId, Change>;
+pub(crate) type Planned = BTreeMap<NativeId, Change>;
 
 /// Makes the edits of marks and places; all others are refused.
 pub(crate) fn write(
@@ -67,13 +77,24 @@ pub(crate) fn write(
             refused.push(Refusal { id: edit.item.clone(), reason });
         }
     }
+    let revision = carry_out(store, listing, planned, &mut refused)?;
+    Ok(Written { revision, created: Vec::new(), refused })
+}
+
+/// Makes changes of a store that was just listed; returns its state after them.
+pub(crate) fn carry_out(
+    store: &Store,
+    listing: Listing,
+    mut planned: Planned,
+    refused: &mut Vec<Refusal>,
+) -> Result<Revision, Error> {
     let before = listing.revision.clone();
-    let mut listing = with_folders(store, listing, &mut planned, &mut refused)?;
+    let mut listing = with_folders(store, listing, &mut planned, refused)?;
     for (id, change) in &mut planned {
         let copies = range(&listing, id);
         change.placement = Placement::of(&listing, copies, &change.into, &change.out_of);
     }
-    let has_lines = give_letters(&mut listing, &mut planned, &mut refused)?;
+    let has_lines = give_letters(&mut listing, &mut planned, refused)?;
     let mut outcome = Outcome::default();
     let mut taken = Taken::of(&listing, &targets(&planned));
     for (id, change) in &planned {
@@ -83,14 +104,14 @@ pub(crate) fn write(
         }
     }
     if outcome.is_empty() && !has_lines && listing.revision == before {
-        return Ok(Written { revision: before, created: Vec::new(), refused });
+        return Ok(before);
     }
     outcome.sync(&listing)?;
     outcome.note(&mut listing);
-    Ok(Written { revision: revision(store, &listing)?, created: Vec::new(), refused })
+    revision(store, &listing)
 }
 
-fn stale(store: &Store) -> Error {
+pub(crate) fn stale(store: &Store) -> Error {
     let detail = "the mail changed since it was read";
     Error::new(ErrorKind::Stale, "write", &store.root, detail)
 }
@@ -467,6 +488,8 @@ fn marked(
     marked.extend(of(&change.add));
     let removed = of(&change.remove);
     marked.retain(|letter| !removed.contains(letter));
+    marked.extend(&change.letters.0);
+    marked.retain(|letter| !change.letters.1.contains(letter));
     match target {
         Some(Target { is_deleted: true, .. }) => _ = marked.insert(DELETED_LETTER),
         Some(_) => _ = marked.remove(&DELETED_LETTER),

@@ -1,9 +1,10 @@
-//! Keeps the tags of all messages, and brings them back.
+//! Keeps the tags of all messages and the names of their files, and brings them back.
 //!
-//! What is kept is a dump as notmuch writes one, so that `notmuch restore` can read it too; it is made
-//! from what is read, because notmuch dumps only under the lock of writers.
+//! Of tags a dump is kept as notmuch writes one, so that `notmuch restore` can read it too; it is made
+//! from what is read, because notmuch dumps only under the lock of writers. Names are kept as a Maildir's.
 //!
-//! Invariant: restoring writes differences of tags alone; what came since keeps its own.
+//! Invariant: restoring renames files and removes none, and then writes differences of tags alone; what came since
+//! keeps its own.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -21,8 +22,14 @@ const TAGS: &str = "tags.dump";
 const FIRST: &[u8] = b"#notmuch-dump batch-tag:3 tags";
 const BYTES_MAX: u64 = 2 << 30;
 
-/// Writes down the tags of all messages.
-pub(crate) fn back_up(index: &Index, into: &Path) -> Result<Vec<PathBuf>, Error> {
+/// Writes down the tags of all messages, and where their files lie.
+pub(crate) fn back_up(state: &State, into: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut copies = vec![back_up_tags(&state.index, into)?];
+    copies.extend(state.files.back_up(into)?);
+    Ok(copies)
+}
+
+fn back_up_tags(index: &Index, into: &Path) -> Result<PathBuf, Error> {
     let path = into.join(TAGS);
     let fail = |error| Error::io("back up", into, &error);
     let mut dump = BufWriter::new(File::create_new(&path).map_err(fail)?);
@@ -35,18 +42,26 @@ pub(crate) fn back_up(index: &Index, into: &Path) -> Result<Vec<PathBuf>, Error>
     }
     let dump = dump.into_inner().map_err(|error| fail(error.into_error()))?;
     dump.sync_all().and_then(|()| File::open(into)?.sync_all()).map_err(fail)?;
-    Ok(vec![path])
+    Ok(path)
 }
 
-/// Gives messages the tags back that they had.
+/// Gives files their names back, and messages the tags that they had.
 pub(crate) fn restore(mail: &Mail, expected: &Revision, from: &Path) -> Result<Revision, Error> {
     let path = from.join(TAGS);
     let dump = file::read_bounded(&path, BYTES_MAX)?;
     let old = tags_by_id(&dump).ok_or_else(|| {
         Error::new(ErrorKind::Corrupt, "restore", &path, "this is no dump of tags")
     })?;
+    let mut state = write::read(mail, "restore", expected)?;
+    write::none_are_forgotten(mail, "restore", &state)?;
+    let listed = state.files.listed();
+    if mail.tree.restore(listed, from)? != *listed {
+        mail.database.wait_for_lock()?;
+        mail.database.index()?;
+        state = mail.state()?;
+    }
     let (revision, ()) =
-        write::tag(mail, "restore", expected, |state| Ok((differences(state, &old), ())))?;
+        write::tag(mail, "restore", state, |state| Ok((differences(state, &old), ())))?;
     Ok(revision)
 }
 

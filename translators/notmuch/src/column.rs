@@ -14,7 +14,7 @@ fn keywords(value: &Value) -> Option<Value> {
 static FIELDS: [FieldSupport; 9] = [
     header(&mail::DATE),
     FieldSupport::exact(&mail::FLAGS).held_as(flags),
-    FieldSupport::exact(&mail::FOLDERS).read_only(),
+    FieldSupport::exact(&mail::FOLDERS).held_as(segue_maildir::held_folders),
     header(&mail::FROM),
     FieldSupport::exact(&mail::KEY).read_only().fixed(),
     FieldSupport::exact(&mail::KEYWORDS).held_as(keywords),
@@ -40,6 +40,8 @@ pub(crate) static CAPABILITIES: Capabilities = Capabilities {
         "keywords of more than 200 bytes, or called as notmuch calls what it knows itself: attachment, signed, encrypted",
         "two messages with one Message-ID: notmuch has the same tags for both",
         "messages that are not indexed yet, and mail outside of Maildir folders",
+        "folders that notmuch is told to ignore, or whose names cannot be told in the layout of its mail",
+        "folders in which no message lies are not made",
     ],
 };
 

@@ -116,12 +116,7 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn open(client: Client) -> Result<Self, Error> {
         let said = |key: &str| {
-            let mut value = Vec::new();
-            let arguments = ["config", "get", key].map(OsStr::new);
-            client.run(&arguments, End::Line, |line| {
-                value = line.to_vec();
-                Ok(())
-            })?;
+            let value = setting(&client, key)?.pop().unwrap_or_default();
             Ok::<_, Error>(PathBuf::from(OsString::from_vec(value)))
         };
         let path = said("database.path")?;
@@ -133,6 +128,11 @@ impl Database {
             return Err(Error::new(ErrorKind::Absent, "open", &path, detail));
         };
         Ok(Self { client, root: root.unwrap_or(path), lock: index.join("flintlock") })
+    }
+
+    /// The lines of a setting.
+    pub(crate) fn setting(&self, key: &str) -> Result<Vec<Vec<u8>>, Error> {
+        setting(&self.client, key)
     }
 
     pub(crate) fn stamp(&self) -> Result<Stamp, Error> {
@@ -229,6 +229,15 @@ impl Database {
             Err(error) => Err(fail(&error.into())),
         }
     }
+}
+
+fn setting(client: &Client, key: &str) -> Result<Vec<Vec<u8>>, Error> {
+    let mut lines = Vec::new();
+    client.run(&["config", "get", key].map(OsStr::new), End::Line, |line| {
+        lines.push(line.to_vec());
+        Ok(())
+    })?;
+    Ok(lines)
 }
 
 #[cfg(test)]

@@ -9,14 +9,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use segue_maildir::Known;
+use segue_maildir::Tree;
 use segue_translator::{Capabilities, Error, ErrorKind, Host, Library, Place, Translator};
 
 use crate::client::{Client, Limits};
 use crate::column::CAPABILITIES;
 use crate::database::{Configuration, Database};
 use crate::read::Mail;
-use crate::state::Seen;
 
 /// The name of a configuration in its own folder.
 const NAME: &str = "config";
@@ -56,8 +55,8 @@ impl Translator for Notmuch {
             return Err(Error::new(ErrorKind::Absent, "open", path, detail));
         };
         let database = Database::open(Client::new(&configuration, self.limits))?;
-        let seen = Seen { keys: Known::of(&*host, path), index: None };
-        Ok(Box::new(Mail { database, seen: Mutex::new(seen) }))
+        let tree = Tree::of(database.root.clone(), &*host, path);
+        Ok(Box::new(Mail { database, tree, last: Mutex::new(None) }))
     }
 }
 

@@ -6,6 +6,8 @@
 //! Invariant: a tag is lifted under one name, and what is not lifted is never written.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use segue_mail::marks::{FLAGS, FORWARDED, FORWARDED_KEYWORD, Flag, Tag};
 
@@ -163,6 +165,13 @@ fn decoded(text: &[u8]) -> Option<Box<[u8]>> {
         });
     }
     Some(tag.into())
+}
+
+/// The letters of a file's name.
+pub(crate) fn letters(path: &Path) -> Vec<u8> {
+    let name = path.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
+    let marks = name.iter().position(|byte| *byte == b':').map(|start| &name[start..]);
+    marks.and_then(|marks| marks.strip_prefix(b":2,")).unwrap_or_default().to_vec()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod column;
 mod database;
 mod discover;
 mod format;
+mod moves;
 mod read;
 mod state;
 mod write;

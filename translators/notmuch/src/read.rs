@@ -4,10 +4,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use segue_mail::{Key, message};
-use segue_maildir::File;
+use segue_maildir::{File, Tree};
 use segue_translator::model::{ChangeSet, Item, NativeId, Value, mail};
 use segue_translator::{
     Capabilities, Container, Error, ErrorKind, Library, Loss, Reading, Revision, Sink, Want,
@@ -16,23 +16,27 @@ use segue_translator::{
 
 use crate::column::CAPABILITIES;
 use crate::database::Database;
-use crate::state::{Index, Marks, Seen, State};
+use crate::state::{Last, Marks, State};
 use crate::{backup, write};
 
 /// A database with its mail.
 #[derive(Debug)]
 pub(crate) struct Mail {
     pub(crate) database: Database,
-    pub(crate) seen: Mutex<Seen>,
+    /// Its files.
+    pub(crate) tree: Tree,
+    pub(crate) last: Mutex<Last>,
 }
 
 impl Mail {
     pub(crate) fn state(&self) -> Result<State, Error> {
-        State::read(&self.database, &mut self.seen())
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        State::read(&self.database, &self.tree, &mut last)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The revision, without reading.
+    pub(crate) fn now(&self) -> Result<Revision, Error> {
+        State::now(&self.database, &self.tree)
     }
 }
 
@@ -47,7 +51,7 @@ impl Library for Mail {
     }
 
     fn revision(&self) -> Result<Revision, Error> {
-        State::now(&self.database)
+        self.now()
     }
 
     fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {
@@ -64,6 +68,8 @@ impl Library for Mail {
             }
         }
         reading.losses.extend(state.losses.iter().cloned());
+        let unseen = state.files.unseen().into_iter();
+        reading.unseen = unseen.map(|path| (&mail::FOLDERS, path.into())).collect();
         state.files.folders().into_iter().try_for_each(|folder| sink.collection(folder))?;
         Ok(reading)
     }
@@ -72,9 +78,9 @@ impl Library for Mail {
         write::write(self, expected, changes)
     }
 
-    /// Tags are all that a write changes.
+    /// A write changes tags, and the names of files.
     fn back_up(&self, into: &Path) -> Result<Vec<PathBuf>, Error> {
-        backup::back_up(&*Index::read(&self.database, &mut self.seen().index)?, into)
+        backup::back_up(&self.state()?, into)
     }
 
     fn restore(&self, expected: &Revision, from: &Path) -> Result<Revision, Error> {

@@ -7,15 +7,16 @@
 //! Invariant: what notmuch knows is told once: of two messages that it takes for one, one, and the
 //! other is a loss.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use segue_mail::Key;
-use segue_maildir::{File, Files, Known};
-use segue_translator::model::{NativeId, Value};
+use segue_mail::marks::FLAGS;
+use segue_maildir::{File, Files, Tree};
+use segue_translator::model::{Collection, NativeId, Value};
 use segue_translator::{Error, ErrorKind, Loss, Revision};
 
 use crate::database::{ALL, Database, Stamp};
@@ -225,12 +226,8 @@ fn stale(root: &Path) -> Error {
     Error::new(ErrorKind::Stale, "read", root, detail)
 }
 
-/// What was read, so that it need not be asked for again.
-#[derive(Debug)]
-pub(crate) struct Seen {
-    pub(crate) keys: Known,
-    pub(crate) index: Last,
-}
+/// Where messages lie.
+pub(crate) type Places = BTreeMap<Key, BTreeSet<Box<str>>>;
 
 /// The database and the mail at one instant.
 #[derive(Debug)]
@@ -242,22 +239,24 @@ pub(crate) struct State {
     messages: Vec<(Key, usize)>,
     /// Files that notmuch knows by their keys, in order.
     copies: Vec<(Key, usize)>,
+    /// Files that notmuch knows where they are.
+    known: HashSet<usize>,
     pub(crate) losses: Vec<Loss>,
 }
 
 impl State {
     /// The revision, without reading.
-    pub(crate) fn now(database: &Database) -> Result<Revision, Error> {
-        Ok(revision(&database.stamp()?, &Files::revision(&database.root)?))
+    pub(crate) fn now(database: &Database, tree: &Tree) -> Result<Revision, Error> {
+        Ok(revision(&database.stamp()?, &tree.revision()?))
     }
 
     /// Reads all of it.
-    pub(crate) fn read(database: &Database, seen: &mut Seen) -> Result<Self, Error> {
+    pub(crate) fn read(database: &Database, tree: &Tree, last: &mut Last) -> Result<Self, Error> {
         for _ in 0..ATTEMPTS {
-            let files = Files::list(&database.root, &mut seen.keys)?;
-            let index = Index::read(database, &mut seen.index)?;
+            let files = tree.list()?;
+            let index = Index::read(database, last)?;
             let listed = revision(&index.stamp, files.listed());
-            if Self::now(database)? == listed {
+            if Self::now(database, tree)? == listed {
                 return Ok(Self::of(index, files, listed));
             }
         }
@@ -270,11 +269,7 @@ impl State {
         let paths = || index.messages.iter().flat_map(|message| &message.files);
         let known: HashSet<usize> = paths().filter_map(|path| files.find(path)).collect();
         for (number, message) in index.messages.iter().enumerate() {
-            // One that went to another folder, and not one that notmuch knows there.
-            let moved =
-                |path: &Path| files.find_elsewhere(path).filter(|file| !known.contains(file));
-            let found =
-                message.files.iter().filter_map(|path| files.find(path).or_else(|| moved(path)));
+            let found = message.files.iter().flat_map(|path| located(&files, &known, path));
             let found: Vec<(Key, usize)> =
                 found.map(|file| (files.file(file).key(), file)).collect();
             match found.iter().min() {
@@ -286,7 +281,7 @@ impl State {
         messages.sort_unstable();
         copies.sort_unstable();
         copies.dedup();
-        let mut state = Self { index, files, revision, messages, copies, losses };
+        let mut state = Self { index, files, revision, messages, copies, known, losses };
         let hidden = state.copies.chunk_by(|a, b| a.0 == b.0).filter_map(|copies| copies.first());
         let hidden = hidden.filter(|(key, _)| state.messages_of(*key).is_empty());
         let hidden: Vec<Loss> = hidden.map(|(key, _)| twin(*key)).collect();
@@ -333,13 +328,42 @@ impl State {
         lying.map(|copy| copy.folder().into()).collect()
     }
 
+    /// The files of a message of notmuch.
+    fn files_of(&self, message: usize) -> impl Iterator<Item = (&Path, File<'_>)> {
+        self.index.messages[message].files.iter().flat_map(|path| {
+            let files = located(&self.files, &self.known, path).into_iter();
+            files.map(|file| (&**path, self.files.file(file)))
+        })
+    }
+
     /// Whether a file of this message has another name or place than notmuch knows.
     pub(crate) fn is_behind(&self, message: usize) -> bool {
-        let mut known = self.index.messages[message].files.iter();
-        known.any(|path| {
-            let file = self.files.find(path).or_else(|| self.files.find_elsewhere(path));
-            file.is_some_and(|file| self.files.file(file).path() != **path)
-        })
+        self.files_of(message).any(|(path, file)| file.path() != path)
+    }
+
+    /// Whether notmuch may know less of a message's files than is there.
+    pub(crate) fn is_unclear(&self, key: Key) -> bool {
+        let known = of(&self.copies, key);
+        self.files.copies(key).any(|file| !known.contains(&(key, file)))
+            || self.messages_of(key).iter().any(|(_, message)| self.is_behind(*message))
+    }
+
+    /// Whether notmuch knows a file in this folder.
+    pub(crate) fn is_indexed(&self, folder: &str) -> bool {
+        self.known.iter().any(|file| self.files.file(*file).folder() == folder)
+    }
+
+    /// What the names of a message's files say, by its letters.
+    pub(crate) fn letters(&self, message: usize) -> BTreeSet<u8> {
+        let paths = self.files_of(message).map(|(_, file)| file.path());
+        let all: BTreeSet<u8> = paths.flat_map(|path| format::letters(&path)).collect();
+        all.into_iter().filter(|letter| FLAGS.iter().any(|flag| flag.letter == *letter)).collect()
+    }
+
+    /// The number of the message of this id, if it is told under this key.
+    pub(crate) fn named(&self, key: Key, id: &[u8]) -> Option<usize> {
+        let mut messages = self.messages_of(key).iter().map(|(_, message)| *message);
+        messages.find(|message| *self.index.messages[*message].id == *id)
     }
 
     /// How many messages have no file any more.
@@ -347,14 +371,31 @@ impl State {
         self.index.messages.len() - self.messages.len()
     }
 
-    /// Whether the other one tells the same.
-    pub(crate) fn tells_as(&self, other: &Self) -> bool {
-        let told = |state: &Self, key| (key, state.marks(key), state.places(key));
+    /// Whether the other one tells the same, but for messages that lie elsewhere since.
+    pub(crate) fn tells_as(&self, other: &Self, moved: &Places) -> bool {
+        let told = |key| moved.get(&key).cloned().unwrap_or_else(|| self.places(key));
+        let (folders, others) = (self.files.folders(), other.files.folders());
+        let is_made = |folder: &Collection| moved.values().any(|all| all.contains(&folder.name));
         self.keys().eq(other.keys())
-            && self.keys().all(|key| told(self, key) == told(other, key))
-            && self.files.folders() == other.files.folders()
+            && self.keys().all(|key| self.marks(key) == other.marks(key))
+            && self.keys().all(|key| told(key) == other.places(key))
+            && folders.iter().all(|folder| others.contains(folder))
+            && others.iter().all(|folder| folders.contains(folder) || is_made(folder))
             && self.losses == other.losses
     }
+}
+
+/// The files that notmuch knows under a path: that one, or where it went, if there lies one that notmuch
+/// does not know.
+fn located(files: &Files, known: &HashSet<usize>, path: &Path) -> Vec<usize> {
+    if let Some(file) = files.find(path) {
+        return vec![file];
+    }
+    let elsewhere = files.find_elsewhere(path).iter().copied();
+    let elsewhere: Vec<usize> = elsewhere.filter(|file| !known.contains(file)).collect();
+    let key = |file: usize| files.file(file).key();
+    let is_one = elsewhere.iter().all(|file| key(*file) == key(elsewhere[0]));
+    if is_one { elsewhere } else { Vec::new() }
 }
 
 fn of(all: &[(Key, usize)], key: Key) -> &[(Key, usize)] {

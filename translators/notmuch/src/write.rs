@@ -1,10 +1,10 @@
-//! Writes tags: what an edit adds and takes away, as one batch that notmuch makes under its own lock.
+//! Writes tags: what an edit adds and takes away, as one batch that notmuch makes under its own lock. Moves come first.
 //!
 //! Only differences are written, so a tag that somebody sets meanwhile stays. Where a file has another name
 //! than notmuch knows, its marks are newer than the tags: notmuch looks at the files first, and what
 //! it finds there counts.
 //!
-//! Invariant: a tag that Segue does not lift is never written, and mail is never moved, made or removed;
+//! Invariant: a tag that Segue does not lift is never written, and mail is never removed;
 //! notmuch renames files to say what their tags say, as it always does.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +17,9 @@ use segue_translator::{Access, Error, ErrorKind, Refusal, Revision, Written};
 
 use crate::column::CAPABILITIES;
 use crate::format::{self, Edit, Meaning};
+use crate::moves;
 use crate::read::Mail;
-use crate::state::{Marks, State};
+use crate::state::{Marks, Places, State};
 
 /// So often a write is planned anew, because somebody wrote right before it.
 const ATTEMPTS: usize = 4;
@@ -27,78 +28,134 @@ const ATTEMPTS: usize = 4;
 const GONE_MAX: usize = 20;
 const GONE_SHARE: usize = 20;
 
+type Set = BTreeSet<Box<str>>;
+
 /// The changes of each message of notmuch.
 pub(crate) type Edits = BTreeMap<usize, Vec<Edit>>;
 
-/// Makes the edits of marks; all others are refused.
+/// Makes the edits of places and marks; all others are refused.
 pub(crate) fn write(
     mail: &Mail,
     expected: &Revision,
     changes: &ChangeSet,
 ) -> Result<Written, Error> {
+    let moved = moves::make(mail, read(mail, "write", expected)?, changes)?;
+    let mut refused: Vec<Refusal> = Refusal::of_listing(changes).collect();
+    refused.extend(changes.collections.iter().map(refuse_collection));
+    refused.extend(moved.refused);
     let plan = |state: &State| {
-        let mut refused: Vec<Refusal> = Refusal::of_listing(changes).collect();
-        refused.extend(changes.collections.iter().map(refuse_collection));
-        let mut edits = Edits::new();
-        for edit in &changes.fields {
+        let (mut edits, mut refused) = (Edits::new(), Vec::new());
+        for edit in changes.fields.iter().filter(|edit| *edit.field != mail::FOLDERS) {
             if let Err(reason) = plan(state, edit, &mut edits) {
                 refused.push(Refusal { id: edit.item.clone(), reason });
             }
         }
         Ok((edits, refused))
     };
-    let (revision, refused) = tag(mail, "write", expected, plan)?;
+    let tagged = tag(mail, "write", moved.state, plan);
+    let (mut revision, more) =
+        if moved.is_any { tagged.map_err(moves::half_made)? } else { tagged? };
+    if !moved.is_alone {
+        revision = shared(revision);
+    }
+    refused.extend(more);
     Ok(Written { revision, created: Vec::new(), refused })
+}
+
+/// What is there, if it is what was read.
+pub(crate) fn read(
+    mail: &Mail,
+    operation: &'static str,
+    expected: &Revision,
+) -> Result<State, Error> {
+    let state = mail.state()?;
+    if state.revision != *expected {
+        let detail = "it changed since it was read";
+        return Err(Error::new(ErrorKind::Stale, operation, &mail.database.root, detail));
+    }
+    Ok(state)
+}
+
+/// The state after a write when somebody else wrote at the same time: none that a reader knows, so that
+/// what they did is found.
+fn shared(now: Revision) -> Revision {
+    Revision(format!("{} and more", now.0))
 }
 
 /// Makes the changes that `plan` finds for what is there; returns the state after.
 pub(crate) fn tag<T>(
     mail: &Mail,
     operation: &'static str,
-    expected: &Revision,
+    state: State,
     plan: impl Fn(&State) -> Result<(Edits, T), Error>,
 ) -> Result<(Revision, T), Error> {
-    let database = &mail.database;
-    let fail = |kind, detail: String| Error::new(kind, operation, &database.root, detail);
-    let mut state = mail.state()?;
-    if state.revision != *expected {
-        return Err(fail(ErrorKind::Stale, "it changed since it was read".to_owned()));
+    let is_behind = |state: &State, message: &usize| state.is_behind(*message);
+    let (mut state, edits, told) = settle(mail, operation, state, plan, is_behind)?;
+    if edits.is_empty() {
+        return Ok((state.revision, told));
     }
+    mail.database.tag(&lines(&state, &edits))?;
+    let index = Arc::make_mut(&mut state.index);
+    for (message, edits) in &edits {
+        index.apply(*message, edits);
+    }
+    let after = mail.state()?;
+    let is_ours = state.tells_as(&after, &Places::new());
+    Ok((if is_ours { after.revision } else { shared(after.revision) }, told))
+}
+
+/// Plans for what is there, again if somebody changed it meanwhile, and after notmuch has looked at files that
+/// changed. Returns for what it was planned; it is what is there, and nobody writes, unless nothing is planned.
+pub(crate) fn settle<K: Ord, V, T>(
+    mail: &Mail,
+    operation: &'static str,
+    mut state: State,
+    plan: impl Fn(&State) -> Result<(BTreeMap<K, V>, T), Error>,
+    is_behind: impl Fn(&State, &K) -> bool,
+) -> Result<(State, BTreeMap<K, V>, T), Error> {
     let mut is_indexed = false;
     for _ in 0..ATTEMPTS {
-        let (edits, told) = plan(&state)?;
-        if edits.is_empty() {
-            return Ok((state.revision, told));
+        let (planned, told) = plan(&state)?;
+        if planned.is_empty() {
+            return Ok((state, planned, told));
         }
-        database.wait_for_lock()?;
-        if !is_indexed && edits.keys().any(|message| state.is_behind(*message)) {
-            let (gone, all) = (state.gone(), state.index.messages.len());
-            if gone > GONE_MAX && gone > all / GONE_SHARE {
-                let detail = format!(
-                    "{gone} of {all} messages are gone from the disk, and notmuch would forget their \
-                     tags: if they were removed, run `notmuch new`"
-                );
-                return Err(fail(ErrorKind::Stale, detail));
-            }
-            database.index()?;
+        mail.database.wait_for_lock()?;
+        if !is_indexed && planned.keys().any(|one| is_behind(&state, one)) {
+            none_are_forgotten(mail, operation, &state)?;
+            mail.database.index()?;
             is_indexed = true;
-        } else if State::now(database)? == state.revision {
-            let lines = edits
-                .iter()
-                .map(|(message, edits)| format::line(&state.index.messages[*message].id, edits));
-            database.tag(&lines.collect::<Vec<_>>().concat())?;
-            let index = Arc::make_mut(&mut state.index);
-            for (message, edits) in &edits {
-                index.apply(*message, edits);
-            }
-            let after = mail.state()?;
-            let is_ours = state.tells_as(&after);
-            let suffix = if is_ours { "" } else { " and more" };
-            return Ok((Revision(format!("{}{suffix}", after.revision.0)), told));
+        } else if mail.now()? == state.revision {
+            return Ok((state, planned, told));
         }
         state = mail.state()?;
     }
-    Err(fail(ErrorKind::Stale, "other programs change it all the time".to_owned()))
+    let detail = "other programs change it all the time";
+    Err(Error::new(ErrorKind::Stale, operation, &mail.database.root, detail))
+}
+
+/// Fails if notmuch would forget the tags of many messages when it looks at the files.
+pub(crate) fn none_are_forgotten(
+    mail: &Mail,
+    operation: &'static str,
+    state: &State,
+) -> Result<(), Error> {
+    let (gone, all) = (state.gone(), state.index.messages.len());
+    if gone > GONE_MAX && gone > all / GONE_SHARE {
+        let detail = format!(
+            "{gone} of {all} messages are gone from the disk, and notmuch would forget their \
+             tags: if they were removed, run `notmuch new`"
+        );
+        return Err(Error::new(ErrorKind::Stale, operation, &mail.database.root, detail));
+    }
+    Ok(())
+}
+
+/// The lines that tell notmuch of edits.
+pub(crate) fn lines(state: &State, edits: &Edits) -> Vec<u8> {
+    let line = |(message, edits): (&usize, &Vec<Edit>)| {
+        format::line(&state.index.messages[*message].id, edits)
+    };
+    edits.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 fn refuse_collection(edit: &CollectionEdit) -> Refusal {
@@ -112,26 +169,37 @@ fn refuse_collection(edit: &CollectionEdit) -> Refusal {
     Refusal { id, reason }
 }
 
-/// Adds what an edit changes to `edits`, or says why it cannot be made.
-fn plan(state: &State, edit: &FieldEdit, edits: &mut Edits) -> Result<(), String> {
+/// Which message an edit is of, the set that it has, and the one that it shall have; or why the edit cannot be
+/// made.
+pub(crate) fn checked(state: &State, edit: &FieldEdit) -> Result<(Key, Set, Set), String> {
     let key = Key::of(&edit.item).filter(|key| !state.messages_of(*key).is_empty());
     let key = key.ok_or_else(|| "there is no such message".to_owned())?;
     let support = CAPABILITIES.field(edit.field).filter(|one| one.access == Access::Write);
     let support = support.ok_or_else(|| "it is read from messages and not written".to_owned())?;
-    let marks = state.marks(key);
-    let is_flags = *edit.field == mail::FLAGS;
-    let held = if is_flags { marks.flags } else { marks.keywords };
+    let held = if *edit.field == mail::FLAGS {
+        state.marks(key).flags
+    } else if *edit.field == mail::KEYWORDS {
+        state.marks(key).keywords
+    } else {
+        state.places(key)
+    };
     if edit.old != Marks::value(&held) {
-        return Err("its tags changed meanwhile".to_owned());
+        return Err("it was changed meanwhile".to_owned());
     }
     let new = match &edit.new {
         Some(new) if !edit.field.shape.admits(new) || edit.field.rule != Rule::Set => {
-            return Err("this is no set of marks".to_owned());
+            return Err("this is no set".to_owned());
         }
         new => new.as_ref().and_then(|new| support.hold(new)),
     };
     let new = new.as_ref().and_then(Value::as_list).unwrap_or_default();
-    let new: BTreeSet<Box<str>> = new.iter().cloned().collect();
+    Ok((key, held, new.iter().cloned().collect()))
+}
+
+/// Adds what an edit changes to `edits`, or says why it cannot be made.
+fn plan(state: &State, edit: &FieldEdit, edits: &mut Edits) -> Result<(), String> {
+    let (key, held, new) = checked(state, edit)?;
+    let is_flags = *edit.field == mail::FLAGS;
     let messages = state.messages_of(key).iter().map(|(_, message)| *message);
     if messages.clone().any(|message| !format::is_nameable(&state.index.messages[message].id)) {
         return Err("its Message-ID cannot be told to notmuch".to_owned());

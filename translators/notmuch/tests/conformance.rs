@@ -125,8 +125,8 @@ fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, String> {
     Ok(all)
 }
 
-/// Each file without the marks that tags say, what the database says of itself, and the tags that notmuch
-/// makes or that are no text.
+/// Each file without the marks that tags say and the one of what left its folder, what the database says of
+/// itself, and the tags that notmuch makes or that are no text. Where a message lies is modelled.
 fn unmodelled(library: &Path) -> Result<String, String> {
     let (_home, copy) = copied(library)?;
     let mut digest = BTreeSet::new();
@@ -134,9 +134,9 @@ fn unmodelled(library: &Path) -> Result<String, String> {
         if path.starts_with(copy.join("mail/.notmuch")) {
             continue;
         }
-        let path = path.strip_prefix(&copy).unwrap_or(&path).to_string_lossy().into_owned();
-        let (base, marks) = path.split_once(":2,").unwrap_or((&path, ""));
-        let others: String = marks.chars().filter(|mark| !"DFPRS".contains(*mark)).collect();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (base, marks) = name.split_once(":2,").unwrap_or((&name, ""));
+        let others: String = marks.chars().filter(|mark| !"DFPRST".contains(*mark)).collect();
         digest.insert(format!("{base} {others} {}", String::from_utf8_lossy(&bytes)));
     }
     for line in notmuch(&copy, &["dump"], "")?.lines() {

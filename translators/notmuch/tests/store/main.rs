@@ -4,6 +4,7 @@
 
 mod beside;
 mod dovecot;
+mod moving;
 mod reading;
 mod store;
 mod writing;
