@@ -23,6 +23,9 @@ use crate::read::{Store, collection};
 use crate::write::{self, Planned};
 use crate::{backup, format, place, tree};
 
+/// So many are looked for of which the names were made because others were taken.
+const NAMESAKES_MAX: usize = 8;
+
 /// A store of mail, with the keys of files that were seen.
 #[derive(Debug)]
 pub struct Tree(Store);
@@ -149,8 +152,21 @@ impl Files {
 
     /// The numbers of the files, in whichever folders, of which the same stays as of this path's name.
     pub fn find_elsewhere(&self, path: &Path) -> &[usize] {
-        let name = path.file_name().map(|name| format::base(name.as_bytes()));
-        name.and_then(|name| self.names.get(name)).map_or(&[], Vec::as_slice)
+        path.file_name().map_or(&[], |name| self.called(format::base(name.as_bytes())))
+    }
+
+    /// The numbers of files whose names are as this path's would be made where it was taken. They may be any messages.
+    pub fn find_renamed(&self, path: &Path) -> impl Iterator<Item = usize> {
+        let name = path.file_name().unwrap_or_default();
+        let names = (1..=NAMESAKES_MAX).map(|number| {
+            let name = place::numbered(format::base(name.as_bytes()), number);
+            self.called(&name)
+        });
+        names.flatten().copied()
+    }
+
+    fn called(&self, base: &[u8]) -> &[usize] {
+        self.names.get(base).map_or(&[], Vec::as_slice)
     }
 
     /// The numbers of all files of a message.

@@ -130,16 +130,19 @@ impl Taken {
 
     /// A name in a folder that no file there has: this one, if it can be.
     pub(crate) fn free(&mut self, folder: usize, base: &[u8]) -> Option<Box<[u8]>> {
-        let unique = base.split(|byte| *byte == b',').next().unwrap_or_default().len();
-        let (unique, said) = base.split_at(unique);
-        let names = (0..NAMESAKES_MAX).map(|number| -> Box<[u8]> {
-            match number {
-                0 => base.into(),
-                number => [unique, format!("_{number}").as_bytes(), said].concat().into(),
-            }
-        });
-        names.into_iter().find(|name| self.0.insert((folder, name.clone())))
+        let mut names = (0..NAMESAKES_MAX).map(|number| numbered(base, number));
+        names.find(|name| self.0.insert((folder, name.clone())))
     }
+}
+
+/// The name that a file gets where so many others have its own.
+pub(crate) fn numbered(base: &[u8], number: usize) -> Box<[u8]> {
+    if number == 0 {
+        return base.into();
+    }
+    let unique = base.split(|byte| *byte == b',').next().unwrap_or_default().len();
+    let (unique, said) = base.split_at(unique);
+    [unique, format!("_{number}").as_bytes(), said].concat().into()
 }
 
 /// Gives a file a name in another folder as well. The inner error is why that could not be done.

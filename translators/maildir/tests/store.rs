@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use segue_maildir::Maildir;
+use segue_maildir::{Maildir, Move, Tree};
 use segue_translator::model::{Catalog, ChangeSet, Field, FieldEdit, Item, Value, mail};
 use segue_translator::{Collector, ErrorKind, Idle, Library, Loss, Translator as _, Written};
 
@@ -294,4 +294,29 @@ fn f01_a_store_that_is_not_there_is_an_error() {
     let empty = tempfile::tempdir().unwrap();
     let opened = Maildir.open(empty.path(), Arc::new(Idle));
     assert_eq!(opened.err().unwrap().kind, ErrorKind::Absent);
+}
+
+#[test]
+fn f19_a_tree_that_changed_since_it_was_listed_is_stale() {
+    let store = Store::with(&["cur/1:2,FS#a", "cur/2:2,Sa#b"]);
+    let tree = Tree::of(store.path(""), &Idle, &store.path(""));
+    let files = tree.list().unwrap();
+    let moves = || {
+        (0..2).map(|number| Move {
+            key: files.file(number).key(),
+            into: ["Archive".into()].into(),
+            out_of: ["INBOX".into()].into(),
+            add: [b'R'].into(),
+            remove: [b'F'].into(),
+        })
+    };
+    fs::write(store.path("new/3"), "Message-ID: <c>\n\nHello\n").unwrap();
+    let error = tree.place(files.listed(), moves()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Stale, "{error}");
+    assert_eq!(store.names(), ["cur/1:2,FS", "cur/2:2,Sa", "new/3"]);
+    let (revision, refused) = tree.place(&tree.revision().unwrap(), moves()).unwrap();
+    assert_eq!(revision, tree.revision().unwrap());
+    // Of a letter without a keyword nobody knows what it is elsewhere.
+    assert_eq!((refused.len(), store.names()), (1, vec!["cur/2:2,Sa".into(), "new/3".into()]));
+    assert!(store.path(".Archive/cur/1:2,RS").exists());
 }

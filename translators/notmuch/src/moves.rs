@@ -191,3 +191,18 @@ fn lost(old: &State, moved: &State, after: &State, moves: &Moves) -> Edits {
     }
     edits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f29_after_a_move_no_error_says_that_nothing_was_written() {
+        for kind in [ErrorKind::Busy, ErrorKind::Stale] {
+            let error = Error::new(kind, "write", "/mail", "somebody was first");
+            assert_eq!(half_made(error).kind, ErrorKind::TimedOut);
+        }
+        let error = Error::new(ErrorKind::Full, "write", "/mail", "the disk is full");
+        assert_eq!(half_made(error).kind, ErrorKind::Full);
+    }
+}

@@ -13,10 +13,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use segue_mail::Key;
 use segue_mail::marks::FLAGS;
+use segue_mail::{Key, message};
 use segue_maildir::{File, Files, Tree};
-use segue_translator::model::{Collection, NativeId, Value};
+use segue_translator::model::{Collection, NativeId, Value, mail};
 use segue_translator::{Error, ErrorKind, Loss, Revision};
 
 use crate::database::{ALL, Database, Stamp};
@@ -38,6 +38,41 @@ pub(crate) struct Message {
     tags: Vec<u32>,
     /// Where notmuch found them, below the mail.
     files: Vec<Box<Path>>,
+}
+
+impl Message {
+    /// Its files by the paths under which notmuch knows them: each there, or where it went, if notmuch does not know
+    /// what lies there.
+    fn located<'a>(
+        &'a self,
+        files: &'a Files,
+        known: &'a HashSet<usize>,
+    ) -> impl Iterator<Item = (&'a Path, usize)> {
+        self.files.iter().flat_map(move |path| {
+            let found =
+                files.find(path).map_or_else(|| self.moved(files, known, path), |one| vec![one]);
+            found.into_iter().map(move |file| (&**path, file))
+        })
+    }
+
+    fn moved(&self, files: &Files, known: &HashSet<usize>, path: &Path) -> Vec<usize> {
+        let is_new = |file: &usize| !known.contains(file);
+        let namesakes = files.find_elsewhere(path).iter().copied().filter(is_new);
+        // A name that is another by a number alone says less of what it is a name of.
+        let renamed = files.find_renamed(path).filter(is_new);
+        let renamed = renamed.filter(|file| self.is_called_in(files.file(*file)));
+        let moved: Vec<usize> = namesakes.chain(renamed).collect();
+        let key = |file: usize| files.file(file).key();
+        let is_one = moved.iter().all(|file| key(*file) == key(moved[0]));
+        if is_one { moved } else { Vec::new() }
+    }
+
+    /// Whether a file has the Message-ID that is this message's id.
+    fn is_called_in(&self, file: File<'_>) -> bool {
+        let header = file.header().map(|header| message::read_header(&header));
+        let is_it = |id: &Value| id.as_text().is_some_and(|id| id.as_bytes() == &*self.id);
+        header.is_ok_and(|fields| fields.value(&mail::MESSAGE_ID).is_some_and(is_it))
+    }
 }
 
 /// What was read last.
@@ -269,7 +304,7 @@ impl State {
         let paths = || index.messages.iter().flat_map(|message| &message.files);
         let known: HashSet<usize> = paths().filter_map(|path| files.find(path)).collect();
         for (number, message) in index.messages.iter().enumerate() {
-            let found = message.files.iter().flat_map(|path| located(&files, &known, path));
+            let found = message.located(&files, &known).map(|(_, file)| file);
             let found: Vec<(Key, usize)> =
                 found.map(|file| (files.file(file).key(), file)).collect();
             match found.iter().min() {
@@ -330,10 +365,8 @@ impl State {
 
     /// The files of a message of notmuch.
     fn files_of(&self, message: usize) -> impl Iterator<Item = (&Path, File<'_>)> {
-        self.index.messages[message].files.iter().flat_map(|path| {
-            let files = located(&self.files, &self.known, path).into_iter();
-            files.map(|file| (&**path, self.files.file(file)))
-        })
+        let located = self.index.messages[message].located(&self.files, &self.known);
+        located.map(|(path, file)| (path, self.files.file(file)))
     }
 
     /// Whether a file of this message has another name or place than notmuch knows.
@@ -383,19 +416,6 @@ impl State {
             && others.iter().all(|folder| folders.contains(folder) || is_made(folder))
             && self.losses == other.losses
     }
-}
-
-/// The files that notmuch knows under a path: that one, or where it went, if there lies one that notmuch
-/// does not know.
-fn located(files: &Files, known: &HashSet<usize>, path: &Path) -> Vec<usize> {
-    if let Some(file) = files.find(path) {
-        return vec![file];
-    }
-    let elsewhere = files.find_elsewhere(path).iter().copied();
-    let elsewhere: Vec<usize> = elsewhere.filter(|file| !known.contains(file)).collect();
-    let key = |file: usize| files.file(file).key();
-    let is_one = elsewhere.iter().all(|file| key(*file) == key(elsewhere[0]));
-    if is_one { elsewhere } else { Vec::new() }
 }
 
 fn of(all: &[(Key, usize)], key: Key) -> &[(Key, usize)] {

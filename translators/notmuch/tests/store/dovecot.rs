@@ -15,7 +15,7 @@ use segue_translator::{Collector, Idle, Library, Translator as _};
 use crate::store::{Store, change, edit, named, texts};
 
 /// Dovecot serves nobody as root: then it does so as the user who has number 65534, to whom all is given.
-fn shown_by_dovecot(store: &Store) -> Option<BTreeSet<String>> {
+fn shown_by_dovecot(store: &Store, folder: &str) -> Option<BTreeSet<String>> {
     if !Path::new("/usr/bin/doveadm").exists() {
         let _ = writeln!(std::io::stderr(), "here: Dovecot is not installed");
         return None;
@@ -49,7 +49,8 @@ fn shown_by_dovecot(store: &Store) -> Option<BTreeSet<String>> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut session = command.spawn().unwrap();
     let mut to = session.stdin.take().unwrap();
-    to.write_all(b"a SELECT INBOX\r\nb UID FETCH 1:* (FLAGS)\r\nc LOGOUT\r\n").unwrap();
+    let asked = format!("a SELECT {folder}\r\nb UID FETCH 1:* (FLAGS)\r\nc LOGOUT\r\n");
+    to.write_all(asked.as_bytes()).unwrap();
     let said = session.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     let line =
@@ -91,7 +92,7 @@ fn what_is_written_through_both_both_programs_show() {
             set(&**library, &mail::KEYWORDS, keywords);
             store.index();
         }
-        let Some(found) = shown_by_dovecot(&store) else { return };
+        let Some(found) = shown_by_dovecot(&store, "INBOX") else { return };
         let lower = |flag: &str| flag.to_ascii_lowercase();
         assert_eq!(
             found.iter().map(|flag| lower(flag)).collect::<BTreeSet<_>>(),
@@ -104,4 +105,21 @@ fn what_is_written_through_both_both_programs_show() {
             assert_eq!(texts(named(&catalog, "a"), &mail::KEYWORDS), keywords);
         }
     }
+}
+
+#[test]
+fn what_is_moved_through_notmuch_dovecot_shows_there_with_its_keywords() {
+    let Some(store) = Store::with(&["cur/1:2,#a", "Old/cur/2:2,#b"]) else { return };
+    let maildir = Maildir.open(&store.path(""), Arc::new(Idle)).unwrap();
+    set(&*maildir, &mail::KEYWORDS, &["first", "todo"]);
+    set(&*maildir, &mail::KEYWORDS, &["todo"]);
+    set(&*maildir, &mail::FLAGS, &["seen"]);
+    store.index();
+    set(&*store.library(), &mail::KEYWORDS, &["inbox", "mine"]);
+    set(&*store.library(), &mail::FOLDERS, &["Projects"]);
+    let Some(found) = shown_by_dovecot(&store, "Projects") else { return };
+    assert_eq!(found, ["\\Seen", "todo"].map(str::to_owned).into());
+    assert_eq!(store.tags("a"), ["inbox", "mine"]);
+    let (catalog, _) = Collector::collect(&*maildir).unwrap();
+    assert_eq!(texts(named(&catalog, "a"), &mail::FOLDERS), ["Projects"]);
 }

@@ -175,6 +175,31 @@ fn f29_a_move_that_notmuch_was_not_told_of_is_told_and_finished_later() {
 }
 
 #[test]
+fn f29_a_name_that_was_taken_loses_no_message() {
+    let files = ["INBOX/cur/1,U=5:2,S#a", "Archive/cur/1,U=5:2,#b"];
+    let Some(store) = Store::with(&files) else { return };
+    store.tag("a", &["todo"]);
+    let library = store.library();
+    let (catalog, reading) = Collector::collect(&*library).unwrap();
+    let changes = change(vec![edit(named(&catalog, "a"), &mail::FOLDERS, &["Archive"])]);
+    store.break_new(true);
+    library.write(&reading.revision, &changes).unwrap_err();
+    assert_eq!(store.names(), ["Archive/cur/1,U=5:2,", "Archive/cur/1_1,U=5:2,S"]);
+    // Who is called so by chance is nobody else.
+    store.put("Lists/cur/1_2,U=5:2,F#c");
+    let (told, reading) = store.read();
+    assert_eq!((told.items.len(), reading.losses.len()), (2, 0), "{:?}", reading.losses);
+    for (id, flags, keywords) in [("a", &["seen"][..], &["todo"][..]), ("b", &[], &["inbox"])] {
+        assert_eq!(texts(named(&told, id), &mail::FOLDERS), ["Archive"]);
+        assert_eq!(texts(named(&told, id), &mail::FLAGS), flags);
+        assert_eq!(texts(named(&told, id), &mail::KEYWORDS), keywords);
+    }
+    store.break_new(false);
+    store.index();
+    assert_eq!((store.tags("a"), store.found_in("Archive")), (vec!["todo".into()], ids("ab")));
+}
+
+#[test]
 fn f07_nothing_moves_to_where_notmuch_does_not_look() {
     let files = ["INBOX/cur/1:2,S#a", "Old/cur/2:2,S#b"];
     for (ignored, kept) in [("Spam", "Old"), ("/^Spam/", "Old")] {
@@ -271,7 +296,7 @@ fn f33_a_backup_brings_names_back_as_well_as_tags() {
 }
 
 #[test]
-fn a_message_that_cannot_be_read_has_left_no_folder() {
+fn f06_a_message_that_cannot_be_read_has_left_no_folder() {
     let files = ["INBOX/cur/1:2,S#a", "Old/cur/2,S=7:2,S#a"];
     let Some(store) = Store::with(&files) else { return };
     let (catalog, reading) = store.read();
