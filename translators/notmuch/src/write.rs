@@ -56,7 +56,7 @@ pub(crate) fn write(
     let (mut revision, more) =
         if moved.is_any { tagged.map_err(moves::half_made)? } else { tagged? };
     if !moved.is_alone {
-        revision = shared(revision);
+        revision = shared(&revision);
     }
     refused.extend(more);
     Ok(Written { revision, created: Vec::new(), refused })
@@ -78,7 +78,7 @@ pub(crate) fn read(
 
 /// The state after a write when somebody else wrote at the same time: none that a reader knows, so that
 /// what they did is found.
-fn shared(now: Revision) -> Revision {
+fn shared(now: &Revision) -> Revision {
     Revision(format!("{} and more", now.0))
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn tag<T>(
     }
     let after = mail.state()?;
     let is_ours = state.tells_as(&after, &Places::new());
-    Ok((if is_ours { after.revision } else { shared(after.revision) }, told))
+    Ok((if is_ours { after.revision } else { shared(&after.revision) }, told))
 }
 
 /// Plans for what is there, again if somebody changed it meanwhile, and after notmuch has looked at files that
