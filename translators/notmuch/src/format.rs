@@ -237,6 +237,15 @@ mod tests {
     }
 
     #[test]
+    fn letters_are_those_of_the_name() {
+        for (path, letters) in
+            [("cur/1,U=5:2,SFa", "SFa"), ("a:2,F/new/1", ""), ("cur/1:1,S", ""), ("cur/1:2,", "")]
+        {
+            assert_eq!(super::letters(Path::new(path)), letters.as_bytes(), "{path}");
+        }
+    }
+
+    #[test]
     fn what_is_no_line_is_none() {
         for text in
             ["", "#notmuch-dump", "+a", "+a -- id:x", "+%2 -- id:\"x\"", "+a -- id:\"x\"y\""]
