@@ -1,18 +1,22 @@
 //! Keeps mailboxes as they are, and brings their bytes back.
 //!
-//! Invariant: only headers are brought back, which is all that a write changes; if a mailbox differs in
-//! anything else it was not us, and it stays.
+//! Invariant: messages come back to all mailboxes before any is taken out of one, and none is taken out
+//! that is not among what comes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufRead as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use segue_mail::Key;
 use segue_translator::{Error, ErrorKind, Revision};
 
+use crate::draft::Work;
 use crate::format::{self, Frame, Text as _};
+use crate::header;
 use crate::journal::{Edit, sync_folder};
-use crate::listing::Listing;
+use crate::listing::{self, Listing};
 use crate::read::Store;
 use crate::view::View;
 use crate::{tree, write};
@@ -38,7 +42,7 @@ fn copy(view: &View, to: &Path) -> io::Result<()> {
     sync_folder(to)
 }
 
-/// Gives mailboxes the headers back that they had.
+/// Gives mailboxes the bytes back that they had. One that was not there stays, empty.
 pub(crate) fn restore(store: &Store, expected: &Revision, from: &Path) -> Result<Revision, Error> {
     let mut known = store.known();
     let mut listing = Listing::make(&store.root, &mut known)?;
@@ -46,50 +50,125 @@ pub(crate) fn restore(store: &Store, expected: &Revision, from: &Path) -> Result
         let detail = "the mail changed since it was written";
         return Err(Error::new(ErrorKind::Stale, "restore", &store.root, detail));
     }
-    let mut edits = BTreeMap::new();
+    let (mut works, mut had, mut taken_out) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
     for (index, mailbox) in listing.mailboxes.iter().enumerate() {
+        let fail = |error: io::Error| Error::io("restore", &mailbox.path, &error);
         let kept = from.join(&mailbox.relative);
-        if !kept.exists() {
-            continue;
-        }
-        let made = differences(&View::open(&mailbox.path)?, &View::open(&kept)?);
-        let made = made.map_err(|error| Error::io("restore", &mailbox.path, &error))?;
-        if !made.is_empty() {
-            edits.insert(index, made);
+        let kept = kept.exists().then(|| View::open(&kept)).transpose()?;
+        let there = kept.as_ref().map_or_else(|| Ok(Vec::new()), messages).map_err(fail)?;
+        let now = View::open(&mailbox.path)?;
+        let here = messages(&now).map_err(fail)?;
+        had.extend(there.iter().filter_map(|message| message.key));
+        let back = Back { now: &now, here: &here, kept: kept.as_ref(), there: &there };
+        let (work, gone) = back.work().map_err(fail)?;
+        taken_out.extend(gone.iter().filter_map(|message| message.key));
+        if work != Work::default() {
+            works.insert(index, work);
         }
     }
-    write::make(&mut listing, edits)?;
+    if taken_out.iter().any(|key| !had.contains(key)) {
+        let detail = "a message came that is not in what was kept, so nothing is brought back";
+        return Err(Error::new(ErrorKind::Corrupt, "restore", &store.root, detail));
+    }
+    write::make(&mut listing, &mut known, &works)?;
     Ok(listing.revision())
 }
 
-/// The headers that differ.
-fn differences(now: &View, kept: &View) -> io::Result<Vec<Edit>> {
-    let (here, there) = (messages(now)?, messages(kept)?);
-    let mut edits = Vec::new();
-    for ((frame, new), (_, old)) in here.iter().zip(&there) {
-        if new != old {
-            let place = frame.header..frame.header + new.len() as u64;
-            let mut edit = Edit { old: place, new: old.clone() };
-            if edits.is_empty() {
-                edit.extend_to(frame.start, now)?;
-            }
-            edits.push(edit);
-        }
-    }
-    let come: u64 = edits.iter().map(|edit| edit.new.len() as u64).sum();
-    let gone: u64 = edits.iter().map(|edit| edit.old.end - edit.old.start).sum();
-    if here.len() != there.len() || now.length() + come - gone != kept.length() {
-        let what = "more than headers differs from what was kept";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-    }
-    Ok(edits)
+/// A message of a mailbox.
+struct Message {
+    frame: Frame,
+    header: Vec<u8>,
+    /// `None` if it is none, or cannot be read.
+    key: Option<Key>,
 }
 
-fn messages(view: &View) -> io::Result<Vec<(Frame, Vec<u8>)>> {
+fn messages(view: &View) -> io::Result<Vec<Message>> {
     let mut messages = Vec::new();
     format::scan(view, |frame, header| {
-        messages.push((frame, header));
+        let is_none = messages.is_empty() && header::is_internal(&header);
+        let reader = || view.reader(frame.header..frame.end);
+        let is_one = !is_none && frame.broken.is_none();
+        let key = is_one.then(|| listing::key(reader(), frame.is_quoted)).transpose()?;
+        messages.push(Message { frame, header, key });
         Ok(())
     })?;
     Ok(messages)
+}
+
+/// A mailbox as it is, and as it was.
+struct Back<'a> {
+    now: &'a View,
+    here: &'a [Message],
+    kept: Option<&'a View>,
+    there: &'a [Message],
+}
+
+impl<'a> Back<'a> {
+    /// What brings it back, and the messages that this takes out.
+    fn work(&self) -> io::Result<(Work, &'a [Message])> {
+        let (mut work, mut rest) = (Work::default(), self.here);
+        let mut edits: Vec<Edit> = Vec::new();
+        for old in self.there {
+            let at = rest.first().map_or(self.now.length(), |new| new.frame.start);
+            let (true, Some((new, after))) = (self.is_same(rest.first(), old)?, rest.split_first())
+            else {
+                let bytes = self.bytes(old.frame.start..old.frame.end)?;
+                work.arrived.extend(old.key);
+                match edits.last_mut().filter(|edit| edit.old == (at..at)) {
+                    Some(edit) => edit.new.extend(bytes),
+                    None => edits.push(Edit { old: at..at, new: bytes }),
+                }
+                continue;
+            };
+            rest = after;
+            if new.header != old.header {
+                let end = new.frame.header + new.header.len() as u64;
+                let mut edit = Edit { old: new.frame.header..end, new: old.header.clone() };
+                if edits.is_empty() {
+                    edit.extend_to(new.frame.start, self.now)?;
+                }
+                edits.push(edit);
+            }
+        }
+        work.first = edits;
+        if let Some(first) = rest.first() {
+            work.take_out(first.frame.start..self.now.length());
+        }
+        Ok((work, rest))
+    }
+
+    /// Whether two messages differ in their headers, if at all.
+    fn is_same(&self, new: Option<&Message>, old: &Message) -> io::Result<bool> {
+        let Some(new) = new else { return Ok(false) };
+        let from = |message: &Message| message.frame.start..message.frame.header;
+        let rest = |message: &Message| {
+            message.frame.header + message.header.len() as u64..message.frame.end
+        };
+        Ok(new.key == old.key
+            && self.are_equal(from(new), from(old))?
+            && self.are_equal(rest(new), rest(old))?)
+    }
+
+    fn are_equal(&self, ours: Range<u64>, theirs: Range<u64>) -> io::Result<bool> {
+        let Some(kept) = self.kept else { return Ok(false) };
+        let is_as_long = ours.end - ours.start == theirs.end - theirs.start;
+        let (mut ours, mut theirs) = (self.now.reader(ours), kept.reader(theirs));
+        while is_as_long {
+            let (one, other) = (ours.fill_buf()?, theirs.fill_buf()?);
+            let bytes = one.len().min(other.len());
+            if one[..bytes] != other[..bytes] {
+                return Ok(false);
+            }
+            if bytes == 0 {
+                return Ok(true);
+            }
+            ours.consume(bytes);
+            theirs.consume(bytes);
+        }
+        Ok(false)
+    }
+
+    fn bytes(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        self.kept.map_or_else(|| Ok(Vec::new()), |kept| kept.bytes(range))
+    }
 }

@@ -30,6 +30,7 @@ impl Translator for Mbox {
 
     fn open(&self, path: &Path, _: Arc<dyn Host>) -> Result<Box<dyn Library>, Error> {
         tree::walk(path)?;
-        Ok(Box::new(Store { root: path.to_owned(), known: Mutex::new(HashMap::new()) }))
+        let is_alone = !path.is_dir();
+        Ok(Box::new(Store { root: path.to_owned(), is_alone, known: Mutex::new(HashMap::new()) }))
     }
 }

@@ -25,6 +25,20 @@ pub(crate) trait Text {
     fn length(&self) -> u64;
 }
 
+impl Text for Vec<u8> {
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..));
+        let rest = rest.unwrap_or_default();
+        let bytes = rest.len().min(into.len());
+        into[..bytes].copy_from_slice(&rest[..bytes]);
+        Ok(bytes)
+    }
+
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
 /// Where a message stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -289,26 +303,11 @@ impl<'a, T: Text> Lines<'a, T> {
 mod tests {
     use super::*;
 
-    struct Bytes(Vec<u8>);
-
-    impl Text for Bytes {
-        fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-            let rest = self.0.get(offset as usize..).unwrap_or_default();
-            let bytes = rest.len().min(into.len());
-            into[..bytes].copy_from_slice(&rest[..bytes]);
-            Ok(bytes)
-        }
-
-        fn length(&self) -> u64 {
-            self.0.len() as u64
-        }
-    }
-
     const FROM: &str = "From a@b Mon Jan  1 10:00:00 2024\n";
 
     fn frames(text: &str) -> Vec<(Frame, String)> {
         let mut frames = Vec::new();
-        scan(&Bytes(text.into()), |frame, header| {
+        scan(&text.as_bytes().to_vec(), |frame, header| {
             frames.push((frame, String::from_utf8_lossy(&header).into_owned()));
             Ok(())
         })
@@ -419,7 +418,7 @@ mod tests {
             }
             let length = bytes.len() as u64;
             let mut end = 0;
-            let scanned = scan(&Bytes(bytes), |frame, _| {
+            let scanned = scan(&bytes, |frame, _| {
                 assert!(frame.header > end || end == 0);
                 end = frame.end;
                 Ok(())

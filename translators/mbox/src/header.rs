@@ -19,6 +19,9 @@ const X_LABEL: &[u8] = b"X-Label";
 const BASE: &[u8] = b"X-IMAPbase";
 /// The same in a message that is there for nothing else.
 const INTERNAL: &[u8] = b"X-IMAP";
+const CONTENT_LENGTH: &[u8] = b"Content-Length";
+/// What a message has only in the mailbox in which it lies.
+const OWN: [&[u8]; 4] = [b"X-UID", BASE, INTERNAL, CONTENT_LENGTH];
 const DELETED: u8 = b'D';
 /// How `$Forwarded` is written: as its RFC does.
 const FORWARDED_WORD: &str = "$Forwarded";
@@ -83,7 +86,7 @@ pub(crate) fn is_internal(header: &[u8]) -> bool {
 
 /// How many bytes the body has, if the header says so.
 pub(crate) fn content_length(header: &[u8]) -> Option<u64> {
-    let field = find(header, b"content-length")?;
+    let field = find(header, CONTENT_LENGTH)?;
     let digits = header[field.value].trim_ascii();
     let are_digits = digits.iter().all(u8::is_ascii_digit);
     are_digits.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
@@ -157,6 +160,44 @@ pub(crate) fn with_base(header: &[u8], words: &[&str], validity: u32) -> Vec<u8>
         }
         None => with_field(header, BASE, format!("{validity} {:010}{added}", 0).as_bytes()),
     }
+}
+
+/// The header as another mailbox gets it: without what says something of this one alone.
+pub(crate) fn carried(header: &[u8]) -> Vec<u8> {
+    let mut carried = Vec::with_capacity(header.len());
+    let mut stays = true;
+    for line in header.split_inclusive(|byte| *byte == b'\n') {
+        if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+            let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii_end();
+            stays = !OWN.iter().any(|own| name.eq_ignore_ascii_case(own));
+        }
+        if stays {
+            carried.extend_from_slice(line);
+        }
+    }
+    carried
+}
+
+/// The header of a copy that is to be removed, or of one that is not.
+pub(crate) fn with_deleted(header: &[u8], is_deleted: bool) -> Vec<u8> {
+    if is_deleted {
+        with_letter(header, X_STATUS, DELETED)
+    } else {
+        without_letter(header, X_STATUS, DELETED)
+    }
+}
+
+/// The header with how many bytes the body has, which it did not say.
+pub(crate) fn with_length(header: &[u8], bytes: usize) -> Vec<u8> {
+    with_field(header, CONTENT_LENGTH, bytes.to_string().as_bytes())
+}
+
+/// The lines in which the first message of a mailbox names its keywords; none, if it does not.
+pub(crate) fn base_lines(header: &[u8]) -> &[u8] {
+    let Some(field) = find(header, BASE) else { return b"" };
+    let rest = &header[field.value.end..];
+    let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+    &header[field.name.start..field.value.end + end]
 }
 
 /// The header one byte longer, so that programs which look at sizes see a change.
@@ -383,6 +424,19 @@ mod tests {
             "A: 1\nX-IMAPbase: 17 0000000000 $Forwarded\n"
         );
         assert_eq!(super::base(base.as_bytes()), Some(vec!["Work".into()]));
+    }
+
+    #[test]
+    fn what_belongs_to_one_mailbox_is_not_carried_into_another() {
+        let header = "X-IMAPbase: 1 2\n a\nSubject: x\n y\nx-uid : 3\nX-IMAP: 1 2\nnonsense\n z\n\
+            CONTENT-LENGTH:\n\t9\nStatus: RO\nX-UIDs: 4\n";
+        let carried = String::from_utf8(carried(header.as_bytes())).unwrap();
+        assert_eq!(carried, "Subject: x\n y\nnonsense\n z\nStatus: RO\nX-UIDs: 4\n");
+        assert_eq!(base_lines(header.as_bytes()), b"X-IMAPbase: 1 2\n a\n");
+        assert_eq!(base_lines(carried.as_bytes()), b"");
+        let deleted = with_deleted(carried.as_bytes(), true);
+        assert!(state(&deleted).is_deleted);
+        assert!(!state(&with_deleted(&deleted, false)).is_deleted);
     }
 
     #[test]

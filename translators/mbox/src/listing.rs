@@ -5,7 +5,7 @@
 //! Invariant: a listing counts if no mailbox changed while it was made.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io;
+use std::io::{self, BufRead};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use segue_mail::{Key, message};
 use segue_translator::model::NativeId;
 use segue_translator::{Error, ErrorKind, Loss, Revision};
 
-use crate::format::{self, Frame};
+use crate::format;
 use crate::header::{self, Marks};
 use crate::journal::Journal;
 use crate::quoted::Quoted;
@@ -32,11 +32,13 @@ pub(crate) type Known = HashMap<PathBuf, (String, Arc<Content>)>;
 /// What a mailbox has.
 #[derive(Debug, Default)]
 pub(crate) struct Content {
-    messages: Vec<Message>,
+    pub(crate) messages: Vec<Message>,
     /// What cannot be read, by where it stands.
     broken: Vec<(u64, String)>,
     /// The header of the first message.
     first: Range<u64>,
+    /// Whether a server keeps it: then that header says so. `None` if there is none.
+    is_served: Option<bool>,
 }
 
 /// A message of a mailbox.
@@ -47,6 +49,10 @@ pub(crate) struct Message {
     pub(crate) start: u64,
     /// Where its header stands.
     pub(crate) header: Range<u64>,
+    /// Where the next begins.
+    pub(crate) end: u64,
+    /// Whether lines of its body that begin with `From ` have a `>` too many.
+    pub(crate) is_quoted: bool,
     pub(crate) marks: Marks,
     /// Whether it is to be removed from this mailbox.
     pub(crate) is_deleted: bool,
@@ -67,6 +73,8 @@ pub(crate) struct Listing {
     pub(crate) stamps: Vec<String>,
     /// Where the header of the first message of each mailbox stands.
     pub(crate) first: Vec<Range<u64>>,
+    /// Which mailboxes a server keeps, as far as they tell.
+    pub(crate) is_served: Vec<Option<bool>>,
     /// Why some mailboxes are not written.
     pub(crate) damaged: HashMap<usize, String>,
     /// Copies of one message stand together.
@@ -126,7 +134,8 @@ impl Listing {
         // Those of one mailbox stay in their order.
         copies.sort_by_key(|copy| copy.message.key);
         let first = contents.iter().map(|content| content.first.clone()).collect();
-        Ok(Self { mailboxes, stamps, first, damaged, copies, losses })
+        let is_served = contents.iter().map(|content| content.is_served).collect();
+        Ok(Self { mailboxes, stamps, first, is_served, damaged, copies, losses })
     }
 
     /// The state of the whole store.
@@ -150,6 +159,12 @@ impl Listing {
         let Some(key) = Key::of(id) else { return 0..0 };
         let start = self.copies.partition_point(|copy| copy.message.key < key);
         start..self.copies.partition_point(|copy| copy.message.key <= key)
+    }
+
+    /// The keys of what lies in one mailbox.
+    pub(crate) fn keys_in(&self, mailbox: usize) -> impl Iterator<Item = Key> {
+        let there = self.copies.iter().filter(move |copy| copy.mailbox == mailbox);
+        there.map(|copy| copy.message.key)
     }
 
     /// The folders in which these lie.
@@ -176,13 +191,18 @@ pub(crate) fn stamps(mailboxes: &[Mailbox]) -> Result<Vec<String>, Error> {
 
 /// Reads a mailbox.
 fn read(path: &Path) -> Result<Content, Error> {
-    let view = View::open(path)?;
+    content(&View::open(path)?, path)
+}
+
+/// What a mailbox has, of which messages that cannot be read are part.
+pub(crate) fn content(view: &View, path: &Path) -> Result<Content, Error> {
     let mut content = Content::default();
     let mut is_first = true;
-    let scanned = format::scan(&view, |frame, header| {
+    let scanned = format::scan(view, |frame, header| {
         let place = frame.header..frame.header + header.len() as u64;
         if std::mem::take(&mut is_first) {
             content.first = place.clone();
+            content.is_served = Some(header::base(&header).is_some());
             if header::is_internal(&header) {
                 return Ok(());
             }
@@ -199,12 +219,14 @@ fn read(path: &Path) -> Result<Content, Error> {
             content.broken.push((frame.header, what));
             return Ok(());
         }
-        let (key, state) = (key(&view, &frame)?, header::state(&header));
+        let (key, state) = (key(view.reader(frame.header..frame.end), frame.is_quoted)?, header::state(&header));
         let (marks, is_deleted) = (state.marks, state.is_deleted);
         content.messages.push(Message {
             key,
             start: frame.start,
             header: place,
+            end: frame.end,
+            is_quoted: frame.is_quoted,
             marks,
             is_deleted,
         });
@@ -215,7 +237,6 @@ fn read(path: &Path) -> Result<Content, Error> {
 }
 
 /// The key of a message as it was before this mailbox had it.
-fn key(view: &View, frame: &Frame) -> io::Result<Key> {
-    let mut reader = view.reader(frame.header..frame.end);
-    if frame.is_quoted { message::key(&mut Quoted::new(reader)) } else { message::key(&mut reader) }
+pub(crate) fn key(mut reader: impl BufRead, is_quoted: bool) -> io::Result<Key> {
+    if is_quoted { message::key(&mut Quoted::new(reader)) } else { message::key(&mut reader) }
 }

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind as Io};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
@@ -26,7 +27,7 @@ const BYTES_MAX: u64 = 1 << 10;
 /// A mailbox that nobody else reads or writes, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Locked {
-    pub(crate) file: File,
+    pub(crate) file: Arc<File>,
     /// Where the mailbox lies, links followed.
     pub(crate) path: PathBuf,
     dotlock: PathBuf,
@@ -44,7 +45,7 @@ impl Locked {
         }
         let dotlock = beside(&path, "", ".lock");
         take_dotlock(&path, &dotlock)?;
-        Ok(Self { file, path, dotlock })
+        Ok(Self { file: Arc::new(file), path, dotlock })
     }
 }
 

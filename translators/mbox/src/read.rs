@@ -13,7 +13,7 @@ use segue_translator::{
     Capabilities, Container, Error, ErrorKind, Library, Reading, Revision, Sink, Want, Written,
 };
 
-use crate::column::CAPABILITIES;
+use crate::column::{CAPABILITIES, CAPABILITIES_ALONE};
 use crate::listing::{self, Copy, Known, Listing};
 use crate::tree::{self, Mailbox};
 use crate::view::View;
@@ -26,6 +26,8 @@ const OPEN_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) root: PathBuf,
+    /// Whether it is one mailbox, and no folder of them.
+    pub(crate) is_alone: bool,
     /// What was read of mailboxes. Held while one is read or written: closing a file gives up each lock that
     /// the process has on it.
     pub(crate) known: Mutex<Known>,
@@ -39,7 +41,7 @@ impl Store {
 
 impl Library for Store {
     fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
+        if self.is_alone { &CAPABILITIES_ALONE } else { &CAPABILITIES }
     }
 
     /// Mailboxes are made to be written by several programs, one after the other: each takes the locks.

@@ -21,15 +21,19 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::journal::Journal;
 
-const DEPTH_MAX: usize = 32;
+pub(crate) const DEPTH_MAX: usize = 32;
 /// So many files and folders are walked past at most.
 const WALKED_MAX: usize = 200_000;
-const INBOX: &str = "INBOX";
+pub(crate) const INBOX: &str = "INBOX";
 /// How Thunderbird and others call the folder of what lies below a mailbox.
-const BELOW: &str = ".sbd";
+pub(crate) const BELOW: &str = ".sbd";
 /// Files of mail programs that are no mailboxes, by the ends of their names.
 const BESIDE: [&str; 7] =
     [".lock", ".cmeta", ".ev-summary", ".ev-summary-meta", ".ibex.index", ".ibex.index.data", "~"];
+/// Where a server keeps which folders a person wants to see.
+pub(crate) const SUBSCRIPTIONS: &str = "subscriptions";
+/// The end of the names of files that Thunderbird has beside its mailboxes.
+const FOREIGN: &str = ".msf";
 /// Mailboxes that are packed, and not read.
 const PACKED: [&str; 5] = [".gz", ".bz2", ".xz", ".zst", ".zip"];
 
@@ -104,10 +108,23 @@ fn is_looked_at(entry: &DirEntry) -> bool {
         let marks = ["cur", ".mh_sequences", ".xmhcache", ".claws_mark"];
         marks.iter().any(|mark| entry.path().join(mark).symlink_metadata().is_ok())
     };
+    if entry.file_type().is_dir() {
+        !name.starts_with(b".") && !is_other_mail(entry)
+    } else {
+        !is_passed_by(name)
+    }
+}
+
+/// Whether a file of this name is none of the mailboxes, whatever is in it.
+fn is_passed_by(name: &[u8]) -> bool {
     let is_beside = BESIDE.iter().any(|end| name.ends_with(end.as_bytes()));
-    let is_folder = entry.file_type().is_dir();
-    !name.starts_with(b".")
-        && if is_folder { !is_other_mail(entry) } else { !is_beside && name != b"subscriptions" }
+    name.starts_with(b".") || is_beside || name == SUBSCRIPTIONS.as_bytes()
+}
+
+/// Whether a file of this name would be read as a mailbox.
+pub(crate) fn is_read(name: &[u8]) -> bool {
+    let is_other = PACKED.iter().chain([&FOREIGN]).any(|end| name.ends_with(end.as_bytes()));
+    !is_passed_by(name) && !is_other
 }
 
 struct Walk {
@@ -124,7 +141,7 @@ impl Walk {
         }
         let relative = path.strip_prefix(root).unwrap_or(path).to_owned();
         let name = relative.as_os_str().as_bytes();
-        if name.ends_with(b".msf") {
+        if name.ends_with(FOREIGN.as_bytes()) {
             let detail =
                 "Thunderbird keeps these mailboxes, and what it knows of messages elsewhere";
             return Err(Error::new(ErrorKind::Unsupported, "read", path, detail));
@@ -147,7 +164,8 @@ impl Walk {
     }
 }
 
-fn name_of(relative: &Path) -> String {
+/// The path of a mailbox as a person knows it, roles aside, from where it lies below the store.
+pub(crate) fn name_of(relative: &Path) -> String {
     let mut parts: Vec<String> = relative.iter().map(|part| text(part.as_bytes())).collect();
     if matches!(&parts[..], [one] if one.eq_ignore_ascii_case(INBOX)) {
         return INBOX.to_owned();

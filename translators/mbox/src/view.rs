@@ -10,6 +10,7 @@ use std::io::{self, BufReader, Read};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustix::fs::OFlags;
@@ -17,12 +18,12 @@ use segue_translator::{Error, ErrorKind};
 
 use crate::format::Text;
 use crate::journal::Journal;
-use crate::lock;
+use crate::lock::{self, Locked};
 
 /// An open mailbox.
 #[derive(Debug)]
 pub(crate) struct View {
-    file: File,
+    file: Arc<File>,
     bytes: u64,
     /// Bytes of the file that are no mail.
     hole: Option<Range<u64>>,
@@ -33,15 +34,20 @@ impl View {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let file = open(path)?;
         lock::shared(&file, path)?;
-        Self::of(file, path)
+        Self::of(Arc::new(file), path)
     }
 
     /// Opens a mailbox without a lock, to look at what a reader found that had one.
     pub(crate) fn open_again(path: &Path) -> Result<Self, Error> {
-        Self::of(open(path)?, path)
+        Self::of(Arc::new(open(path)?), path)
     }
 
-    fn of(file: File, path: &Path) -> Result<Self, Error> {
+    /// A mailbox whose locks are held. It is not opened again: to close it would give them up.
+    pub(crate) fn locked(mailbox: &Locked) -> Result<Self, Error> {
+        Self::of(Arc::clone(&mailbox.file), &mailbox.path)
+    }
+
+    fn of(file: Arc<File>, path: &Path) -> Result<Self, Error> {
         let fail = |error: &io::Error| Error::io("read", path, error);
         let bytes = file.metadata().map_err(|error| fail(&error))?.len();
         let journal = Journal::read(path)?;

@@ -1,79 +1,295 @@
-//! Writes marks: the headers of each copy of a message, in each mailbox that has one.
+//! Writes marks and places: the headers of each copy of a message, in each mailbox that has one, and in
+//! which mailboxes there are copies.
 //!
 //! What is written is the difference that an edit makes, not the whole set, so what copies differ in
-//! stays. A keyword that a mailbox does not name yet is named in its first message too, because servers
-//! take no other words for keywords.
+//! stays. What moves is appended where it goes, read back, and only then taken out where it was.
 //!
-//! Invariant: all mailboxes are locked and are as they were read before the first is written.
+//! Invariant: all mailboxes are locked and are as they were read before the first is written. Nothing is taken out
+//! before all that was appended is there, durable.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::ops::Range;
-use std::time::UNIX_EPOCH;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use segue_mail::Key;
 use segue_mail::marks::FLAGS;
 use segue_translator::model::{ChangeSet, CollectionEdit, FieldEdit, NativeId, Rule, Value, mail};
-use segue_translator::{Access, Error, ErrorKind, Refusal, Revision, Written};
+use segue_translator::{
+    Access, Capabilities, Error, ErrorKind, Library as _, Refusal, Revision, Written,
+};
 
-use crate::column::CAPABILITIES;
-use crate::header::{self, Change};
-use crate::journal::Edit;
-use crate::listing::{self, Listing, Message};
+use crate::carried::Carried;
+use crate::draft::{Arrival, Draft, Work};
+use crate::format::Text as _;
+use crate::header::Change;
+use crate::journal::{BYTES_MAX, Edit};
+use crate::layout::{self, Layout};
+use crate::listing::{self, Content, Copy, Known, Listing};
 use crate::lock::Locked;
+use crate::place::{self, Placement};
 use crate::read::Store;
 use crate::rewrite;
-use crate::tree;
+use crate::tree::{self, Mailbox};
 use crate::view::View;
 
-/// Makes the edits of marks; all others are refused.
+/// All that one write may append. Headers need room beside it.
+const CARRIED_BYTES_MAX: u64 = BYTES_MAX / 2;
+
+/// What is added to a message's marks and places, and taken from them.
+#[derive(Debug, Default)]
+struct Plan {
+    marks: Change,
+    into: BTreeSet<Box<str>>,
+    out_of: BTreeSet<Box<str>>,
+    placement: Placement,
+    /// What is appended to which mailbox, by its place in the placement.
+    carried: Vec<Carried>,
+}
+
+/// What becomes of messages, by what they are called.
+type Planned = BTreeMap<NativeId, Plan>;
+
+/// Makes the edits of marks and places; all others are refused.
 pub(crate) fn write(
     store: &Store,
     expected: &Revision,
     changes: &ChangeSet,
 ) -> Result<Written, Error> {
     let mut known = store.known();
-    let mut listing = Listing::make(&store.root, &mut known)?;
+    let listing = Listing::make(&store.root, &mut known)?;
     if listing.revision() != *expected {
-        let detail = "the mail changed since it was read";
-        return Err(Error::new(ErrorKind::Stale, "write", &store.root, detail));
+        return Err(stale(&store.root, "the mail changed since it was read"));
     }
     let mut refused: Vec<Refusal> = Refusal::of_listing(changes).collect();
     refused.extend(changes.collections.iter().map(refuse_collection));
-    let mut planned: BTreeMap<NativeId, Change> = BTreeMap::new();
+    let mut planned = Planned::new();
     for edit in &changes.fields {
-        let change = planned.entry(edit.item.clone()).or_default();
-        if let Err(reason) = plan(&listing, edit, change) {
+        let plan = planned.entry(edit.item.clone()).or_default();
+        if let Err(reason) = add(&listing, edit, store.capabilities(), plan) {
             refused.push(Refusal { id: edit.item.clone(), reason });
         }
     }
-    let mut edits = edits(&listing, &planned)?;
+    let mut listing = with_mailboxes(store, &mut known, listing, &planned)?;
+    place(store, &listing, &mut planned, &mut refused)?;
+    let mut works = works(&listing, &planned)?;
     // What an interrupted write left is taken out at the first occasion.
     for index in listing.interrupted() {
-        edits.entry(index).or_default();
+        works.entry(index).or_default();
     }
-    make(&mut listing, edits)?;
+    make(&mut listing, &mut known, &works)?;
     Ok(Written { revision: listing.revision(), created: Vec::new(), refused })
 }
 
-/// Makes edits of mailboxes, which are given by their places; brings the listing's states up to date.
-pub(crate) fn make(listing: &mut Listing, edits: BTreeMap<usize, Vec<Edit>>) -> Result<(), Error> {
-    let mut locked = Vec::new();
-    for index in edits.keys() {
-        let mailbox = Locked::take(&listing.mailboxes[*index].path)?;
-        if tree::stamp(&mailbox.path)? != listing.stamps[*index] {
-            let detail = "a mail program changed this mailbox meanwhile";
-            return Err(Error::new(ErrorKind::Stale, "write", &mailbox.path, detail));
+fn stale(path: &Path, detail: &str) -> Error {
+    Error::new(ErrorKind::Stale, "write", path, detail)
+}
+
+/// Makes the mailboxes that messages go to and that are not there; returns the listing with them.
+fn with_mailboxes(
+    store: &Store,
+    known: &mut Known,
+    listing: Listing,
+    planned: &Planned,
+) -> Result<Listing, Error> {
+    let wanted: BTreeSet<&Box<str>> = planned.values().flat_map(|plan| &plan.into).collect();
+    let missing = wanted.into_iter().filter(|path| place::mailbox(&listing, path).is_none());
+    let layout = Layout::of(&store.root, &listing.mailboxes);
+    let mut made = false;
+    for path in missing {
+        // One that cannot be made is refused with what would lie in it. What was made is in the way of others.
+        if let Ok(relative) = layout.relative(path) {
+            layout::make(&store.root, &relative, like(&listing, &relative))?;
+            made = true;
         }
-        locked.push(mailbox);
     }
-    for ((index, edits), mailbox) in edits.into_iter().zip(&locked) {
-        rewrite::settle(mailbox)?;
-        if !edits.is_empty() {
-            rewrite::rewrite(mailbox, edits)?;
+    if !made {
+        return Ok(listing);
+    }
+    let now = Listing::make(&store.root, known)?;
+    let states = |listing: &Listing| -> BTreeMap<PathBuf, String> {
+        let paths = listing.mailboxes.iter().map(|mailbox| mailbox.relative.clone());
+        paths.zip(listing.stamps.iter().cloned()).collect()
+    };
+    let (old, new) = (states(&listing), states(&now));
+    if old.iter().all(|(path, stamp)| new.get(path) == Some(stamp)) {
+        Ok(now)
+    } else {
+        Err(stale(&store.root, "the mail changed while a mailbox was made"))
+    }
+}
+
+/// The mailbox that one beside it is made like.
+fn like<'l>(listing: &'l Listing, relative: &Path) -> Option<&'l Mailbox> {
+    let is_beside = |mailbox: &&Mailbox| mailbox.relative.parent() == relative.parent();
+    listing.mailboxes.iter().find(is_beside).or(listing.mailboxes.first())
+}
+
+/// Says where the copies of each message shall lie, and reads what is appended elsewhere. What cannot lie where it
+/// should stays where it is.
+fn place(
+    store: &Store,
+    listing: &Listing,
+    planned: &mut Planned,
+    refused: &mut Vec<Refusal>,
+) -> Result<(), Error> {
+    let layout = Layout::of(&store.root, &listing.mailboxes);
+    let mut left = CARRIED_BYTES_MAX;
+    let mut open = None;
+    for (id, plan) in planned {
+        let missing = plan.into.iter().find(|path| place::mailbox(listing, path).is_none());
+        let copies = listing.message(id);
+        let placed = match missing {
+            Some(path) => Err(layout.relative(path).err().unwrap_or_else(|| {
+                format!("something else is in the place of a mailbox for `{path:.200}`")
+            })),
+            None => {
+                plan.placement = Placement::of(listing, copies, &plan.into, &plan.out_of);
+                carried(listing, &plan.placement, &mut left, &mut open)?
+            }
+        };
+        match placed {
+            Ok(carried) => plan.carried = carried,
+            Err(reason) => {
+                refused.push(Refusal { id: id.clone(), reason });
+                plan.placement = Placement::default();
+            }
         }
-        listing.stamps[index] = tree::stamp(&mailbox.path)?;
     }
     Ok(())
+}
+
+/// Reads what is appended elsewhere. The inner error is why that cannot be, the outer one ends the write.
+fn carried(
+    listing: &Listing,
+    placement: &Placement,
+    left: &mut u64,
+    open: &mut Option<(usize, View)>,
+) -> Result<Result<Vec<Carried>, String>, Error> {
+    let damaged = placement.mailboxes(listing).into_iter().find_map(|to| listing.damaged.get(&to));
+    if let Some(what) = damaged {
+        return Ok(Err(format!("a mailbox to which it goes has {what}")));
+    }
+    let mut all = Vec::new();
+    for (copy, to) in &placement.appended {
+        let Copy { mailbox, message } = &listing.copies[*copy];
+        let Some(rest) = left.checked_sub(message.end - message.start) else {
+            return Ok(Err("so much mail cannot be moved at once".to_owned()));
+        };
+        *left = rest;
+        let path = &listing.mailboxes[*mailbox].path;
+        let view = match open.take().filter(|(index, _)| index == mailbox) {
+            Some((_, view)) => view,
+            None => View::open(path)?,
+        };
+        let is_served = listing.is_served[*to].or(listing.is_served[*mailbox]);
+        let carried = Carried::read(&view, message, is_served == Some(true));
+        *open = Some((*mailbox, view));
+        match carried.map_err(|error| Error::io("read", path, &error))? {
+            Ok(carried) => all.push(carried),
+            Err(reason) => return Ok(Err(reason)),
+        }
+    }
+    Ok(Ok(all))
+}
+
+/// What has to be written, by mailboxes.
+fn works(listing: &Listing, planned: &Planned) -> Result<BTreeMap<usize, Work>, Error> {
+    let mut drafts: BTreeMap<usize, Draft<'_>> = BTreeMap::new();
+    for (id, plan) in planned {
+        let Plan { marks, placement, .. } = plan;
+        for index in listing.message(id) {
+            let Copy { mailbox, message } = &listing.copies[index];
+            let draft = drafts.entry(*mailbox).or_default();
+            if placement.taken_out.contains(&index) {
+                draft.taken_out.push(message);
+            } else {
+                let deleted = placement.deleted.iter().find(|(copy, _)| *copy == index);
+                draft.marked.push((message, marks, deleted.map(|(_, is_deleted)| *is_deleted)));
+            }
+        }
+        for ((copy, to), carried) in placement.appended.iter().zip(&plan.carried) {
+            let Copy { mailbox, message } = &listing.copies[*copy];
+            let from = (*mailbox, message.start);
+            let arrival = Arrival { from, carried, change: marks };
+            drafts.entry(*to).or_default().arrivals.push(arrival);
+        }
+    }
+    let mut works = BTreeMap::new();
+    for (index, draft) in drafts {
+        let work = draft.work(listing, index)?;
+        if work != Work::default() {
+            works.insert(index, work);
+        }
+    }
+    Ok(works)
+}
+
+/// Writes mailboxes, which are given by their places; brings the listing's states up to date.
+pub(crate) fn make(
+    listing: &mut Listing,
+    known: &mut Known,
+    works: &BTreeMap<usize, Work>,
+) -> Result<(), Error> {
+    let mut all = Vec::new();
+    for (index, work) in works {
+        let mailbox = Locked::take(&listing.mailboxes[*index].path)?;
+        if tree::stamp(&mailbox.path)? != listing.stamps[*index] {
+            return Err(stale(&mailbox.path, "a mail program changed this mailbox meanwhile"));
+        }
+        all.push((*index, mailbox, work));
+    }
+    all.sort_by_key(|(_, _, work)| work.arrived.is_empty());
+    for (_, mailbox, work) in &all {
+        rewrite::settle(mailbox)?;
+        if !work.first.is_empty() {
+            rewrite::rewrite(mailbox, work.first.clone())?;
+        }
+    }
+    let mut seen = Vec::new();
+    for (index, mailbox, work) in all.iter().filter(|(_, _, work)| !work.arrived.is_empty()) {
+        let content = look_for(listing, *index, mailbox, work)?;
+        if work.then.is_empty() {
+            seen.push((*index, content));
+        }
+    }
+    for (_, mailbox, work) in all.iter().filter(|(_, _, work)| !work.then.is_empty()) {
+        rewrite::rewrite(mailbox, work.then.clone())?;
+    }
+    for (index, mailbox, _) in &all {
+        listing.stamps[*index] = tree::stamp(&mailbox.path)?;
+    }
+    for (index, content) in seen {
+        let path = listing.mailboxes[index].path.clone();
+        known.insert(path, (listing.stamps[index].clone(), Arc::new(content)));
+    }
+    Ok(())
+}
+
+/// Reads a mailbox again, in which messages must have arrived. If they have not, they are taken out.
+fn look_for(
+    listing: &Listing,
+    index: usize,
+    mailbox: &Locked,
+    work: &Work,
+) -> Result<Content, Error> {
+    let view = View::locked(mailbox)?;
+    let content = listing::content(&view, &mailbox.path)?;
+    let mut missing: BTreeMap<Key, usize> = BTreeMap::new();
+    let copies = work.arrived.iter().copied().chain(listing.keys_in(index));
+    copies.for_each(|key| *missing.entry(key).or_default() += 1);
+    for message in &content.messages {
+        missing.entry(message.key).and_modify(|count| *count = count.saturating_sub(1));
+    }
+    if work.arrived.iter().all(|key| missing.get(key) == Some(&0)) {
+        return Ok(content);
+    }
+    let end = view.length();
+    let old = end.saturating_sub(work.appended_bytes)..end;
+    if !old.is_empty() {
+        rewrite::rewrite(mailbox, vec![Edit { old, new: Vec::new() }])?;
+    }
+    let detail = "a message that was appended here could not be read back, so it stays where it was";
+    Err(Error::new(ErrorKind::Corrupt, "write", &mailbox.path, detail))
 }
 
 fn refuse_collection(edit: &CollectionEdit) -> Refusal {
@@ -86,35 +302,42 @@ fn refuse_collection(edit: &CollectionEdit) -> Refusal {
     Refusal { id, reason: "Segue does not make, rename or remove mailboxes yet".to_owned() }
 }
 
-/// Adds what an edit changes to `change`, or says why it cannot be made.
-fn plan(listing: &Listing, edit: &FieldEdit, change: &mut Change) -> Result<(), String> {
+/// Adds what an edit changes to `plan`, or says why it cannot be made.
+fn add(
+    listing: &Listing,
+    edit: &FieldEdit,
+    capabilities: &Capabilities,
+    plan: &mut Plan,
+) -> Result<(), String> {
     let copies = &listing.copies[listing.message(&edit.item)];
     if copies.is_empty() {
         return Err("there is no such message".to_owned());
     }
-    let support = CAPABILITIES.field(edit.field).filter(|one| one.access == Access::Write);
+    let support = capabilities.field(edit.field).filter(|one| one.access == Access::Write);
     let support = support.ok_or_else(|| "it is read from messages and not written".to_owned())?;
     if let Some(what) = copies.iter().find_map(|copy| listing.damaged.get(&copy.mailbox)) {
         return Err(format!("a mailbox in which it lies has {what}"));
     }
-    let marks = listing::marks(copies);
     let new = match &edit.new {
         Some(new) if !edit.field.shape.admits(new) || edit.field.rule != Rule::Set => {
-            return Err("this is no set of marks".to_owned());
+            return Err("this is no set".to_owned());
         }
         new => new.as_ref().and_then(|new| support.hold(new)),
     };
     let elements = |set: Option<&Value>| -> BTreeSet<Box<str>> {
         set.and_then(Value::as_list).unwrap_or_default().iter().cloned().collect()
     };
+    let marks = listing::marks(copies);
     let is_flags = *edit.field == mail::FLAGS;
     let held: BTreeSet<Box<str>> = if is_flags {
         marks.flags.iter().map(|flag| (*flag).into()).collect()
+    } else if *edit.field == mail::FOLDERS {
+        listing.places(copies)
     } else {
         marks.keywords
     };
     if elements(edit.old.as_ref()) != held {
-        return Err("its marks changed meanwhile".to_owned());
+        return Err("it was changed meanwhile".to_owned());
     }
     let new = elements(new.as_ref());
     if is_flags {
@@ -122,94 +345,18 @@ fn plan(listing: &Listing, edit: &FieldEdit, change: &mut Change) -> Result<(), 
             let names = FLAGS.iter().map(|flag| flag.name);
             names.filter(|name| of.contains(*name) && !without.contains(*name)).collect::<Vec<_>>()
         };
-        change.add.flags.extend(named(&new, &held));
-        change.remove.flags.extend(named(&held, &new));
+        plan.marks.add.flags.extend(named(&new, &held));
+        plan.marks.remove.flags.extend(named(&held, &new));
+        return Ok(());
+    }
+    let (add, remove) = if *edit.field == mail::FOLDERS {
+        (&mut plan.into, &mut plan.out_of)
     } else {
-        change.add.keywords.extend(new.difference(&held).cloned());
-        change.remove.keywords.extend(held.difference(&new).cloned());
-    }
+        (&mut plan.marks.add.keywords, &mut plan.marks.remove.keywords)
+    };
+    add.extend(new.difference(&held).cloned());
+    remove.extend(held.difference(&new).cloned());
     Ok(())
-}
-
-/// What changes in each mailbox: other headers.
-fn edits(
-    listing: &Listing,
-    planned: &BTreeMap<NativeId, Change>,
-) -> Result<BTreeMap<usize, Vec<Edit>>, Error> {
-    let mut by_mailbox: BTreeMap<usize, Vec<(&Message, &Change)>> = BTreeMap::new();
-    for (id, change) in planned {
-        for copy in &listing.copies[listing.message(id)] {
-            let headers = by_mailbox.entry(copy.mailbox).or_default();
-            headers.push((&copy.message, change));
-        }
-    }
-    let mut edits = BTreeMap::new();
-    for (index, headers) in by_mailbox {
-        let path = &listing.mailboxes[index].path;
-        let made = edits_of(&View::open(path)?, &listing.first[index], headers);
-        let made = made.map_err(|error| Error::io("write", path, &error))?;
-        if !made.is_empty() {
-            edits.insert(index, made);
-        }
-    }
-    Ok(edits)
-}
-
-/// The headers of one mailbox that change.
-fn edits_of(
-    view: &View,
-    first: &Range<u64>,
-    mut messages: Vec<(&Message, &Change)>,
-) -> io::Result<Vec<Edit>> {
-    messages.sort_unstable_by_key(|(message, _)| message.start);
-    let old_first = view.bytes(first.clone())?;
-    let known = header::base(&old_first).unwrap_or_default();
-    let words: BTreeSet<&str> =
-        messages.iter().flat_map(|(_, change)| header::wanted(&change.add)).collect();
-    let words: Vec<&str> = words.into_iter().collect();
-    let new_first = header::with_base(&old_first, &words, view.validity()?);
-    let mut edits = Vec::new();
-    let mut start = None;
-    if new_first != old_first && messages.first().is_none_or(|(one, _)| one.header != *first) {
-        start = Some(0);
-        edits.push(Edit { old: first.clone(), new: new_first.clone() });
-    }
-    for (message, change) in messages {
-        let old = view.bytes(message.header.clone())?;
-        let base = if message.header == *first { &new_first } else { &old };
-        let new = header::with(base, change, &known);
-        if new != old {
-            start.get_or_insert(message.start);
-            edits.push(Edit { old: message.header.clone(), new });
-        }
-    }
-    let come: u64 = edits.iter().map(|edit| edit.new.len() as u64).sum();
-    let gone: u64 = edits.iter().map(|edit| edit.old.end - edit.old.start).sum();
-    if let Some(last) = edits.last_mut().filter(|_| come == gone) {
-        last.new = header::padded(&last.new);
-    }
-    if let (Some(start), Some(edit)) = (start, edits.first_mut()) {
-        edit.extend_to(start, view)?;
-    }
-    Ok(edits)
-}
-
-impl Edit {
-    /// The same from `start` on, which is before: what is written begins as a message does.
-    pub(crate) fn extend_to(&mut self, start: u64, view: &View) -> io::Result<()> {
-        let mut new = view.bytes(start..self.old.start)?;
-        new.append(&mut self.new);
-        (self.old.start, self.new) = (start, new);
-        Ok(())
-    }
-}
-
-impl View {
-    /// What a mailbox that has no `UIDVALIDITY` may have for one: when it was changed last.
-    fn validity(&self) -> io::Result<u32> {
-        let since = self.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(u32::try_from(since.as_secs()).unwrap_or(u32::MAX).max(1))
-    }
 }
 
 #[cfg(test)]
@@ -226,12 +373,14 @@ mod tests {
         for name in ["INBOX", "Other"] {
             fs::write(path(name), text).unwrap();
         }
-        let mut listing = Listing::make(folder.path(), &mut HashMap::new()).unwrap();
+        let mut known = HashMap::new();
+        let mut listing = Listing::make(folder.path(), &mut known).unwrap();
         let more = text.repeat(2);
         fs::write(path("Other"), &more).unwrap();
         let edit = Edit { old: 0..4, new: b"From".to_vec() };
-        let edits = BTreeMap::from([(0, vec![edit.clone()]), (1, vec![edit])]);
-        let error = make(&mut listing, edits).unwrap_err();
+        let work = || Work { first: vec![edit.clone()], ..Work::default() };
+        let works = BTreeMap::from([(0, work()), (1, work())]);
+        let error = make(&mut listing, &mut known, &works).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Stale, "{error}");
         assert_eq!(fs::read_to_string(path("INBOX")).unwrap(), text);
         assert_eq!(fs::read_to_string(path("Other")).unwrap(), more);
