@@ -130,9 +130,22 @@ impl<'a> Back<'a> {
                 edits.push(edit);
             }
         }
-        work.first = edits;
+        let mut parting = 0;
         if let Some(first) = rest.first() {
-            work.take_out(first.frame.start..self.now.length());
+            let start = first.frame.start;
+            // The last message of a mailbox needs no empty line after it, as long as it is the last.
+            let last = edits.last_mut().filter(|edit| edit.old == (start..start));
+            if let Some(last) = last.filter(|edit| !edit.new.ends_with(b"\n\n")) {
+                last.new.extend(b"\n\n");
+                parting = 2;
+            }
+            work.first = edits;
+            work.take_out(start..self.now.length());
+        } else {
+            work.first = edits;
+        }
+        if let Some(edit) = work.then.last_mut() {
+            edit.old.start -= parting;
         }
         Ok((work, rest))
     }

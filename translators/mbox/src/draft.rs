@@ -93,8 +93,10 @@ impl Draft<'_> {
             _ => b"",
         };
         let start = start.or((!arriving.is_empty()).then(|| view.length()));
+        let mut parting: &[u8] = b"";
         if !arriving.is_empty() {
-            let text = self.appended(view, &arriving)?;
+            parting = parting_after(view)?;
+            let text = self.appended(parting, &arriving);
             work.appended_bytes = text.len() as u64;
             work.arrived = self.arrivals.iter().map(|one| one.carried.key).collect();
             work.first.push(Edit { old: view.length()..view.length(), new: text });
@@ -103,7 +105,8 @@ impl Draft<'_> {
         if let (Some(start), Some(edit)) = (start, work.first.first_mut()) {
             edit.extend_to(start, view)?;
         }
-        self.then(&mut work, next, inserted);
+        let end = (view.length(), parting.len() as u64);
+        self.then(&mut work, end, next, inserted);
         Ok(work)
     }
 
@@ -167,19 +170,11 @@ impl Draft<'_> {
         Ok(start)
     }
 
-    /// What is appended, after an empty line.
-    fn appended(&self, view: &View, headers: &[Vec<u8>]) -> io::Result<Vec<u8>> {
-        let end = view.bytes(view.length().saturating_sub(3)..view.length())?;
-        let parting: &[u8] = match &end[..] {
-            [] | [.., b'\n', b'\n'] | [b'\n', b'\r', b'\n'] => b"",
-            [.., b'\n'] => b"\n",
-            _ => b"\n\n",
-        };
-        let mut text = parting.to_vec();
-        for (arrival, header) in self.arrivals.iter().zip(headers) {
-            text.append(&mut arrival.carried.text(header));
-        }
-        Ok(text)
+    /// What is appended.
+    fn appended(&self, parting: &[u8], headers: &[Vec<u8>]) -> Vec<u8> {
+        let arrivals = self.arrivals.iter().zip(headers);
+        let texts = arrivals.map(|(arrival, header)| arrival.carried.text(header));
+        std::iter::once(parting.to_vec()).chain(texts).collect::<Vec<_>>().concat()
     }
 
     /// Sees to it that the mailbox has another length in the end, by a byte that says nothing.
@@ -199,9 +194,20 @@ impl Draft<'_> {
     }
 
     /// What is taken out after the first edits; the message that is the first then gets what was said of the mailbox.
-    fn then(&self, work: &mut Work, next: Option<&Message>, inserted: &[u8]) {
+    fn then(
+        &self,
+        work: &mut Work,
+        (length, parting): (u64, u64),
+        next: Option<&Message>,
+        inserted: &[u8],
+    ) {
         for message in &self.taken_out {
             work.take_out(message.start..message.end);
+        }
+        // What parts the last message from those that were appended goes with it.
+        let last = self.taken_out.last().filter(|message| message.end == length);
+        if let (Some(_), Some(edit)) = (last, work.then.last_mut()) {
+            edit.old.end += parting;
         }
         if let Some(next) = next.filter(|_| !inserted.is_empty()) {
             let at = work.start_after(next.start) + (next.header.start - next.start);
@@ -228,6 +234,16 @@ impl Work {
         let before = self.first.iter().filter(|edit| is_before(edit));
         before.fold(offset, |at, edit| at + edit.new.len() as u64 - (edit.old.end - edit.old.start))
     }
+}
+
+/// What has to stand between the end of a mailbox and a message that is appended.
+fn parting_after(view: &View) -> io::Result<&'static [u8]> {
+    let end = view.bytes(view.length().saturating_sub(3)..view.length())?;
+    Ok(match &end[..] {
+        [] | [.., b'\n', b'\n'] | [b'\n', b'\r', b'\n'] => b"",
+        [.., b'\n'] => b"\n",
+        _ => b"\n\n",
+    })
 }
 
 impl Edit {

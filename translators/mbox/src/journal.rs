@@ -153,9 +153,23 @@ impl Journal {
         self.length - self.first() + come - gone
     }
 
+    /// Whether nothing that is there changes. Then what is new is where it belongs once it is appended.
+    pub(crate) fn only_appends(&self) -> bool {
+        self.first() == self.length
+    }
+
     /// How many bytes of empty lines come before what is appended: so many that its copy never reaches it.
     pub(crate) fn gap(&self) -> u64 {
+        if self.only_appends() {
+            return 0;
+        }
         self.new_bytes().saturating_sub(self.length - self.first()) + GAP_BYTES
+    }
+
+    /// How many bytes of empty lines there are before a message that is appended alone.
+    fn parting(&self) -> u64 {
+        let new = self.edits.iter().flat_map(|edit| &edit.new);
+        new.take_while(|byte| **byte == b'\n').count() as u64
     }
 
     /// Gives `take` what comes after the edits' beginning, chunk by chunk, made from a file that still has the
@@ -211,8 +225,11 @@ impl Journal {
             return Ok(None);
         }
         // What came needs an empty line before it.
-        let start = self.length + GAP_BYTES;
-        Ok(last_beginning(file, start..same)?.map(|end| start..end))
+        let start = self.length + if self.only_appends() { self.parting() } else { GAP_BYTES };
+        match last_beginning(file, start..same)? {
+            None if self.only_appends() => torn_line(file, start, same),
+            end => Ok(end.map(|end| start..end)),
+        }
     }
 }
 
@@ -291,6 +308,17 @@ fn last_beginning(file: &File, range: Range<u64>) -> io::Result<Option<u64>> {
         at += line.len() as u64;
     }
     Ok(found)
+}
+
+/// A line `From ` that was begun, up to the mail after it; `None` if it is whole, and so may be that of others.
+fn torn_line(file: &File, start: u64, same: u64) -> io::Result<Option<Range<u64>>> {
+    let mut bytes = vec![0; 1_000];
+    let there = read_full(file, start, &mut bytes)?;
+    let line = bytes[..there].split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut after = [0; 4];
+    let there = read_full(file, same, &mut after)?;
+    let ends = after[..there].iter().take_while(|byte| **byte == b'\n').count() as u64;
+    Ok((!is_from_line(line)).then(|| start..same + ends))
 }
 
 /// Makes the names in a file's folder durable.

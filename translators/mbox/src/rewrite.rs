@@ -29,7 +29,9 @@ pub(crate) fn rewrite(mailbox: &Locked, edits: Vec<Edit>) -> Result<(), Error> {
     }
     let before = mailbox.file.metadata().map_err(fail)?;
     let journal = begin(mailbox, Journal::new(before.len(), edits))?;
-    finish(&journal, &mailbox.file).map_err(fail)?;
+    if !journal.only_appends() {
+        finish(&journal, &mailbox.file).map_err(fail)?;
+    }
     Journal::remove(&mailbox.path)?;
     see_to_be_seen(&mailbox.file, &before).map_err(fail)
 }
@@ -40,6 +42,9 @@ fn begin(mailbox: &Locked, mut journal: Journal) -> Result<Journal, Error> {
     journal.write(&mailbox.path)?;
     let file = &mailbox.file;
     let appended = append(&journal, file).map_err(fail).and_then(|hash| {
+        if journal.only_appends() {
+            return Ok(());
+        }
         journal.appended = Some(hash);
         journal.write(&mailbox.path)
     });
@@ -285,6 +290,33 @@ mod tests {
             assert_eq!(seen(&path), others);
             settle(&Locked::take(&path).unwrap()).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), others);
+        }
+    }
+
+    #[test]
+    fn f29_a_message_that_was_appended_in_part_is_none_and_mail_after_it_stays() {
+        let more = message("more", "");
+        for old in [String::new(), message("a", ""), message("a", "").trim_end().to_owned() + "\n"] {
+            let parting = if old.is_empty() || old.ends_with("\n\n") { "" } else { "\n" };
+            let new = format!("{parting}{}{}", message("b", ""), message("c", ""));
+            let end = old.len() as u64;
+            let edit = Edit { old: end..end, new: new.clone().into() };
+            let journal = Journal::new(end, vec![edit]);
+            for bytes in 0..=new.len() {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("box");
+                let text = format!("{old}{}", &new[..bytes]);
+                fs::write(&path, &text).unwrap();
+                journal.write(&path).unwrap();
+                assert_eq!(seen(&path), old);
+                // Whoever delivers sees to it that the line before has an end.
+                let end = if text.is_empty() || text.ends_with("\n\n") { "" } else { "\n\n" };
+                fs::write(&path, format!("{text}{end}{more}")).unwrap();
+                settle(&Locked::take(&path).unwrap()).unwrap();
+                let now = fs::read_to_string(&path).unwrap();
+                assert!(now.starts_with(&old) && now.ends_with(&more), "{bytes}: {now}");
+                assert!(now.starts_with("From "), "{bytes}: {now}");
+            }
         }
     }
 
