@@ -76,6 +76,24 @@ impl Desk {
         export["items"].as_array().unwrap().len()
     }
 
+    /// Where a message lies in the document, and in how many copies in each mailbox of these.
+    fn places(&mut self, mailboxes: &[&str]) -> (String, Vec<usize>) {
+        let Response::Export(text) = self.run(Request::Export { document: None }) else {
+            panic!("no export");
+        };
+        let export: serde_json::Value = serde_json::from_str(&text.0).unwrap();
+        let mut items = export["items"].as_array().unwrap().iter();
+        let id = |item: &&serde_json::Value| {
+            item["fields"]["message_id"].as_str().is_some_and(|id| id.starts_with("a.0001."))
+        };
+        let folders = items.find(id).unwrap()["fields"]["folders"].to_string();
+        let count = |name: &&str| {
+            let text = fs::read(self.folder.path().join("mbox").join(name)).unwrap_or_default();
+            String::from_utf8_lossy(&text).matches("ID: <a.0001.").count()
+        };
+        (folders, mailboxes.iter().map(count).collect())
+    }
+
     /// The file of the first message in the Maildir.
     fn file(&self) -> PathBuf {
         let all = fs::read_dir(self.folder.path().join("maildir/cur")).unwrap();
@@ -129,5 +147,45 @@ fn a_message_is_the_same_in_a_mailbox_and_in_a_maildir_and_its_marks_go_both_way
     desk.sync();
     let header = desk.header();
     assert!(header.contains("\nStatus: O") && header.contains("\nX-Status: AF"), "{header}");
+    assert_eq!(desk.count(), 127);
+}
+
+#[test]
+fn a_move_in_a_maildir_is_a_move_in_the_mailboxes_and_back() {
+    let mut desk = Desk::linked();
+    let all = ["INBOX", "Archive", "New"];
+    assert_eq!(desk.places(&all), ("[\"INBOX\"]".into(), vec![1, 0, 0]));
+    // A mail program moves it in the Maildir, into a folder that is in neither.
+    let from = desk.file();
+    let folder = desk.folder.path().join("maildir/.New");
+    for part in ["cur", "new", "tmp"] {
+        fs::create_dir_all(folder.join(part)).unwrap();
+    }
+    let to = folder.join("cur").join(from.file_name().unwrap());
+    fs::rename(&from, &to).unwrap();
+    let (inbox, before) = (desk.inbox(), fs::read(desk.inbox()).unwrap());
+    desk.sync();
+    assert_eq!(desk.places(&all), ("[\"New\"]".into(), vec![0, 0, 1]));
+    let settled = fs::read(&inbox).unwrap();
+    desk.sync();
+    assert_eq!(fs::read(&inbox).unwrap(), settled, "a pass without a change wrote something");
+    // Undo brings back the bytes that the mailbox had.
+    desk.run(Request::Undo { operation: None });
+    assert_eq!(desk.places(&all), ("[\"INBOX\"]".into(), vec![1, 0, 0]));
+    assert_eq!(fs::read(&inbox).unwrap(), before);
+    assert!(desk.file().exists() && !to.exists());
+    // And a mail program moves it in the mailboxes.
+    let text = String::from_utf8_lossy(&before).into_owned();
+    let start = text[..text.find("<a.0001.").unwrap()].rfind("\nFrom ").map_or(0, |at| at + 1);
+    let end = text[start + 5..].find("\n\nFrom ").map_or(text.len(), |at| start + 5 + at + 2);
+    let archive = desk.folder.path().join("mbox/Archive");
+    let more = fs::read_to_string(&archive).unwrap() + &text[start..end];
+    fs::write(&archive, more).unwrap();
+    fs::write(&inbox, text[..start].to_owned() + &text[end..]).unwrap();
+    desk.sync();
+    assert_eq!(desk.places(&all), ("[\"Archive\"]".into(), vec![0, 1, 0]));
+    let moved = desk.folder.path().join("maildir/.Archive/cur");
+    let holds = |path: PathBuf| fs::read_to_string(path).is_ok_and(|t| t.contains("<a.0001."));
+    assert!(fs::read_dir(moved).unwrap().any(|entry| holds(entry.unwrap().path())));
     assert_eq!(desk.count(), 127);
 }

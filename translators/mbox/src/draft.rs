@@ -120,8 +120,7 @@ impl Draft<'_> {
     ) -> io::Result<First> {
         let states: Vec<_> = arriving.iter().map(|header| header::state(header).marks).collect();
         let marked = self.marked.iter().flat_map(|(_, change, _)| header::wanted(&change.add));
-        let words: BTreeSet<&str> =
-            marked.chain(states.iter().flat_map(header::wanted)).collect();
+        let words: BTreeSet<&str> = marked.chain(states.iter().flat_map(header::wanted)).collect();
         let words: Vec<&str> = words.into_iter().collect();
         let new = header::with_base(&old, &words, view.validity()?);
         let goes = self.taken_out.first().is_some_and(|message| message.header.start == header);

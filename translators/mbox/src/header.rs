@@ -19,9 +19,10 @@ const X_LABEL: &[u8] = b"X-Label";
 const BASE: &[u8] = b"X-IMAPbase";
 /// The same in a message that is there for nothing else.
 const INTERNAL: &[u8] = b"X-IMAP";
+const X_UID: &[u8] = b"X-UID";
 const CONTENT_LENGTH: &[u8] = b"Content-Length";
 /// What a message has only in the mailbox in which it lies.
-const OWN: [&[u8]; 4] = [b"X-UID", BASE, INTERNAL, CONTENT_LENGTH];
+const OWN: [&[u8]; 4] = [X_UID, BASE, INTERNAL, CONTENT_LENGTH];
 const DELETED: u8 = b'D';
 /// How `$Forwarded` is written: as its RFC does.
 const FORWARDED_WORD: &str = "$Forwarded";
@@ -185,6 +186,13 @@ pub(crate) fn with_deleted(header: &[u8], is_deleted: bool) -> Vec<u8> {
     } else {
         without_letter(header, X_STATUS, DELETED)
     }
+}
+
+/// Whether the first message of a mailbox, which has this header, says that a server keeps it. That keywords are
+/// named there says nothing, because we do that too.
+pub(crate) fn is_served(header: &[u8]) -> bool {
+    let has = |name| find(header, name).is_some();
+    has(INTERNAL) || has(BASE) && has(X_UID)
 }
 
 /// The header with how many bytes the body has, which it did not say.

@@ -137,9 +137,7 @@ impl<'a> Layout<'a> {
                 "`{}` is a folder of mailboxes here, and so can be none itself",
                 relative.display()
             )),
-            Ok(_) => {
-                Err(format!("something else is called `{}` here already", relative.display()))
-            }
+            Ok(_) => Err(format!("something else is called `{}` here already", relative.display())),
             Err(_) => Ok(()),
         }
     }
@@ -259,9 +257,32 @@ mod tests {
     #[test]
     fn f13_a_path_that_leads_elsewhere_or_cannot_be_told_is_refused() {
         for path in [
-            "..", "../x", "a/../../x", ".hidden", "", "/", "/etc", "a//b", "a\0b", "a\nb", "a/.b",
-            "Sent Items", "AC%2FDC", "cur", "a/cur", "%2E%2E", "a/%2E%2E/x", "%00", "inbox",
-            "subscriptions", "x.lock", "x~", "x.gz", "x.msf", "x.sbd/y", "x.sbd",
+            "..",
+            "../x",
+            "a/../../x",
+            ".hidden",
+            "",
+            "/",
+            "/etc",
+            "a//b",
+            "a\0b",
+            "a\nb",
+            "a/.b",
+            "Sent Items",
+            "AC%2FDC",
+            "cur",
+            "a/cur",
+            "%2E%2E",
+            "a/%2E%2E/x",
+            "%00",
+            "inbox",
+            "subscriptions",
+            "x.lock",
+            "x~",
+            "x.gz",
+            "x.msf",
+            "x.sbd/y",
+            "x.sbd",
         ] {
             let found = relative(&["INBOX"], path);
             assert!(found.is_err() || path == "x.sbd", "{path:?} is {found:?}");

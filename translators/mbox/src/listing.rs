@@ -202,7 +202,7 @@ pub(crate) fn content(view: &View, path: &Path) -> Result<Content, Error> {
         let place = frame.header..frame.header + header.len() as u64;
         if std::mem::take(&mut is_first) {
             content.first = place.clone();
-            content.is_served = Some(header::base(&header).is_some());
+            content.is_served = Some(header::is_served(&header));
             if header::is_internal(&header) {
                 return Ok(());
             }
@@ -219,7 +219,8 @@ pub(crate) fn content(view: &View, path: &Path) -> Result<Content, Error> {
             content.broken.push((frame.header, what));
             return Ok(());
         }
-        let (key, state) = (key(view.reader(frame.header..frame.end), frame.is_quoted)?, header::state(&header));
+        let (key, state) =
+            (key(view.reader(frame.header..frame.end), frame.is_quoted)?, header::state(&header));
         let (marks, is_deleted) = (state.marks, state.is_deleted);
         content.messages.push(Message {
             key,

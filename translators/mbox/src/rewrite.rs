@@ -296,7 +296,8 @@ mod tests {
     #[test]
     fn f29_a_message_that_was_appended_in_part_is_none_and_mail_after_it_stays() {
         let more = message("more", "");
-        for old in [String::new(), message("a", ""), message("a", "").trim_end().to_owned() + "\n"] {
+        for old in [String::new(), message("a", ""), message("a", "").trim_end().to_owned() + "\n"]
+        {
             let parting = if old.is_empty() || old.ends_with("\n\n") { "" } else { "\n" };
             let new = format!("{parting}{}{}", message("b", ""), message("c", ""));
             let end = old.len() as u64;

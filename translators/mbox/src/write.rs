@@ -288,7 +288,8 @@ fn look_for(
     if !old.is_empty() {
         rewrite::rewrite(mailbox, vec![Edit { old, new: Vec::new() }])?;
     }
-    let detail = "a message that was appended here could not be read back, so it stays where it was";
+    let detail =
+        "a message that was appended here could not be read back, so it stays where it was";
     Err(Error::new(ErrorKind::Corrupt, "write", &mailbox.path, detail))
 }
 

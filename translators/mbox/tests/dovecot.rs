@@ -311,6 +311,59 @@ fn keywords_of_a_mailbox_that_no_server_has_seen_are_shown() {
 }
 
 #[test]
+fn what_is_moved_copied_and_marked_an_open_session_shows_and_no_other_message_has_another_uid() {
+    let Some(stage) = Stage::new() else { return };
+    let library = stage.library();
+    set(&*library, "a.0014", &mail::FLAGS, &["flagged", "forwarded", "seen"]);
+    set(&*library, "a.0014", &mail::KEYWORDS, &["brandnew", "work"]);
+    let mut session = stage.session();
+    session.run("SELECT INBOX");
+    let mut before = lower(&session.flags());
+    let gone = [uid(&mut session, "a.0001"), uid(&mut session, "a.0014")];
+    let marked = uid(&mut session, "a.0068");
+    assert!(gone.iter().all(|uid| before.remove(uid).is_some()));
+    // One to a mailbox that is not there, the first of its mailbox to one that is.
+    for (id, folders) in [
+        ("a.0014", &["Größe"][..]),
+        ("a.0001", &["Archive"]),
+        ("a.0068", &["Größe"]),
+        ("a.0068", &["Größe", "INBOX"]),
+        ("a.0068", &["Größe"]),
+    ] {
+        set(&*library, id, &mail::FOLDERS, folders);
+        let lines = session.run("CHECK");
+        let expunged = lines.iter().filter(|line| line.ends_with("EXPUNGE")).count();
+        assert!(expunged <= 1, "{id}: {lines:?}");
+    }
+    assert!(!session.flags().contains_key(&marked), "it was moved, and another came");
+    before.remove(&marked);
+    let copy = uid(&mut session, "a.0068");
+    let mut after = lower(&session.flags());
+    let flags = after.remove(&copy).unwrap();
+    let inbox =
+        String::from_utf8_lossy(&fs::read(stage.mail().join("INBOX")).unwrap()).into_owned();
+    assert!(flags.contains(&"\\deleted".to_owned()), "{flags:?} {}", &inbox[inbox.len() - 1500..]);
+    assert_eq!(after, before, "others have other UIDs or flags");
+    let mut other = stage.session();
+    other.run("SELECT \"Gr&APYA3w-e\"");
+    let moved = uid(&mut other, "a.0014");
+    let flags = ["$forwarded", "\\flagged", "\\seen", "brandnew", "work"];
+    assert_eq!(lower(&other.flags())[&moved], flags);
+    let copied = uid(&mut other, "a.0068");
+    assert!(copied > moved);
+    other.run("SELECT Archive");
+    let moved = uid(&mut other, "a.0001");
+    assert_eq!(lower(&other.flags())[&moved], ["\\seen"]);
+    // And a new session finds the same.
+    let mut later = stage.session();
+    later.run("SELECT INBOX");
+    let mut again = lower(&later.flags());
+    again.remove(&copy);
+    assert_eq!(again, before);
+    assert_eq!(texts(message(&read(&*library).0, "a.0014"), &mail::FOLDERS), ["Größe"]);
+}
+
+#[test]
 fn f28_a_server_that_holds_its_locks_is_waited_for() {
     let Some(stage) = Stage::new() else { return };
     let library = stage.library();

@@ -153,7 +153,8 @@ fn f06_a_copy_is_never_taken_out_because_another_is_there() {
 
 #[test]
 fn several_copies_move_together_and_in_their_order() {
-    let inbox = text("b", "X-Status: F\n") + &text("a", "") + &text("b", "Status: R\n") + &text("c", "");
+    let inbox =
+        text("b", "X-Status: F\n") + &text("a", "") + &text("b", "Status: R\n") + &text("c", "");
     let store = Store::with(&[("INBOX", &inbox), ("Archive", "")]);
     store.set(&[
         ("a", &mail::FOLDERS, &["Archive"]),
@@ -179,7 +180,7 @@ fn what_the_first_message_says_of_the_mailbox_stays() {
 #[test]
 fn lines_that_begin_with_from_stay_what_they_are() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let served = format!("X-IMAPbase: 1 0000000009{}\n", " ".repeat(9));
+    let served = "X-IMAPbase: 1 0000000009\nX-UID: 9\n".to_owned();
     let bodies = [
         "From here on\n\nFrom a@b Mon Jan  1 10:00:00 2024\n\nmore\n>From there\n",
         ">From here\n>>From there\n",
@@ -188,7 +189,7 @@ fn lines_that_begin_with_from_stay_what_they_are() {
     ];
     for body in bodies {
         let length = format!("Content-Length: {}\n", body.len());
-        for (target, more) in [("Served", &*served), ("Plain", "")] {
+        for (target, more) in [("Served", &*served), ("Plain", "X-IMAPbase: 1 0000000000 x\n")] {
             let inbox = with_body("a", &length, body) + "\n" + &text("b", "");
             let store = Store::with(&[("INBOX", &inbox), (target, &text("c", more))]);
             let id = named(&store.read(), "a").id.clone();

@@ -188,3 +188,37 @@ fn f19_what_is_written_while_mutt_has_the_mailbox_open_is_not_taken_back() {
     assert_eq!(texts(named(&catalog, "subject3"), &mail::FLAGS), ["flagged", "seen"]);
     assert_eq!(catalog.items.len(), 4);
 }
+
+#[test]
+fn a_message_that_is_moved_while_mutt_has_the_mailbox_open_is_gone_and_no_other_is_marked_for_it() {
+    let Some(stage) = Stage::new() else { return };
+    fs::write(stage.path("mail/Archive"), "").unwrap();
+    stage.set("subject2", &mail::FLAGS, &["answered", "flagged", "seen"]);
+    let mut mutt = stage.mutt();
+    mutt.wait_for("subject4");
+    mutt.press("3\nF");
+    stage.set("subject2", &mail::FOLDERS, &["Archive"]);
+    mutt.press("1\n");
+    mutt.wait_for("modified");
+    mutt.press("$");
+    mutt.wait_for("kept");
+    mutt.quit();
+    let catalog = stage.read();
+    assert_eq!(texts(named(&catalog, "subject2"), &mail::FOLDERS), ["Archive"]);
+    assert_eq!(texts(named(&catalog, "subject2"), &mail::FLAGS), ["answered", "flagged", "seen"]);
+    assert_eq!(texts(named(&catalog, "subject3"), &mail::FLAGS), ["flagged", "seen"]);
+    assert_eq!(texts(named(&catalog, "subject4"), &mail::FLAGS), ["seen"]);
+    assert_eq!(catalog.items.len(), 4);
+    // mutt shows it where it is now, and keeps it as it is.
+    let archive = fs::read_to_string(stage.path("mail/Archive")).unwrap();
+    fs::write(stage.path("mail/INBOX"), text(1) + &archive).unwrap();
+    let mut mutt = stage.mutt();
+    mutt.wait_for("subject2=");
+    mutt.press("1\nF$");
+    mutt.wait_for("kept");
+    mutt.quit();
+    let catalog = stage.read();
+    let here = named(&catalog, "subject2");
+    assert_eq!(texts(here, &mail::FLAGS), ["answered", "flagged", "seen"]);
+    assert_eq!(texts(here, &mail::FOLDERS), ["Archive", "INBOX"], "it is another message");
+}
