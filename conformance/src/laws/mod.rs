@@ -8,10 +8,12 @@ mod guard;
 mod hostile;
 mod listing;
 mod place;
+mod places;
 mod race;
 mod read;
 mod refuse;
 mod size;
+mod unseen;
 mod values;
 mod write;
 mod zone;
@@ -33,9 +35,11 @@ pub(crate) fn all() -> impl Iterator<Item = Law> {
         guard::LAWS,
         race::LAWS,
         refuse::LAWS,
+        places::LAWS,
         place::LAWS,
         backup::LAWS,
         hostile::LAWS,
+        unseen::LAWS,
         size::LAWS,
         crash::LAWS,
     ]

@@ -1,5 +1,7 @@
 //! Single values: ratings, counters, times, absence, names, sets.
 
+use std::collections::BTreeSet;
+
 use segue_translator::model::{Catalog, ChangeSet, Field, Rule, Shape, Value};
 use segue_translator::{Access, FieldSupport};
 
@@ -15,6 +17,7 @@ pub(crate) const LAWS: &[Law] = &[
     Law { name: "values::f24_absent_is_not_zero", check: absent },
     Law { name: "values::f13_names_read_back", check: names },
     Law { name: "values::sets_read_back", check: sets },
+    Law { name: "values::f19_elements_that_came_meanwhile_stay", check: meanwhile },
 ];
 
 /// Writes `value` to one item, expecting what it holds; returns what it then reads as. Everything
@@ -198,17 +201,23 @@ fn names(case: &Case<'_>) -> Verdict {
     }
 }
 
-fn sets(case: &Case<'_>) -> Verdict {
-    let capabilities = case.capabilities()?;
+/// The sets that may be written; a skip where there are none.
+fn writable_sets(case: &Case<'_>) -> Verdict<Vec<&'static FieldSupport>> {
     let supports = matching(case, |field| field.rule == Rule::Set)?;
     if supports.is_empty() {
-        let any = capabilities.fields.iter().find(|support| support.field.rule == Rule::Set);
+        let mut fields = case.capabilities()?.fields.iter();
+        let any = fields.find(|support| support.field.rule == Rule::Set);
         return skip(if any.is_some_and(|support| support.access == Access::Read) {
             "declares: no set may be written"
         } else {
             "declares: no sets"
         });
     }
+    Ok(supports)
+}
+
+fn sets(case: &Case<'_>) -> Verdict {
+    let supports = writable_sets(case)?;
     let laid = case.lay()?;
     let set = |texts: &[&str]| {
         let mut texts = texts.to_vec();
@@ -221,4 +230,57 @@ fn sets(case: &Case<'_>) -> Verdict {
         put_all(&laid, support, &values)?;
     }
     Ok(())
+}
+
+type Elements = BTreeSet<Box<str>>;
+
+fn elements(value: Option<&Value>) -> Elements {
+    value.and_then(Value::as_list).unwrap_or_default().iter().cloned().collect()
+}
+
+fn set_of(elements: &Elements) -> Option<Value> {
+    (!elements.is_empty()).then(|| Value::list(elements.iter().cloned()))
+}
+
+/// Two elements that the set does not have and could have, one for each of two writers.
+fn two_more(support: &FieldSupport, held: &Elements) -> Option<[Box<str>; 2]> {
+    let could = |text: &&&str| {
+        let one = Value::list([**text]);
+        !held.contains(**text) && support.hold(&one) == Some(one)
+    };
+    let mut more = ["answered", "draft", "flagged", "work", "todo"].iter().filter(could);
+    Some([(*more.next()?).into(), (*more.next()?).into()])
+}
+
+/// Somebody adds an element; an edit of the set as it was before is refused, or made around it.
+fn meanwhile(case: &Case<'_>) -> Verdict {
+    let mut tried = 0;
+    for support in writable_sets(case)? {
+        let laid = case.lay()?;
+        let (before, reading) = laid.read()?;
+        let Some(item) = edits::legible(&before, &reading).next() else {
+            return fail("the fixture has no item of which all can be read");
+        };
+        let old = elements(item.fields.value(support.field));
+        let Some([ours, theirs]) = two_more(support, &old) else { continue };
+        let with = |one: &str| -> Elements { old.iter().cloned().chain([one.into()]).collect() };
+        let mut now = elements(put(&laid, support, set_of(&with(&theirs)))?.as_ref());
+        for new in [with(&ours), Elements::new()] {
+            let fields = vec![edits::edit(item, support.field, set_of(&new))];
+            let written = laid.write(&ChangeSet { fields, ..ChangeSet::default() })?;
+            if written.refused.is_empty() {
+                now.extend(new.difference(&old).cloned());
+                now.retain(|one| new.contains(one) || !old.contains(one));
+            }
+            let (after, _) = laid.read()?;
+            let found = after.item(&item.id).and_then(|item| item.fields.value(support.field));
+            let (name, found) = (support.field.name, elements(found));
+            ensure!(
+                found == now,
+                "`{name}` was {old:?}, then got {theirs:?}; set to {new:?} it is {found:?}"
+            );
+        }
+        tried += 1;
+    }
+    if tried == 0 { skip("declares: no set has room for two more elements") } else { Ok(()) }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use segue_translator::Access;
 use segue_translator::model::{
     Catalog, ChangeSet, CollectionEdit, Field, FieldEdit, Fields, Item, ListingEdit, NativeId,
-    Rule, Shape, Value,
+    Rule, Shape, Value, mail,
 };
 
 use crate::broken::Defect;
@@ -24,6 +24,7 @@ pub(crate) fn bend(defect: Defect, changes: &ChangeSet, now: &Catalog) -> Change
             let item = now.item(&edit.item);
             edit.old = item.and_then(|item| item.fields.value(edit.field).cloned());
         }
+        bend_set(defect, edit, now);
         if defect == Defect::AbsentIsZero && edit.field.shape.admits(&Value::Int(0)) {
             edit.new.get_or_insert(Value::Int(0));
         }
@@ -81,6 +82,34 @@ fn bend_item(defect: Defect, edit: &mut FieldEdit, now: &Catalog) {
             if let Some(item) = now.items.iter().find(same) {
                 edit.item = item.id.clone();
             }
+        }
+        _ => {}
+    }
+}
+
+fn bend_set(defect: Defect, edit: &mut FieldEdit, now: &Catalog) {
+    let elements = |value: Option<&Value>| -> Vec<Box<str>> {
+        value.and_then(Value::as_list).unwrap_or_default().to_vec()
+    };
+    let (old, new) = (elements(edit.old.as_ref()), elements(edit.new.as_ref()));
+    let is_places = edit.field.name == "folders";
+    match defect {
+        Defect::OverwritesSets if edit.field.rule == Rule::Set => {
+            let item = now.item(&edit.item);
+            edit.old = item.and_then(|item| item.fields.value(edit.field).cloned());
+        }
+        Defect::LosesCopies if is_places && new.iter().all(|one| old.contains(one)) => {
+            edit.new = (new == old).then_some(edit.new.take()).flatten();
+        }
+        Defect::KeepsOldPlaces if is_places => {
+            let mut both = [old, new].concat();
+            both.sort();
+            both.dedup();
+            edit.new = (!both.is_empty()).then(|| Value::list(both));
+        }
+        Defect::MovesToNowhere if is_places => {
+            let is_odd = |one: &str| mail::names(one).is_none();
+            edit.new = edit.new.take().filter(|_| !new.iter().any(|one| is_odd(one)));
         }
         _ => {}
     }

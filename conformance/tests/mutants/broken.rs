@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use segue_memory::{Kind, Memory};
 use segue_translator::model::{
-    Catalog, ChangeSet, CollectionEdit, Fields, ListingEdit, NativeId, Value, music,
+    Catalog, ChangeSet, CollectionEdit, Fields, Item, ListingEdit, NativeId, Value, mail, music,
 };
 use segue_translator::{
     Capabilities, Collector, Container, Error, ErrorKind, FieldSupport, Host, Idle, Library, Place,
@@ -113,6 +113,15 @@ pub(crate) enum Defect {
     SkipsHiding,
     HidesUnasked,
     SendsTooLittle,
+    OverwritesSets,
+    MakesNoPlaces,
+    CopiesItems,
+    LosesCopies,
+    KeepsOldPlaces,
+    ForgetsHomeless,
+    MovesToNowhere,
+    LeadsOutOfPlaces,
+    EmptiesUnread,
 }
 
 pub(crate) struct Mutant {
@@ -128,6 +137,15 @@ impl Mutant {
         match self.defect {
             Defect::None(kind) => kind,
             Defect::ShortLists => Kind::Tags,
+            Defect::OverwritesSets
+            | Defect::MakesNoPlaces
+            | Defect::CopiesItems
+            | Defect::LosesCopies
+            | Defect::KeepsOldPlaces
+            | Defect::ForgetsHomeless
+            | Defect::MovesToNowhere
+            | Defect::LeadsOutOfPlaces
+            | Defect::EmptiesUnread => Kind::Mail,
             Defect::SilentlyReadOnly | Defect::HidesUnasked => Kind::Coarse,
             _ => Kind::Exact,
         }
@@ -237,6 +255,17 @@ impl Broken {
             Defect::ReadsNonsense => {
                 catalog.items[0].fields.set(&music::RATING, Value::Int(1_000));
             }
+            Defect::CopiesItems => {
+                let copies = catalog.items.iter().filter(|item| folders(item).len() > 1);
+                let copies = copies.cloned().map(|mut item| {
+                    item.id = NativeId::from(&*format!("{}+", item.id));
+                    item
+                });
+                let copies: Vec<_> = copies.collect();
+                catalog.items.extend(copies);
+                catalog.items.sort_by(|a, b| a.id.cmp(&b.id));
+            }
+            Defect::ForgetsHomeless => catalog.items.retain(|item| !folders(item).is_empty()),
             Defect::OwnParent => catalog.collections[0].parent = Some("1".into()),
             Defect::LocalTimes if std::env::var("TZ").is_ok_and(|zone| zone != "UTC0") => {
                 for item in &mut catalog.items {
@@ -358,6 +387,16 @@ impl Broken {
                     !changes.listing.iter().any(|edit| hides(edit, id))
                 });
             }),
+            Defect::MakesNoPlaces => self.alter(|json| {
+                let collections = json["collections"].as_array_mut().unwrap();
+                collections.retain(|one| !one["name"].as_str().unwrap().starts_with("Elsewhere"));
+            }),
+            Defect::LeadsOutOfPlaces => {
+                let news = changes.fields.iter().filter_map(|edit| edit.new.as_ref()?.as_list());
+                for name in news.flatten().filter(|name| name.starts_with("..")) {
+                    let _ = fs::write(self.file.with_file_name(&**name), "");
+                }
+            }
             Defect::LeavesLitter => fs::write(self.file.with_extension("tmp"), "").unwrap(),
             Defect::WritesOutside => {
                 for edit in &changes.collections {
@@ -375,6 +414,20 @@ impl Broken {
         let (now, _) = Collector::collect(&*self.inner).unwrap_or_default();
         bend::bend(self.defect, changes, &now)
     }
+}
+
+/// The messages of the fixture without anything about them.
+fn bare() -> Result<(Catalog, Reading), Error> {
+    let path = crate::folder().join("../translators/memory/fixtures/mail/1");
+    let (mut catalog, reading) =
+        Collector::collect(&*Memory(Kind::Mail).open(&path, Arc::new(Idle))?)?;
+    catalog.items.iter_mut().for_each(|item| item.fields = Fields::default());
+    Ok((catalog, reading))
+}
+
+/// Where a message lies.
+fn folders(item: &Item) -> &[Box<str>] {
+    item.fields.value(&mail::FOLDERS).and_then(Value::as_list).unwrap_or_default()
 }
 
 impl Library for Broken {
@@ -417,6 +470,7 @@ impl Library for Broken {
         if let Ok(read) = &read {
             self.seen.get_or_init(|| read.clone());
         }
+        let read = if self.is(Defect::EmptiesUnread) { read.or_else(|_| bare()) } else { read };
         let read =
             if self.is(Defect::ForgivesErrors) { Ok(read.unwrap_or_default()) } else { read };
         let damaged = read.as_ref().is_err_and(|error| error.kind == ErrorKind::Corrupt);

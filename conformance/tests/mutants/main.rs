@@ -368,6 +368,51 @@ static TABLE: &[Row] = &[
         "hiding is not declared, not done, and not refused",
         &["listing::who_hides_nothing_refuses"],
     ),
+    Row(
+        Defect::OverwritesSets,
+        "the whole set is written, whatever came into it meanwhile",
+        &["values::f19_elements_that_came_meanwhile_stay"],
+    ),
+    Row(
+        Defect::MakesNoPlaces,
+        "the folder of a message is not made",
+        &["places::are_made_with_the_first_item"],
+    ),
+    Row(
+        Defect::CopiesItems,
+        "a message is another in each folder",
+        &["places::copies_are_one_item"],
+    ),
+    Row(
+        Defect::LosesCopies,
+        "a message that is taken from one folder is taken from all",
+        &["places::copies_are_one_item"],
+    ),
+    Row(
+        Defect::KeepsOldPlaces,
+        "a message stays where it is taken from",
+        &["places::moved_items_lie_only_there", "places::items_in_no_place_are_still_items"],
+    ),
+    Row(
+        Defect::ForgetsHomeless,
+        "a message in no folder is not shown",
+        &["places::items_in_no_place_are_still_items"],
+    ),
+    Row(
+        Defect::MovesToNowhere,
+        "a message is moved to a folder that cannot be",
+        &["places::f13_names_that_are_no_places_move_nothing"],
+    ),
+    Row(
+        Defect::LeadsOutOfPlaces,
+        "a folder whose name has `..` lies beside the library",
+        &["places::f13_names_that_are_no_places_move_nothing"],
+    ),
+    Row(
+        Defect::EmptiesUnread,
+        "the marks of what cannot be read are none",
+        &["unseen::f06_what_cannot_be_read_is_not_told_as_gone"],
+    ),
 ];
 
 /// How many defects the table must have.

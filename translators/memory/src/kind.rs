@@ -2,7 +2,7 @@
 
 use segue_translator::capability::{Access, Capabilities, CollectionSupport, FieldSupport, Names};
 use segue_translator::model::music::{self, MUSIC, PLAYLIST, SMART_PLAYLIST};
-use segue_translator::model::{CollectionKind, Field, Rule, Schema, Shape, Value};
+use segue_translator::model::{CollectionKind, Field, Rule, Schema, Shape, Value, mail};
 
 use crate::Scale;
 
@@ -21,10 +21,12 @@ pub enum Kind {
     Coarse,
     /// Holds the [`NOTES`] schema, whose `tags` are a set.
     Tags,
+    /// Holds mail: messages that lie in folders, with flags and keywords.
+    Mail,
 }
 
 impl Kind {
-    /// Every kind.
+    /// Every kind but [`Kind::Mail`], whose items are what their keys say: nobody makes up one.
     pub const ALL: [Self; 6] =
         [Self::Exact, Self::Stars, Self::NoRepeat, Self::Lossy, Self::Coarse, Self::Tags];
 
@@ -37,13 +39,14 @@ impl Kind {
             Self::Lossy => &LOSSY,
             Self::Coarse => &COARSE,
             Self::Tags => &TAGS,
+            Self::Mail => &MAIL,
         }
     }
 
     /// The scale on which the app holds ratings.
     pub const fn scale(self) -> Scale {
         match self {
-            Self::Exact | Self::Tags => Scale::Exact,
+            Self::Exact | Self::Tags | Self::Mail => Scale::Exact,
             Self::Stars => Scale::Stars,
             Self::NoRepeat => Scale::HalfStars,
             Self::Lossy => Scale::Bytes,
@@ -209,6 +212,40 @@ static TAGS: Capabilities = Capabilities {
     piecewise: false,
     cannot_hold: &[],
 };
+
+static MAIL: Capabilities = Capabilities {
+    app: "memory-mail",
+    schema: &mail::MAIL,
+    fields: &[
+        FieldSupport::exact(&mail::FLAGS).held_as(flags),
+        FieldSupport::exact(&mail::FOLDERS).held_as(paths),
+        FieldSupport::exact(&mail::KEY).read_only().fixed(),
+        FieldSupport::exact(&mail::KEYWORDS).held_as(sorted),
+        FieldSupport::exact(&mail::SUBJECT).read_only().lossy().fixed(),
+    ],
+    collections: &[CollectionSupport {
+        kind: &mail::FOLDER,
+        access: Access::Read,
+        repeats: false,
+        names: Names::Any,
+    }],
+    hides: false,
+    piecewise: false,
+    cannot_hold: &["folders in which no message lies are not made"],
+};
+
+fn flags(flags: &Value) -> Option<Value> {
+    some_of(flags, |flag| mail::FLAGS_KNOWN.contains(&flag))
+}
+
+fn paths(folders: &Value) -> Option<Value> {
+    some_of(folders, |path| mail::names(path).is_some())
+}
+
+fn some_of(set: &Value, is_held: impl Fn(&str) -> bool) -> Option<Value> {
+    let held: Vec<Box<str>> = set.as_list()?.iter().filter(|text| is_held(text)).cloned().collect();
+    (!held.is_empty()).then(|| Value::list(held)).as_ref().and_then(sorted)
+}
 
 fn joined(artists: &Value) -> Option<Value> {
     Some(Value::list([artists.as_list()?.join(" ")]))

@@ -6,11 +6,11 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use segue_translator::file::{self, Replacement};
 use segue_translator::model::{
-    ChangeSet, CollectionEdit, CollectionKind, FieldEdit, Item, ListingEdit, NativeId,
+    ChangeSet, CollectionEdit, CollectionKind, FieldEdit, Item, ListingEdit, NativeId, Value,
 };
 use segue_translator::{
     Access, CollectionSupport, Error, ErrorKind, Library as _, Refusal, Revision, Written,
@@ -94,8 +94,9 @@ fn apply(kind: Kind, document: &mut Document, changes: &ChangeSet) -> Written {
         let made = known
             .ok_or_else(|| "there is no such item".to_owned())
             .and_then(|position| set_field(kind, &mut document.items_mut()[*position], edit));
-        if let Err(reason) = made {
-            refuse(&edit.item, reason);
+        match made {
+            Ok(()) => make_places(kind, document, edit),
+            Err(reason) => refuse(&edit.item, reason),
         }
     }
     for edit in &changes.collections {
@@ -188,6 +189,22 @@ fn set_field(kind: Kind, item: &mut Json, edit: &FieldEdit) -> Result<(), String
         put(kind, item, edit.field, held.as_ref());
     }
     Ok(())
+}
+
+/// Makes the places into which an item was put and that are not there yet.
+fn make_places(kind: Kind, document: &mut Document, edit: &FieldEdit) {
+    let capabilities = kind.capabilities();
+    let mut kinds = capabilities.collections.iter().map(|support| support.kind);
+    let Some(of) = kinds.find(|of| of.named_in == Some(edit.field)) else { return };
+    let support = capabilities.field(edit.field);
+    let held = edit.new.as_ref().and_then(|new| support?.hold(new));
+    for name in held.as_ref().and_then(Value::as_list).unwrap_or_default() {
+        let is_it = |json: &Json| json["kind"] == of.name && json["name"] == **name;
+        if !document.collections().iter().any(is_it) {
+            let new = json!({ "id": free_id(document), "kind": of.name, "name": &**name });
+            document.collections_mut().push(new);
+        }
+    }
 }
 
 /// Puts a value that the app holds into an item's JSON.
