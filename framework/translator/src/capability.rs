@@ -37,6 +37,10 @@ pub enum Hold {
     },
     /// Of several texts the first.
     First,
+    /// Of a set those of its elements that are among these.
+    Only(&'static [&'static str]),
+    /// Of a set those of its elements that can be such names.
+    Elements(Names),
     /// What this function says; pure, and idempotent.
     By(fn(&Value) -> Option<Value>),
 }
@@ -59,9 +63,17 @@ impl Hold {
             (Self::First, Value::List(texts)) => {
                 texts.first().map(|first| Value::list([first.clone()]))
             }
+            (Self::Only(all), Value::List(texts)) => some(texts, |text| all.contains(&text)),
+            (Self::Elements(names), Value::List(texts)) => some(texts, |text| names.holds(text)),
             (_, value) => Some(value.clone()),
         }
     }
+}
+
+/// The elements that are held; nothing if there are none.
+fn some(texts: &[Box<str>], is_held: impl Fn(&str) -> bool) -> Option<Value> {
+    let held: Box<[Box<str>]> = texts.iter().filter(|text| is_held(text)).cloned().collect();
+    (!held.is_empty()).then_some(Value::List(held))
 }
 
 /// How an app holds one field.
@@ -169,6 +181,20 @@ pub enum Names {
     },
 }
 
+impl Names {
+    /// Whether this can be one of them, if no other has it.
+    pub fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Unique { without, except, bytes_max } => {
+                (1..=*bytes_max).contains(&name.len())
+                    && !name.contains(|c| without.contains(c))
+                    && !except.contains(&name)
+            }
+        }
+    }
+}
+
 /// How an app holds one kind of collection.
 #[derive(Debug, Clone, Copy)]
 pub struct CollectionSupport {
@@ -185,14 +211,7 @@ pub struct CollectionSupport {
 impl CollectionSupport {
     /// Whether the app could give one this name, if no other has it.
     pub fn holds_name(&self, name: &str) -> bool {
-        match self.names {
-            Names::Any => true,
-            Names::Unique { without, except, bytes_max } => {
-                (1..=bytes_max).contains(&name.len())
-                    && !name.contains(|c| without.contains(c))
-                    && !except.contains(&name)
-            }
-        }
+        self.names.holds(name)
     }
 
     /// Whether no two can have the same name.
@@ -265,7 +284,7 @@ impl Capabilities {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use segue_model::music;
+    use segue_model::{mail, music};
 
     #[test]
     fn every_kind_of_hold_is_idempotent() {
@@ -333,5 +352,16 @@ mod tests {
         assert_eq!([plays(true), plays(false)], [Some(Value::Int(0)), None]);
         let first = FieldSupport::exact(&music::ARTIST).held(Hold::First);
         assert_eq!(first.hold(&Value::list(["a", "b"])), Some(Value::list(["a"])));
+    }
+
+    #[test]
+    fn of_a_set_some_elements_are_held() {
+        let only = FieldSupport::exact(&mail::FLAGS).held(Hold::Only(&["flagged", "seen"]));
+        assert_eq!(only.hold(&Value::list(["answered", "seen"])), Some(Value::list(["seen"])));
+        assert_eq!(only.hold(&Value::list(["answered"])), None);
+        let names = Names::Unique { without: " ", except: &["x"], bytes_max: 4 };
+        let words = FieldSupport::exact(&mail::KEYWORDS).held(Hold::Elements(names));
+        let all = ["a", "a b", "abcde", "x"];
+        assert_eq!(words.hold(&Value::list(all)), Some(Value::list(["a"])));
     }
 }

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 
 use segue_model::{
-    Catalog, ChangeSet, Collection, CollectionEdit, CollectionKind, FieldEdit, NativeId, Value,
+    Catalog, ChangeSet, Collection, CollectionEdit, CollectionKind, Field, FieldEdit, NativeId,
+    Value,
 };
 
 use crate::{Access, Capabilities, CollectionSupport, Refusal, Written};
@@ -165,6 +166,7 @@ impl<'a> Proposal<'a> {
             let made = made.ok_or_else(|| format!("`{id}` was to be made and is not there"))?;
             self.expected.collections.push(made.clone());
         }
+        self.follow_places(new);
         self.expected.collections.sort_by(|a, b| a.id.cmp(&b.id));
         difference(&self.expected, new).map_or(Ok(()), Err)
     }
@@ -204,6 +206,32 @@ impl<'a> Proposal<'a> {
         }
     }
 
+    /// A place comes with the first item that was to be put there, and may go with the last that was to be
+    /// taken out.
+    fn follow_places(&mut self, new: &Catalog) {
+        let asked = &self.asked.fields;
+        let is_new =
+            |one: &Collection| asked.iter().any(|edit| is_in(one, edit.field, edit.new.as_ref()));
+        let is_old =
+            |one: &Collection| asked.iter().any(|edit| is_in(one, edit.field, edit.old.as_ref()));
+        let is_filled = |one: &Collection| {
+            let mut fields = new.items.iter().flat_map(|item| item.fields.iter());
+            fields.any(|(field, value)| is_in(one, field, Some(value)))
+        };
+        let (old, all) = (&self.old, &self.expected.collections);
+        let is_known = |one: &Collection| {
+            old.collection(&one.id).is_some()
+                || all.iter().any(|other| other.kind == one.kind && other.name == one.name)
+        };
+        let made = new.collections.iter();
+        let made = made.filter(|one| is_new(one) && is_filled(one) && !is_known(one));
+        let made: Vec<Collection> = made.cloned().collect();
+        let stays =
+            |one: &Collection| new.collection(&one.id).is_some() || !is_old(one) || is_filled(one);
+        self.expected.collections.retain(stays);
+        self.expected.collections.extend(made);
+    }
+
     /// Of an item or collection with a refused edit, every value may still be the old one.
     fn as_it_was(&mut self, id: &NativeId, new: &Catalog) {
         let asked = self.asked.fields.iter().filter(|edit| edit.item == *id);
@@ -221,6 +249,12 @@ impl<'a> Proposal<'a> {
             self.expected.collections.push(if is_known { found.clone() } else { old.clone() });
         }
     }
+}
+
+/// Whether a value of this field says that an item lies in this place.
+fn is_in(place: &Collection, field: &Field, value: Option<&Value>) -> bool {
+    let names = value.and_then(Value::as_list).unwrap_or_default();
+    place.kind.named_in == Some(field) && names.contains(&place.name)
 }
 
 fn concerned(edit: &CollectionEdit) -> NativeId {
@@ -260,6 +294,7 @@ fn difference(expected: &Catalog, found: &Catalog) -> Option<String> {
 mod tests {
     use super::*;
     use crate::Names;
+    use segue_model::mail::{FOLDER, FOLDERS, MAIL};
     use segue_model::music::{MUSIC, PLAYLIST};
 
     /// Lists that go by their names, or by ids of their own.
@@ -347,6 +382,44 @@ mod tests {
             proposal.refused.iter().map(|refusal| refusal.id.to_string()).collect();
         assert_eq!(refused, ["7", "new"]);
         assert_eq!(proposal.asked.collections, [reorder(&entries[..1])]);
+    }
+
+    /// A message that lies in these folders, of which there are so many.
+    fn mail(lies: &[&str], folders: &[&str]) -> Catalog {
+        let mut item = segue_model::Item::new("m");
+        item.fields.set(&FOLDERS, (!lies.is_empty()).then(|| Value::list(lies.iter().copied())));
+        let folders: Vec<_> = folders.iter().map(|name| (*name, *name)).collect();
+        let mut catalog = lists(&folders);
+        catalog.collections.iter_mut().for_each(|one| one.kind = &FOLDER);
+        catalog.items.push(item);
+        catalog
+    }
+
+    #[test]
+    fn a_place_comes_with_what_is_put_there_and_may_go_with_it() {
+        static FIELDS: [crate::FieldSupport; 1] = [crate::FieldSupport::exact(&FOLDERS)];
+        let capabilities = Capabilities::of("mail", &MAIL, &FIELDS);
+        let old = mail(&["A"], &["A", "B"]);
+        let edit = FieldEdit {
+            item: "m".into(),
+            field: &FOLDERS,
+            old: Some(Value::list(["A"])),
+            new: Some(Value::list(["C"])),
+        };
+        let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
+        let check = |new: &Catalog| {
+            Proposal::new(&capabilities, old.clone(), &changes).check(new, &Written::default())
+        };
+        assert_eq!(check(&mail(&["C"], &["A", "B", "C"])), Ok(()));
+        assert_eq!(check(&mail(&["C"], &["B", "C"])), Ok(()), "nothing is left in A");
+        assert_eq!(check(&mail(&["C"], &["A", "B"])), Ok(()), "the app does not list it");
+        for folders in [&["A", "C"][..], &["A", "B", "C", "D"], &["A", "A ", "B", "C"]] {
+            assert!(check(&mail(&["C"], folders)).is_err(), "{folders:?}");
+        }
+        let refused = Refusal { id: "m".into(), reason: "no".to_owned() };
+        let refused = Written { refused: vec![refused], ..Written::default() };
+        let made = Proposal::new(&capabilities, old.clone(), &changes);
+        assert!(made.check(&mail(&["A"], &["A", "B", "C"]), &refused).is_err());
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use segue_translator::file_app::App;
 use segue_translator::json_file::value_of;
-use segue_translator::model::{Availability, Collection, Fields, Item, Location, NativeId, Rule};
+use segue_translator::model::{
+    Availability, Collection, Fields, Item, Location, NativeId, Rule, Value,
+};
 use segue_translator::{Loss, Reading, Sink};
 use serde_json::Value as Json;
 
@@ -21,6 +23,8 @@ pub(crate) struct Checked<'a> {
     limits: &'a Limits,
     sink: &'a mut dyn Sink,
     items: HashSet<NativeId>,
+    /// Where the schema has a key: those of the items.
+    keys: HashSet<Value>,
     last_item: Option<NativeId>,
     parents: BTreeMap<NativeId, Option<NativeId>>,
     /// Of the kinds whose names are given once.
@@ -36,6 +40,7 @@ impl<'a> Checked<'a> {
             limits,
             sink,
             items: HashSet::new(),
+            keys: HashSet::new(),
             last_item: None,
             parents: BTreeMap::new(),
             names: HashSet::new(),
@@ -64,8 +69,29 @@ impl<'a> Checked<'a> {
             self.reading.read_only = rest.0.map(|why| shown("`read_only`", why)).transpose()?;
             self.reading.collections_missing = rest.1;
             self.reading.roots = rest.2.into_iter().map(location).collect::<Result<_, _>>()?;
-        } else if rest.0.is_some() || rest.1 || !rest.2.is_empty() {
-            return broke("only the result says `read_only`, `collections_missing` and `roots`");
+            self.unseen(read.unseen)
+        } else if rest.0.is_some() || rest.1 || !rest.2.is_empty() || !read.unseen.is_empty() {
+            broke("only the result says `read_only`, `collections_missing`, `roots` and `unseen`")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn unseen(&mut self, said: BTreeMap<String, Vec<String>>) -> Result<(), Trouble> {
+        for (name, elements) in said {
+            let field = self.app.capabilities.schema.field(&name);
+            let support = field.and_then(|field| self.app.capabilities.field(field));
+            let Some(support) = support.filter(|support| support.field.rule == Rule::Set) else {
+                return broke(format!("`{name}` of `unseen` is no set that is declared"));
+            };
+            for element in elements {
+                bounded("elements `unseen`", self.reading.unseen.len(), self.limits.items)?;
+                let alone = Value::list([element.as_str()]);
+                if support.hold(&alone) != Some(alone) {
+                    return broke(format!("{element:?} of `{name}` of `unseen` is not held"));
+                }
+                self.reading.unseen.push((support.field, element.into()));
+            }
         }
         Ok(())
     }
@@ -104,6 +130,7 @@ impl<'a> Checked<'a> {
             item.availability = Availability::Missing;
         }
         item.fields = self.fields(&item.id, &said.fields)?;
+        self.key(&item)?;
         if !said.ext.is_empty() {
             let pairs = said.ext.into_iter().map(|(name, text)| (name.into(), text.into()));
             item.ext = Some(Box::new(pairs.collect()));
@@ -111,6 +138,19 @@ impl<'a> Checked<'a> {
         self.last_item = Some(item.id.clone());
         self.items.insert(item.id.clone());
         Ok(item)
+    }
+
+    /// Where a schema has a key, no item is without one, and no two have the same.
+    fn key(&mut self, item: &Item) -> Result<(), Trouble> {
+        let Some(key) = self.app.capabilities.schema.key else { return Ok(()) };
+        let Some(value) = item.fields.value(key).cloned() else {
+            return broke(format!("`{}` has no `{}`", item.id, key.name));
+        };
+        if self.keys.insert(value) {
+            Ok(())
+        } else {
+            broke(format!("`{}` has the `{}` of another item", item.id, key.name))
+        }
     }
 
     fn fields(&self, id: &NativeId, said: &BTreeMap<String, Json>) -> Result<Fields, Trouble> {

@@ -4,15 +4,16 @@
 //! kept than programs are installed.
 
 use segue_translator::file_app::{App, Below, Folder, Signs};
+use segue_translator::model::mail::MAIL;
 use segue_translator::model::music::MUSIC;
-use segue_translator::model::{Schema, Shape};
+use segue_translator::model::{Rule, Schema, Shape};
 use segue_translator::{Access, Capabilities, CollectionSupport, FieldSupport, Hold, Names};
 
 use crate::search::is_app;
 use crate::wire;
 
-/// Every schema that there is.
-static SCHEMAS: [&Schema; 1] = [&MUSIC];
+/// Every schema of which a program can have a library.
+static SCHEMAS: [&Schema; 2] = [&MAIL, &MUSIC];
 
 const FILES_MAX: usize = 16;
 const NAMES_MAX: usize = 64;
@@ -45,8 +46,9 @@ pub(crate) fn app(hello: wire::Hello) -> Result<&'static App, String> {
         return Err("`folders` names none".into());
     }
     let folders = hello.folders.into_iter().map(folder).collect::<Result<_, String>>()?;
-    let fields = hello.fields.iter().map(|(name, field)| self::field(schema, name, field));
-    let fields = fields.collect::<Result<_, String>>()?;
+    let fields = hello.fields.into_iter().map(|(name, field)| self::field(schema, &name, field));
+    let fields = fields.collect::<Result<Vec<_>, String>>()?;
+    key(schema, &fields)?;
     let kinds = hello.collections.into_iter().map(|(name, kind)| collection(schema, &name, kind));
     let kinds = kinds.collect::<Result<_, String>>()?;
     Ok(Box::leak(Box::new(App {
@@ -111,7 +113,15 @@ fn access(access: wire::Access) -> Access {
     }
 }
 
-fn field(schema: &Schema, name: &str, field: &wire::Field) -> Result<FieldSupport, String> {
+/// Where a schema has a key, it is all that says which item it is.
+fn key(schema: &Schema, fields: &[FieldSupport]) -> Result<(), String> {
+    let Some(key) = schema.key else { return Ok(()) };
+    let is_it = |one: &FieldSupport| one.field == key && one.access == Access::Read && !one.lossy;
+    let is_there = fields.iter().any(is_it);
+    if is_there { Ok(()) } else { Err(format!("`{}` is to be read, and not lossy", key.name)) }
+}
+
+fn field(schema: &Schema, name: &str, field: wire::Field) -> Result<FieldSupport, String> {
     let known = schema.field(name);
     let known = known.ok_or_else(|| format!("`{name}` is no field of `{}`", schema.name))?;
     let wrong = || format!("`{name}` cannot be held so");
@@ -123,7 +133,16 @@ fn field(schema: &Schema, name: &str, field: &wire::Field) -> Result<FieldSuppor
         (Some(wire::Hold::Steps { step: step @ 1.., most: most @ 1.., zero }), Shape::Int(..)) => {
             Hold::Steps { step, most, zero }
         }
-        (Some(wire::Hold::First {}), Shape::List) => Hold::First,
+        (Some(wire::Hold::First {}), Shape::List) if known.rule != Rule::Set => Hold::First,
+        (Some(wire::Hold::Only(all)), Shape::List) if known.rule == Rule::Set => {
+            if all.is_empty() || all.len() > NAMES_MAX || all.iter().any(|text| is_long(text)) {
+                return Err(wrong());
+            }
+            Hold::Only(texts(all))
+        }
+        (Some(wire::Hold::Elements(said)), Shape::List) if known.rule == Rule::Set => {
+            Hold::Elements(names(name, said)?)
+        }
         _ => return Err(wrong()),
     };
     let access = access(field.access);
@@ -141,22 +160,29 @@ fn collection(
         kind,
         access: access(said.access),
         repeats: said.repeats,
-        names: said.names.map_or(Ok(Names::Any), |said| names(name, said))?,
+        names: said.names.map_or(Ok(Names::Any), |wire::Names::Unique(said)| names(name, said))?,
     })
 }
 
-fn names(kind: &str, said: wire::Names) -> Result<Names, String> {
-    let wire::Names::Unique { without, except, bytes_max } = said;
-    let is_long = |text: &String| text.len() > TEXT_BYTES_MAX;
-    if except.len() > NAMES_MAX || except.iter().chain([&without]).any(is_long) || bytes_max == 0 {
-        return Err(format!("the names of `{kind}` cannot be so"));
+fn names(of: &str, said: wire::UniqueNames) -> Result<Names, String> {
+    let wire::UniqueNames { without, except, bytes_max } = said;
+    if except.len() > NAMES_MAX
+        || except.iter().chain([&without]).any(|text| is_long(text))
+        || bytes_max == 0
+    {
+        return Err(format!("the names of `{of}` cannot be so"));
     }
     Ok(Names::Unique { without: without.leak(), except: texts(except), bytes_max })
+}
+
+fn is_long(text: &str) -> bool {
+    text.len() > TEXT_BYTES_MAX
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use segue_translator::model::Value;
     use serde_json::{Value as Json, json};
 
     fn fine() -> Json {
@@ -207,6 +233,49 @@ mod tests {
         assert!(names(json!({"unique": {}})).holds_name("/") && files.holds_name(&"é".repeat(127)));
     }
 
+    fn mail(fields: Json) -> Result<&'static App, String> {
+        let mut hello = fine();
+        hello["schema"] = json!("mail");
+        hello["fields"] = fields;
+        said(hello)
+    }
+
+    #[test]
+    fn sets_hold_some_elements_and_a_key_is_read() {
+        let fields = json!({
+            "key": {"access": "read"},
+            "flags": {"access": "write", "hold": {"only": ["seen", "flagged"]}},
+            "folders": {"access": "write"},
+            "keywords": {"access": "write", "hold": {"elements": {"without": " ", "bytes_max": 5}}},
+        });
+        let app = mail(fields.clone()).unwrap();
+        let hold = |name, texts: &[&str]| {
+            let support = app.capabilities.field(MAIL.field(name).unwrap()).unwrap();
+            support.hold(&Value::list(texts.iter().copied()))
+        };
+        assert_eq!(hold("flags", &["answered", "seen"]), Some(Value::list(["seen"])));
+        assert_eq!(hold("keywords", &["a b", "short", "longer"]), Some(Value::list(["short"])));
+        assert_eq!(hold("folders", &["a b"]), Some(Value::list(["a b"])));
+        let long = "x".repeat(500);
+        for (name, field) in [
+            ("key", Json::Null),
+            ("key", json!({"access": "write"})),
+            ("key", json!({"access": "read", "lossy": true})),
+            ("flags", json!({"access": "write", "hold": {"only": []}})),
+            ("flags", json!({"access": "write", "hold": {"only": [long]}})),
+            ("flags", json!({"access": "write", "hold": {"first": {}}})),
+            ("keywords", json!({"access": "write", "hold": {"elements": {"bytes_max": 0}}})),
+            ("subject", json!({"access": "read", "hold": {"only": ["a"]}})),
+        ] {
+            let mut fields = fields.clone();
+            fields.as_object_mut().unwrap().remove(name);
+            if !field.is_null() {
+                fields[name] = field.clone();
+            }
+            assert!(mail(fields).is_err(), "{name}: {field}");
+        }
+    }
+
     #[test]
     fn what_cannot_be_is_refused() {
         let hold = |name: &str, hold: Json| json!({ name: {"access": "write", "hold": hold} });
@@ -216,6 +285,7 @@ mod tests {
             ("protocol", json!(2)),
             ("app", json!("../up")),
             ("app", json!("-x")),
+            ("schema", json!("films")),
             ("schema", json!("mail")),
             ("files", json!([])),
             ("files", json!(["a", "a"])),
@@ -230,6 +300,8 @@ mod tests {
             ("fields", hold("title", json!({"levels": {"count": 5, "zero": true}}))),
             ("fields", hold("play_count", json!({"steps": {"step": 0, "most": 9}}))),
             ("fields", hold("title", json!({"first": {}}))),
+            ("fields", hold("artist", json!({"only": ["a"]}))),
+            ("fields", hold("artist", json!({"elements": {}}))),
             ("collections", json!({"shelf": {"access": "read"}})),
             ("collections", playlist(json!("unique"))),
             ("collections", playlist(json!({"unique": {"bytes_max": 0}}))),

@@ -136,7 +136,7 @@ pub(crate) struct Field {
     pub(crate) lossy: bool,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Hold {
     Levels {
@@ -150,6 +150,8 @@ pub(crate) enum Hold {
         zero: bool,
     },
     First {},
+    Only(Vec<String>),
+    Elements(UniqueNames),
 }
 
 fn yes() -> bool {
@@ -169,14 +171,18 @@ pub(crate) struct CollectionKind {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Names {
-    Unique {
-        #[serde(default)]
-        without: String,
-        #[serde(default)]
-        except: Vec<String>,
-        #[serde(default = "name_bytes")]
-        bytes_max: usize,
-    },
+    Unique(UniqueNames),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UniqueNames {
+    #[serde(default)]
+    pub(crate) without: String,
+    #[serde(default)]
+    pub(crate) except: Vec<String>,
+    #[serde(default = "name_bytes")]
+    pub(crate) bytes_max: usize,
 }
 
 /// As many as the name of a file can have.
@@ -200,6 +206,8 @@ pub(crate) struct ReadPart {
     pub(crate) roots: Vec<Bytes>,
     pub(crate) read_only: Option<String>,
     pub(crate) collections_missing: bool,
+    /// Elements by field.
+    pub(crate) unseen: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]

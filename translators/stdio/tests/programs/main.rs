@@ -5,6 +5,7 @@
 
 mod ends;
 mod limits;
+mod mail;
 mod names;
 mod proposals;
 mod protocol;

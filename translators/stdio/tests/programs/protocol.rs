@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use jsonschema::Validator;
 use segue_stdio::{Outside, Way};
+use segue_translator::model::mail::{FOLDERS, MAIL};
 use segue_translator::model::music::{MUSIC, PLAYLIST, RATING};
-use segue_translator::model::{ChangeSet, CollectionEdit, FieldEdit, Rule, Shape, Value};
+use segue_translator::model::{ChangeSet, CollectionEdit, FieldEdit, Rule, Schema, Shape, Value};
 use segue_translator::{Collector, Idle, Translator as _};
 use serde_json::{Value as Json, json};
 
@@ -111,11 +112,11 @@ fn every_kind_of_error_reaches_the_person() {
 }
 
 /// The table between the marks of the document.
-fn table() -> String {
+fn table(schema: &Schema) -> String {
     let mut table =
         "| field | JSON | competing values | describes the content |\n| --- | --- | --- | --- |\n"
             .to_owned();
-    for field in MUSIC.fields {
+    for field in schema.fields {
         let json = match field.shape {
             Shape::Int(low, high) => format!("integer, {low} to {high}"),
             Shape::Real => "number".to_owned(),
@@ -139,14 +140,18 @@ fn table() -> String {
 /// The document is the snapshot: a new field rewrites it, fails once, and is reviewed.
 #[test]
 fn every_field_is_documented() {
-    let text = document();
-    let mark = |end: &str| format!("<!-- generated from framework/model/src/music.rs: {end} -->\n");
-    let (before, rest) = text.split_once(&mark("begin")).unwrap();
-    let (found, after) = rest.split_once(&mark("end")).unwrap();
-    if found != table() {
-        let text = [before, &mark("begin"), &table(), &mark("end"), after].concat();
-        fs::write(repository().join("docs/translator-protocol.md"), text).unwrap();
-        panic!("docs/translator-protocol.md did not list the fields; it was rewritten: review it");
+    for schema in [&MUSIC, &MAIL] {
+        let text = document();
+        let mark = |end: &str| {
+            format!("<!-- generated from framework/model/src/{}.rs: {end} -->\n", schema.name)
+        };
+        let (before, rest) = text.split_once(&mark("begin")).unwrap();
+        let (found, after) = rest.split_once(&mark("end")).unwrap();
+        if found != table(schema) {
+            let text = [before, &mark("begin"), &table(schema), &mark("end"), after].concat();
+            fs::write(repository().join("docs/translator-protocol.md"), text).unwrap();
+            panic!("docs/translator-protocol.md did not list the fields; review what it has now");
+        }
     }
 }
 
@@ -196,6 +201,54 @@ fn the_example_in_python_says_only_valid_messages() {
     fs::write(&file, "{").unwrap();
     assert!(Collector::collect(&*library).is_err());
     assert!(is_valid(&lines) > 20);
+}
+
+/// Messages and their keys, as the document has them.
+fn vectors() -> Vec<(String, String)> {
+    let text = document();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `\"")?.strip_suffix("` |"));
+    let vectors = rows.filter_map(|row| row.split_once("\"` | `"));
+    let message = |said: &str| serde_json::from_str(&format!("\"{said}\"")).unwrap();
+    vectors.map(|(said, key)| (message(said), key.to_owned())).collect()
+}
+
+#[test]
+fn the_example_for_mail_says_only_valid_messages_and_makes_the_keys_of_the_document() {
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: python3 is not installed");
+        return;
+    }
+    let vectors = vectors();
+    assert!(vectors.len() >= 12, "{} keys", vectors.len());
+    let folders = vectors.iter().enumerate();
+    let folders = folders.map(|(at, (text, _))| (format!("{at:02}"), json!([{ "text": text }])));
+    let folders: serde_json::Map<String, Json> = folders.collect();
+    let folder = tempfile::tempdir().unwrap();
+    let content = json!({"format": 1, "folders": folders}).to_string();
+    fs::write(folder.path().join("post.json"), content).unwrap();
+    let (lines, watch) = recorder();
+    let mut around = around();
+    watched(&mut around, watch);
+    let program = repository().join("examples/post-translator-python/segue-translator-post");
+    let post = Outside::start(&program, around).unwrap().translator();
+    let library = post.open(folder.path(), Arc::new(Idle)).unwrap();
+    let (catalog, reading) = Collector::collect(&*library).unwrap();
+    for (at, (text, key)) in vectors.iter().enumerate() {
+        let item = catalog.item(&key.as_str().into());
+        let item = item.unwrap_or_else(|| panic!("no {key} for {text:?}"));
+        let lies = item.fields.value(&FOLDERS).and_then(Value::as_list).unwrap();
+        assert!(lies.contains(&format!("{at:02}").into()), "{text:?} is not {key}");
+    }
+    let fields = catalog.items.iter().map(|item| FieldEdit {
+        item: item.id.clone(),
+        field: &FOLDERS,
+        old: item.fields.value(&FOLDERS).cloned(),
+        new: Some(Value::list(["New"])),
+    });
+    let changes = ChangeSet { fields: fields.collect(), ..ChangeSet::default() };
+    let written = library.write(&reading.revision, &changes).unwrap();
+    assert!(written.refused.is_empty(), "{:?}", written.refused);
+    assert!(is_valid(&lines) > 10);
 }
 
 #[test]
