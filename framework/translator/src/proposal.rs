@@ -218,14 +218,14 @@ impl<'a> Proposal<'a> {
             let mut fields = new.items.iter().flat_map(|item| item.fields.iter());
             fields.any(|(field, value)| is_in(one, field, Some(value)))
         };
-        let (old, all) = (&self.old, &self.expected.collections);
-        let is_known = |one: &Collection| {
-            old.collection(&one.id).is_some()
-                || all.iter().any(|other| other.kind == one.kind && other.name == one.name)
-        };
-        let made = new.collections.iter();
-        let made = made.filter(|one| is_new(one) && is_filled(one) && !is_known(one));
-        let made: Vec<Collection> = made.cloned().collect();
+        let mut made: Vec<Collection> = Vec::new();
+        for one in new.collections.iter().filter(|one| is_new(one) && is_filled(one)) {
+            let mut all = self.expected.collections.iter().chain(&made);
+            let is_named = all.any(|other| other.kind == one.kind && other.name == one.name);
+            if !is_named {
+                made.push(one.clone());
+            }
+        }
         let stays =
             |one: &Collection| new.collection(&one.id).is_some() || !is_old(one) || is_filled(one);
         self.expected.collections.retain(stays);
@@ -384,42 +384,72 @@ mod tests {
         assert_eq!(proposal.asked.collections, [reorder(&entries[..1])]);
     }
 
-    /// A message that lies in these folders, of which there are so many.
-    fn mail(lies: &[&str], folders: &[&str]) -> Catalog {
-        let mut item = segue_model::Item::new("m");
-        item.fields.set(&FOLDERS, (!lies.is_empty()).then(|| Value::list(lies.iter().copied())));
-        let folders: Vec<_> = folders.iter().map(|name| (*name, *name)).collect();
-        let mut catalog = lists(&folders);
+    /// Messages that lie in these folders, and the folders by id and name.
+    fn mail(lies: &[&[&str]], folders: &[(&str, &str)]) -> Catalog {
+        let mut catalog = lists(folders);
         catalog.collections.iter_mut().for_each(|one| one.kind = &FOLDER);
-        catalog.items.push(item);
+        for (number, lies) in lies.iter().enumerate() {
+            let mut item = segue_model::Item::new(format!("m{number}").as_str());
+            item.fields.set(&FOLDERS, Value::list(lies.iter().copied()));
+            catalog.items.push(item);
+        }
         catalog
+    }
+
+    /// What becomes of a write that moves the first message.
+    fn moved(
+        (old, new): (&Catalog, &Catalog),
+        (from, to): (&str, &str),
+        refused: &[&str],
+    ) -> Result<(), String> {
+        static FIELDS: [crate::FieldSupport; 1] = [crate::FieldSupport::exact(&FOLDERS)];
+        let capabilities = Capabilities::of("mail", &MAIL, &FIELDS);
+        let (from, to) = (Some(Value::list([from])), Some(Value::list([to])));
+        let edit = FieldEdit { item: "m0".into(), field: &FOLDERS, old: from, new: to };
+        let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
+        let refuse = |id: &&str| Refusal { id: (*id).into(), reason: "no".to_owned() };
+        let written =
+            Written { refused: refused.iter().map(refuse).collect(), ..Written::default() };
+        Proposal::new(&capabilities, old.clone(), &changes).check(new, &written)
     }
 
     #[test]
     fn a_place_comes_with_what_is_put_there_and_may_go_with_it() {
-        static FIELDS: [crate::FieldSupport; 1] = [crate::FieldSupport::exact(&FOLDERS)];
-        let capabilities = Capabilities::of("mail", &MAIL, &FIELDS);
-        let old = mail(&["A"], &["A", "B"]);
-        let edit = FieldEdit {
-            item: "m".into(),
-            field: &FOLDERS,
-            old: Some(Value::list(["A"])),
-            new: Some(Value::list(["C"])),
+        let (a, b, c) = (("a", "A"), ("b", "B"), ("c", "C"));
+        // The app does not list X.
+        let old = mail(&[&["A"], &["B"], &["X"]], &[a, b]);
+        let check = |lies: &str, folders: &[(&str, &str)], refused: &[&str]| {
+            let new = mail(&[&[lies], &["B"], &["X"]], folders);
+            moved((&old, &new), ("A", "C"), refused)
         };
-        let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
-        let check = |new: &Catalog| {
-            Proposal::new(&capabilities, old.clone(), &changes).check(new, &Written::default())
-        };
-        assert_eq!(check(&mail(&["C"], &["A", "B", "C"])), Ok(()));
-        assert_eq!(check(&mail(&["C"], &["B", "C"])), Ok(()), "nothing is left in A");
-        assert_eq!(check(&mail(&["C"], &["A", "B"])), Ok(()), "the app does not list it");
-        for folders in [&["A", "C"][..], &["A", "B", "C", "D"], &["A", "A ", "B", "C"]] {
-            assert!(check(&mail(&["C"], folders)).is_err(), "{folders:?}");
+        assert_eq!(check("C", &[a, b, c], &[]), Ok(()));
+        assert_eq!(check("C", &[b, c], &[]), Ok(()), "nothing is left in A");
+        assert_eq!(check("C", &[a, b], &[]), Ok(()), "the app does not list it");
+        for (folders, why) in [
+            (&[a, c][..], "B is gone, from which nothing was taken"),
+            (&[a, b, c, ("d", "D")], "D was not asked for"),
+            (&[a, b, c, ("x", "X")], "X was not asked for, though a message lies there"),
+            (&[a, b, c, ("d", "C")], "there are two of C"),
+            (&[("a", "C"), b], "A has another name"),
+        ] {
+            assert!(check("C", folders, &[]).is_err(), "{why}");
         }
-        let refused = Refusal { id: "m".into(), reason: "no".to_owned() };
-        let refused = Written { refused: vec![refused], ..Written::default() };
-        let made = Proposal::new(&capabilities, old.clone(), &changes);
-        assert!(made.check(&mail(&["A"], &["A", "B", "C"]), &refused).is_err());
+        assert!(check("A", &[a, b, c], &["m0"]).is_err(), "made, and nothing was put there");
+        assert_eq!(check("A", &[a, b], &["m0"]), Ok(()));
+    }
+
+    #[test]
+    fn a_place_does_not_go_while_something_is_left() {
+        let (a, b, empty) = (("a", "A"), ("b", "B"), ("e", "E"));
+        let old = mail(&[&["A"], &["A"]], &[a, b, empty]);
+        let check = |folders: &[(&str, &str)]| {
+            moved((&old, &mail(&[&["B"], &["A"]], folders)), ("A", "B"), &[])
+        };
+        assert_eq!(check(&[a, b, empty]), Ok(()));
+        assert!(check(&[b, empty]).is_err());
+        assert!(check(&[a, b]).is_err(), "nothing was taken from the empty one");
+        // Where a place of the name is there already, none is made.
+        assert!(check(&[a, b, ("c", "B"), empty]).is_err());
     }
 
     #[test]

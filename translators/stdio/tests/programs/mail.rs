@@ -17,7 +17,7 @@ fn program(library: &str, on_write: &str) -> Program {
 }
 
 #[test]
-fn what_was_not_seen_is_told() {
+fn f06_what_was_not_seen_is_told() {
     let (catalog, reading) = program(LIBRARY, "true").read().unwrap();
     assert_eq!(catalog.items[0].fields.value(&FOLDERS), Some(&Value::list(["INBOX"])));
     let unseen: Vec<(&str, &str)> =
@@ -25,11 +25,24 @@ fn what_was_not_seen_is_told() {
     assert_eq!(unseen, [("flags", "flagged"), ("folders", "Sent")]);
 }
 
+/// A library with this in place of that is an error of the program.
+fn is_refused(from: &str, to: &str, why: &str) {
+    let library = LIBRARY.replace(from, to);
+    assert_ne!(library, LIBRARY, "{from}");
+    let error = program(&library, "true").read().unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Translator, "{why}: {error}");
+    assert!(error.detail.contains(why), "{why}: {error}");
+}
+
+#[test]
+fn f08_a_message_is_one_item_whatever_copies_it_has() {
+    is_refused("k2", "k1", "`2` has the `key` of another item");
+    is_refused(r#""key":"k1","#, "", "`1` has no `key`");
+}
+
 #[test]
 fn what_is_no_mail_is_an_error() {
     for (from, to, why) in [
-        (r#""key":"k1","#, "", "`1` has no `key`"),
-        ("k2", "k1", "`2` has the `key` of another item"),
         (r#"["seen"]"#, r#"["seen","flagged"]"#, "no sorted set"),
         (r#"["seen"]"#, r#"["draft"]"#, "not held so"),
         (r#""unseen":{"folders""#, r#""unseen":{"subject""#, "no set that is declared"),
@@ -37,11 +50,7 @@ fn what_is_no_mail_is_an_error() {
         (r#"["flagged"]}"#, r#"["draft"]}"#, "is not held"),
         (r#"["Sent"]"#, r#"[""]"#, "is not held"),
     ] {
-        let library = LIBRARY.replace(from, to);
-        assert_ne!(library, LIBRARY, "{from}");
-        let error = program(&library, "true").read().unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Translator, "{why}: {error}");
-        assert!(error.detail.contains(why), "{why}: {error}");
+        is_refused(from, to, why);
     }
     let part = r#"echo "{\"id\":$n,\"part\":{\"unseen\":{\"flags\":[\"seen\"]}}}""#;
     let error = Program::saying_hello(HELLO, "", part, "true").read().unwrap_err();
