@@ -154,8 +154,8 @@ fn odd_names(case: &Case<'_>) -> Verdict {
     };
     let long = "x".repeat(5_000);
     let around = others()?;
+    let (mut before, _) = placed.laid.read()?;
     for name in ODD.iter().copied().chain([&*long]) {
-        let (before, _) = placed.laid.read()?;
         let changes = placed.edit(&before, &placed.with(name))?;
         let written = placed.laid.write(&changes)?;
         let (after, _) = placed.laid.read()?;
@@ -166,7 +166,9 @@ fn odd_names(case: &Case<'_>) -> Verdict {
             return fail(format!("put into {shown:?} as well: {why}"));
         }
         ensure!(others()? == around, "{shown:?}: a file beside the library was touched");
-        placed.put(&placed.lay)?;
+        if after != before {
+            before = placed.put(&placed.lay)?;
+        }
     }
     Ok(())
 }
