@@ -188,11 +188,11 @@ pub(crate) fn with_deleted(header: &[u8], is_deleted: bool) -> Vec<u8> {
     }
 }
 
-/// Whether the first message of a mailbox, which has this header, says that a server keeps it. That keywords are
-/// named there says nothing, because we do that too.
+/// Whether the first message of a mailbox, which has this header, says that programs keep it which write how long bodies
+/// are. That keywords are named there says nothing, because we do that too.
 pub(crate) fn is_served(header: &[u8]) -> bool {
     let has = |name| find(header, name).is_some();
-    has(INTERNAL) || has(BASE) && has(X_UID)
+    has(INTERNAL) || has(BASE) && has(X_UID) || content_length(header).is_some()
 }
 
 /// The header with how many bytes the body has, which it did not say.
