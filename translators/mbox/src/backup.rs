@@ -166,7 +166,10 @@ impl<'a> Back<'a> {
         let Some(kept) = self.kept else { return Ok(false) };
         let is_as_long = ours.end - ours.start == theirs.end - theirs.start;
         let (mut ours, mut theirs) = (self.now.reader(ours), kept.reader(theirs));
-        while is_as_long {
+        if !is_as_long {
+            return Ok(false);
+        }
+        loop {
             let (one, other) = (ours.fill_buf()?, theirs.fill_buf()?);
             let bytes = one.len().min(other.len());
             if one[..bytes] != other[..bytes] {
@@ -178,7 +181,6 @@ impl<'a> Back<'a> {
             ours.consume(bytes);
             theirs.consume(bytes);
         }
-        Ok(false)
     }
 
     fn bytes(&self, range: Range<u64>) -> io::Result<Vec<u8>> {

@@ -138,14 +138,13 @@ fn place(
     for (id, plan) in planned {
         let missing = plan.into.iter().find(|path| place::mailbox(listing, path).is_none());
         let copies = listing.message(id);
-        let placed = match missing {
-            Some(path) => Err(layout.relative(path).err().unwrap_or_else(|| {
+        let placed = if let Some(path) = missing {
+            Err(layout.relative(path).err().unwrap_or_else(|| {
                 format!("something else is in the place of a mailbox for `{path:.200}`")
-            })),
-            None => {
-                plan.placement = Placement::of(listing, copies, &plan.into, &plan.out_of);
-                carried(listing, &plan.placement, &mut left, &mut open)?
-            }
+            }))
+        } else {
+            plan.placement = Placement::of(listing, copies, &plan.into, &plan.out_of);
+            carried(listing, &plan.placement, &mut left, &mut open)?
         };
         match placed {
             Ok(carried) => plan.carried = carried,
