@@ -91,7 +91,7 @@ fn named<'c>(catalog: &'c Catalog, subject: &str) -> &'c Item {
 
 fn texts(item: &Item, field: &Field) -> Vec<String> {
     let list = item.fields.value(field).and_then(Value::as_list).unwrap_or_default();
-    list.iter().map(|text| text.to_string()).collect()
+    list.iter().map(ToString::to_string).collect()
 }
 
 #[test]
