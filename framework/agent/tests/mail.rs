@@ -439,6 +439,26 @@ fn f06_deleting_one_copy_deletes_no_other_and_what_cannot_be_read_is_not_deleted
 }
 
 #[test]
+fn f05_a_folder_that_is_gone_is_asked_about_before_its_copies_are_deleted_elsewhere() {
+    let mut desk = Desk::new(1);
+    for number in 0..30 {
+        let text = format!("Message-ID: <many.{number}@example>\nSubject: Many\n\nHello\n");
+        for folder in ["a", "a/.Archive", "b", "b/Archive"] {
+            let cur = desk.folder.path().join(folder).join("cur");
+            fs::write(cur.join(format!("{number}.many:2,S")), &text).unwrap();
+        }
+    }
+    let plan = desk.plan();
+    desk.pass(Request::Apply { plan: plan.plan });
+    fs::rename(desk.folder.path().join("a/.Archive"), desk.folder.path().join("away")).unwrap();
+    let report = desk.sync();
+    assert!(!report.held.is_empty(), "{report:?}");
+    let left = files_below(&desk.folder.path().join("b/Archive/cur"));
+    let deleted = left.iter().filter(|path| is_message(path) && marks(path).contains('T'));
+    assert_eq!(deleted.count(), 0);
+}
+
+#[test]
 fn f29_a_write_that_was_torn_is_finished_and_nothing_of_it_is_taken_for_an_edit() {
     let mut desk = Desk::linked(1);
     let before: BTreeMap<&str, String> =

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use segue_model::{Field, Rule, Schema};
+use segue_model::{Field, Rule, Schema, Value};
 
 /// Kinds of change that have a budget of their own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +108,18 @@ impl Batch {
     /// Whether no person can let it pass.
     pub const fn is_lasting(&self) -> bool {
         matches!(self, Self::Reading)
+    }
+}
+
+/// Whether a value is lost, where it is another now: all of it, or of where an item lies a part and nothing in its
+/// place. A folder that is gone takes all copies in it along.
+pub fn is_loss(schema: &Schema, field: &Field, old: Option<&Value>, new: Option<&Value>) -> bool {
+    match (old, new) {
+        (Some(_), None) => true,
+        (Some(Value::List(old)), Some(Value::List(new))) if schema.is_places(field) => {
+            new.len() < old.len() && new.iter().all(|place| old.contains(place))
+        }
+        _ => false,
     }
 }
 
@@ -317,6 +329,21 @@ mod tests {
         // What lies in no folder was deleted.
         assert_eq!(lost(&mail::FOLDERS), Batch::Blanked("folders"));
         assert_eq!(Batch::cleared(&mail::MAIL, &mail::FLAGS), Batch::LowerUnmarked("flags"));
+    }
+
+    #[test]
+    fn f05_who_lies_in_fewer_places_lost_one_and_who_moved_did_not() {
+        let is_loss = |old: &[&str], new: &[&str]| {
+            let [old, new] =
+                [old, new].map(|set| (!set.is_empty()).then(|| Value::list(set.iter().copied())));
+            is_loss(&mail::MAIL, &mail::FOLDERS, old.as_ref(), new.as_ref())
+        };
+        assert!(is_loss(&["a", "b"], &["a"]) && is_loss(&["a"], &[]));
+        assert!(!is_loss(&["a"], &["b"]) && !is_loss(&["a"], &["a", "b"]) && !is_loss(&[], &["a"]));
+        assert!(!is_loss(&["a", "b"], &["a", "c"]) && !is_loss(&["a", "b"], &["c"]));
+        let marks = [Value::list(["x", "y"]), Value::list(["x"])];
+        let is_loss = |new| super::is_loss(&mail::MAIL, &mail::KEYWORDS, Some(&marks[0]), new);
+        assert!(is_loss(None) && !is_loss(Some(&marks[1])));
     }
 
     #[test]

@@ -16,7 +16,11 @@ pub(crate) fn base(name: &[u8]) -> &[u8] {
 pub(crate) fn letters(name: &[u8]) -> Option<&[u8]> {
     match name.get(base(name).len()..).unwrap_or_default() {
         b"" => Some(b""),
-        marks => marks.strip_prefix(b":2,"),
+        marks => {
+            let letters = marks.strip_prefix(b":2,")?;
+            // What some servers keep behind the letters is no letter, and what is sorted among them is lost.
+            letters.iter().all(u8::is_ascii_alphanumeric).then_some(letters)
+        }
     }
 }
 
@@ -54,7 +58,7 @@ mod tests {
     fn names_of_other_programs_are_names_too() {
         assert_eq!((letters(b"17"), size(b"17")), (Some(&b""[..]), None));
         assert_eq!(letters(b"17,U=4:2,"), Some(&b""[..]));
-        for strange in [&b"17:1,S"[..], b"17:", b"17:2"] {
+        for strange in [&b"17:1,S"[..], b"17:", b"17:2", b"17:2,S,X=1", b"17:2,S:2,R"] {
             assert_eq!(letters(strange), None);
         }
         for no_size in [&b"17,S=:2,"[..], b"17,S=x", b"17:2,S=5", b"17,S=99999999999999999999"] {

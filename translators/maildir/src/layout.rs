@@ -159,8 +159,8 @@ pub(crate) fn make(root: &Path, relative: &Path) -> Result<(), Error> {
         let made = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&mark);
         made.map_err(|error| fail(&mark, &error))?;
     }
-    // A folder with `cur` is one of mail, so that comes last.
-    for part in [TMP, NEW, CUR] {
+    // A folder without `cur` that has the others lost it: that comes first, and goes last.
+    for part in [CUR, NEW, TMP] {
         let part = path.join(part);
         match DirBuilder::new().mode(0o700).create(&part) {
             Ok(()) => made.push(part),
@@ -183,7 +183,7 @@ pub(crate) fn take_away(listing: &Listing, kept: impl Fn(&Path) -> bool) {
         if kept(&folder.relative) || !is_empty || !is_as_made(&folder.path) {
             continue;
         }
-        let parts = [CUR, NEW, TMP].map(|part| folder.path.join(part));
+        let parts = [TMP, NEW, CUR].map(|part| folder.path.join(part));
         // What came meanwhile makes one of these fail, and then it is a folder again.
         if parts.iter().all(|part| fs::remove_dir(part).is_ok()) {
             let _ = fs::remove_file(folder.path.join(IS_FOLDER));

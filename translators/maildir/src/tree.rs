@@ -117,6 +117,7 @@ impl Walk<'_> {
                 below.push(entry.file_name());
             }
         }
+        is_whole(folder)?;
         let is_root = relative.as_os_str().is_empty();
         for name in below {
             let (path, inner) = (folder.join(&name), relative.join(&name));
@@ -124,6 +125,7 @@ impl Walk<'_> {
                 name if name == CUR.as_bytes() => self.found(relative)?,
                 name if name == NEW.as_bytes() || name == TMP.as_bytes() => {}
                 [b'.', ..] if is_root && path.join(CUR).is_dir() => self.found(&inner)?,
+                [b'.', ..] if is_root => is_whole(&path)?,
                 [b'.', ..] => {}
                 _ => self.visit(&path, &inner)?,
             }
@@ -143,6 +145,17 @@ impl Walk<'_> {
         self.found.push(Folder { relative, path, name });
         Ok(())
     }
+}
+
+/// Fails for a folder that has what one of mail has, but for the part in which its messages lie: they were not removed.
+fn is_whole(folder: &Path) -> Result<(), Error> {
+    let has = |part: &str| folder.join(part).is_dir();
+    if has(NEW) && has(TMP) && !has(CUR) {
+        let detail =
+            "a folder of mail without its `cur`: its messages lie elsewhere, or its disk is away";
+        return Err(Error::new(ErrorKind::Absent, "read", folder, detail));
+    }
+    Ok(())
 }
 
 fn text(name: &[u8]) -> String {
@@ -191,6 +204,22 @@ mod tests {
             "仕事",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn f01_a_folder_that_lost_its_messages_is_an_error_and_no_folder_less() {
+        for folder in [".Archive", "Archive/2024", "."] {
+            let root = tempfile::tempdir().unwrap();
+            for part in [".Archive/cur", "Archive/2024/cur", "cur"] {
+                for other in [CUR, NEW, TMP] {
+                    let path = root.path().join(part).with_file_name(other);
+                    fs::create_dir_all(path).unwrap();
+                }
+            }
+            assert_eq!(names(root.path()).len(), 3);
+            fs::remove_dir(root.path().join(folder).join(CUR)).unwrap();
+            assert_eq!(folders(root.path()).unwrap_err().kind, ErrorKind::Absent, "{folder}");
+        }
     }
 
     #[test]

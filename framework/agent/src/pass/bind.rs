@@ -7,7 +7,7 @@ use segue_model::{
     Availability, BaseItem, Item, ItemId, LinkId, Listing, Location, NativeId, OperationId, Schema,
 };
 use segue_reconcile::arrival;
-use segue_reconcile::guard::{Batch, Tally, looks_rebuilt};
+use segue_reconcile::guard::{Batch, Tally, is_loss, looks_rebuilt};
 use segue_reconcile::identify::{self, Evidence, Identified, Known, Party, Question, Rung};
 use segue_reconcile::key;
 use sha2::{Digest, Sha256};
@@ -308,8 +308,8 @@ fn count_blanks(
     }
     let schema = member.capabilities.schema;
     for (base, now) in changed.iter().filter(|(base, _)| base.listing == Listing::Listed) {
-        for (field, _) in base.held.fields.iter() {
-            if now.fields.value(field).is_none() {
+        for (field, old) in base.held.fields.iter() {
+            if is_loss(schema, field, Some(old), now.fields.value(field)) {
                 tally.add(Batch::lost(schema, field), 1);
             }
         }
@@ -326,11 +326,11 @@ fn count_blanks(
 
 /// Remembers which lost values of an item are held.
 fn freeze(schema: &Schema, draft: &mut MemberDraft, base: &BaseItem, now: &Item) {
-    let lost = base.held.fields.iter().map(|(field, _)| field);
-    let held = lost.filter(|field| {
-        now.fields.value(field).is_none() && draft.holds(&Batch::lost(schema, field))
+    let held = base.held.fields.iter().filter(|(field, old)| {
+        let new = now.fields.value(field);
+        is_loss(schema, field, Some(old), new) && draft.holds(&Batch::lost(schema, field))
     });
-    let names: std::collections::BTreeSet<_> = held.map(|field| field.name).collect();
+    let names: std::collections::BTreeSet<_> = held.map(|(field, _)| field.name).collect();
     if !names.is_empty() {
         draft.frozen.insert(now.id.clone(), names);
     }

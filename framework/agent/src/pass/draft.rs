@@ -6,7 +6,7 @@ use segue_model::{
     BaseItem, ChangeSet, Collection, CollectionEdit, CollectionId, EntryId, FieldEdit, Heads, Item,
     ItemId, Listing, NativeId,
 };
-use segue_reconcile::guard::{Batch, Count, Tally};
+use segue_reconcile::guard::{Batch, Count, Tally, is_loss};
 
 use super::aside::{Aside, Own};
 use super::{Frame, Member};
@@ -255,7 +255,7 @@ pub(super) fn guard_lowering(
     let mut tally = Tally::default();
     let schema = member.capabilities.schema;
     for edit in &draft.edits.fields {
-        if edit.new.is_none() {
+        if is_loss(schema, edit.field, edit.old.as_ref(), edit.new.as_ref()) {
             tally.add(Batch::cleared(schema, edit.field), 1);
         }
     }
@@ -272,7 +272,10 @@ pub(super) fn guard_lowering(
     tally.total(Batch::LowerListRemovals, entries as u64);
     draft.judge(frame, member, &tally);
     let held = |batch: &Batch| draft.holds(batch);
-    let drops = |edit: &FieldEdit| edit.new.is_none() && held(&Batch::cleared(schema, edit.field));
+    let drops = |edit: &FieldEdit| {
+        let is_loss = is_loss(schema, edit.field, edit.old.as_ref(), edit.new.as_ref());
+        is_loss && held(&Batch::cleared(schema, edit.field))
+    };
     let fields: Vec<_> = draft.edits.fields.iter().filter(|edit| !drops(edit)).cloned().collect();
     if held(&Batch::LowerListRemovals) {
         draft.edits.collections.retain(|edit| removed_entries(edit) == 0);
