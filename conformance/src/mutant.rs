@@ -273,10 +273,13 @@ impl Broken {
     /// Makes the edits, and takes each file away and puts it back, as a copy in its place would.
     fn write_with_gaps(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
         let written = self.inner.write(expected, changes)?;
-        let away = self.path.with_file_name("away");
-        for path in self.io(files_below(&self.path))?.into_keys() {
-            self.io(fs::rename(&path, &away))?;
-            self.io(fs::rename(&away, &path))?;
+        let files: Vec<PathBuf> = self.io(files_below(&self.path))?.into_keys().collect();
+        let away = |number: usize| self.path.with_file_name(format!("away {number}"));
+        for (number, path) in files.iter().enumerate() {
+            self.io(fs::rename(path, away(number)))?;
+        }
+        for (number, path) in files.iter().enumerate() {
+            self.io(fs::rename(away(number), path))?;
         }
         Ok(Written { revision: self.revision()?, ..written })
     }

@@ -175,17 +175,23 @@ fn a_move_in_a_maildir_is_a_move_in_the_mailboxes_and_back() {
     assert_eq!(fs::read(&inbox).unwrap(), before);
     assert!(desk.file().exists() && !to.exists());
     // And a mail program moves it in the mailboxes.
-    let text = String::from_utf8_lossy(&before).into_owned();
-    let start = text[..text.find("<a.0001.").unwrap()].rfind("\nFrom ").map_or(0, |at| at + 1);
-    let end = text[start + 5..].find("\n\nFrom ").map_or(text.len(), |at| start + 5 + at + 2);
+    let find = |from: usize, text: &[u8]| {
+        before[from..].windows(text.len()).position(|part| part == text).map(|at| from + at)
+    };
+    let message = find(0, b"<a.0001.").unwrap();
+    let begins = before[..message].windows(6).rposition(|part| part == b"\nFrom ");
+    let start = begins.map_or(0, |at| at + 1);
+    let end = find(message, b"\n\nFrom ").map_or(before.len(), |at| at + 2);
     let archive = desk.folder.path().join("mbox/Archive");
-    let more = fs::read_to_string(&archive).unwrap() + &text[start..end];
+    let more = [&fs::read(&archive).unwrap()[..], &before[start..end]].concat();
     fs::write(&archive, more).unwrap();
-    fs::write(&inbox, text[..start].to_owned() + &text[end..]).unwrap();
+    fs::write(&inbox, [&before[..start], &before[end..]].concat()).unwrap();
     desk.sync();
     assert_eq!(desk.places(&all), ("[\"Archive\"]".into(), vec![0, 1, 0]));
     let moved = desk.folder.path().join("maildir/.Archive/cur");
-    let holds = |path: PathBuf| fs::read_to_string(path).is_ok_and(|t| t.contains("<a.0001."));
+    let holds = |path: PathBuf| {
+        fs::read(path).is_ok_and(|t| String::from_utf8_lossy(&t).contains("<a.0001."))
+    };
     assert!(fs::read_dir(moved).unwrap().any(|entry| holds(entry.unwrap().path())));
     assert_eq!(desk.count(), 127);
 }
