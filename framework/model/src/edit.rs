@@ -15,6 +15,18 @@ pub struct FieldEdit {
     pub new: Option<Value>,
 }
 
+/// Has all copies of an item hold elements of a set that it has, because others of its copies do. The item stays as it
+/// is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyEdit {
+    /// The item.
+    pub item: NativeId,
+    /// The set.
+    pub field: &'static Field,
+    /// The elements.
+    pub elements: Vec<Box<str>>,
+}
+
 /// Changes one collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CollectionEdit {
@@ -89,6 +101,8 @@ pub struct ChangeSet {
     pub listing: Vec<ListingEdit>,
     /// Edits of fields.
     pub fields: Vec<FieldEdit>,
+    /// What copies of items are to have too; a library that knows no copies leaves these out.
+    pub copies: Vec<CopyEdit>,
     /// Edits of collections, in the order in which they are made.
     pub collections: Vec<CollectionEdit>,
 }
@@ -96,11 +110,11 @@ pub struct ChangeSet {
 impl ChangeSet {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.listing.is_empty() && self.fields.is_empty() && self.collections.is_empty()
+        self.len() == 0
     }
 
     /// How many edits there are.
     pub fn len(&self) -> usize {
-        self.listing.len() + self.fields.len() + self.collections.len()
+        self.listing.len() + self.fields.len() + self.copies.len() + self.collections.len()
     }
 }

@@ -18,7 +18,7 @@ mod value;
 
 pub use base::{BaseCollection, BaseItem, Heads, Listing};
 pub use catalog::{Availability, Catalog, Collection, Item};
-pub use edit::{ChangeSet, CollectionEdit, FieldEdit, ListingEdit};
+pub use edit::{ChangeSet, CollectionEdit, CopyEdit, FieldEdit, ListingEdit};
 pub use id::{
     ChangeHash, CollectionId, DeviceId, DocumentId, EntryId, IdError, ItemId, LinkId, Location,
     NativeId, OperationId, PersonId,

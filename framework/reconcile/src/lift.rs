@@ -9,7 +9,7 @@ use segue_document::{Origin, Record, Weight, Write, resolve};
 use segue_model::{Item, OperationId, Rule, Value};
 use segue_translator::{Capabilities, FieldSupport};
 
-use crate::LinkView;
+use crate::{LinkView, project};
 
 /// What happened to one item of a library since the base.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +38,17 @@ pub enum Seen<'a> {
 /// The same item in other libraries of the same pass, also seen for the first time.
 pub type Twins<'a> = [(&'static Capabilities, &'a Item)];
 
+/// What tells the document what was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lifted {
+    /// To be committed at what the app had been shown.
+    pub writes: Vec<Write>,
+    /// To be committed as by somebody who has seen nothing: an edit where the app holds something else than
+    /// the document says, because nothing was written there yet or its base was lost. Its user edited
+    /// what nobody had told, so that nothing is superseded by it.
+    pub unseen: Vec<Write>,
+}
+
 /// The writes that tell the document what was seen. `record` is the item as the app was shown it.
 pub fn item(
     view: &LinkView<'_>,
@@ -45,13 +56,35 @@ pub fn item(
     seen: Seen<'_>,
     twins: &Twins<'_>,
     operation: OperationId,
-) -> Vec<Write> {
+) -> Lifted {
     match seen {
-        Seen::New(now) => first_sight(view, record, now, twins, operation),
+        Seen::New(now) => Lifted {
+            writes: first_sight(view, record, now, twins, operation),
+            unseen: relinked(view, record, now),
+        },
         Seen::Changed { base, now } => changed(view, record, base, now, false),
         Seen::Again { base, now } => changed(view, record, base, now, true),
-        Seen::Dropped => vec![Write::Member(view.link, None)],
+        Seen::Dropped => {
+            Lifted { writes: vec![Write::Member(view.link, None)], unseen: Vec::new() }
+        }
     }
+}
+
+/// What a link that was there before, and whose base was lost, holds beside what the document says: an edit may be
+/// among it, so it is kept as a conflict. What the link had at its first sight is none.
+fn relinked(view: &LinkView<'_>, record: &Record, now: &Item) -> Vec<Write> {
+    let Some(origin) = record.origins.get(&view.link) else { return Vec::new() };
+    let mut writes = Vec::new();
+    for (field, value) in now.fields.iter().filter(|(field, _)| field.rule == Rule::Register) {
+        let support = view.capabilities.field(field).filter(|support| !support.lossy);
+        let had = origin.fields.get(field.name).is_some_and(|(had, _)| had == value);
+        let is_said = |support| project::says(record, support, Some(value));
+        if !had && support.is_some_and(|support| !is_said(support)) {
+            let (name, value) = (field.name.to_owned(), Some(value.clone()));
+            writes.push(Write::Compete { name, value, link: Some(view.link) });
+        }
+    }
+    writes
 }
 
 fn first_sight(
@@ -83,7 +116,12 @@ fn first_sight(
     }
     fields.extend(carried(view, now));
     // Seen before, but its base was lost or it was gone: what it lacks now was not cleared.
-    for (name, value) in record.origins.get(&view.link).iter().flat_map(|origin| &origin.fields) {
+    let before = record.origins.get(&view.link);
+    for (name, value) in before.iter().flat_map(|origin| &origin.fields) {
+        let holds = now.fields.iter().find(|(field, _)| field.name == name);
+        if holds.is_some_and(|(_, held)| *held != value.0) {
+            continue;
+        }
         fields.entry(name.clone()).or_insert_with(|| value.clone());
     }
     let location = view.relative(now.location.as_ref());
@@ -126,14 +164,8 @@ pub fn first_count(view: &LinkView<'_>, record: &Record, name: &str, total: i64)
     })
 }
 
-fn changed(
-    view: &LinkView<'_>,
-    record: &Record,
-    base: &Item,
-    now: &Item,
-    again: bool,
-) -> Vec<Write> {
-    let mut writes = Vec::new();
+fn changed(view: &LinkView<'_>, record: &Record, base: &Item, now: &Item, again: bool) -> Lifted {
+    let Lifted { mut writes, mut unseen } = Lifted::default();
     let mut weak = false;
     for support in view.capabilities.fields {
         let field = support.field;
@@ -145,16 +177,25 @@ fn changed(
         match field.rule {
             Rule::Register if support.lossy => weak = true,
             Rule::Register => {
-                let link = Some(view.link);
-                writes.push(Write::Register { name, value: new.cloned(), link });
+                let (value, link) = (new.cloned(), Some(view.link));
+                if was_shown(record, support, old) {
+                    writes.push(Write::Register { name, value, link });
+                } else {
+                    unseen.push(Write::Compete { name, value, link });
+                }
             }
             Rule::Max => writes.extend(new.and_then(Value::as_int).map(|n| Write::Raise(name, n))),
             Rule::Counter => writes.extend(count(view, record, &name, old, new)),
             Rule::Set => {
                 let gone = elements(old).filter(|e| !elements(new).any(|kept| kept == *e));
                 writes.extend(gone.map(|e| element(field.name, e, false)));
-                let come = elements(new).filter(|e| !elements(old).any(|had| had == *e));
-                writes.extend(come.map(|e| element(field.name, e, true)));
+                let known = record.sets.get(field.name);
+                for come in elements(new).filter(|e| !elements(old).any(|had| had == *e)) {
+                    // Known, but not to the app: its user adds it beside whoever did.
+                    let is_known = known.is_some_and(|known| known.contains(come));
+                    let to = if is_known { &mut unseen } else { &mut writes };
+                    to.push(element(field.name, come, true));
+                }
             }
         }
     }
@@ -165,7 +206,13 @@ fn changed(
     if location != view.relative(base.location.as_ref()) || again {
         writes.push(Write::Member(view.link, Some(location.unwrap_or_else(nowhere))));
     }
-    writes
+    Lifted { writes, unseen }
+}
+
+/// Whether the app held what the document says there, before its user changed it.
+fn was_shown(record: &Record, support: &FieldSupport, old: Option<&Value>) -> bool {
+    let is_unknown = resolve::register(record, support.field.name).0.is_empty();
+    is_unknown || project::says(record, support, old)
 }
 
 /// The link's origin with its weak and carried values brought up to date: what may be less than

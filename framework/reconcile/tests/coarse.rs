@@ -83,7 +83,7 @@ fn join(record: &mut Record, pass: &[(usize, &Item)]) {
     for (app, item) in pass {
         let others = pass.iter().filter(|(other, _)| other != app);
         let twins: Vec<_> = others.map(|(other, item)| (APPS[*other], *item)).collect();
-        let writes = lift::item(&view(*app), record, lift::Seen::New(item), &twins, OP);
+        let writes = lift::item(&view(*app), record, lift::Seen::New(item), &twins, OP).writes;
         apply(record, writes);
     }
 }
@@ -201,7 +201,7 @@ fn an_edit_in_the_coarse_app_wins_and_one_back_to_what_it_showed_counts() {
     for meant in [60, 80] {
         let now = held(1, &music::RATING, meant);
         let seen = lift::Seen::Changed { base: &base, now: &now };
-        let writes = lift::item(&view(1), &record, seen, &[], OP);
+        let writes = lift::item(&view(1), &record, seen, &[], OP).writes;
         apply(&mut record, writes);
         let (winner, all) = said(&record, &music::RATING);
         assert_eq!((winner, all.len()), (Some(Value::Int(meant)), 1));
