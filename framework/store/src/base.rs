@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use segue_model::{BaseItem, ItemId, LinkId, Listing, NativeId, Schema};
+use segue_model::{BaseItem, Heads, ItemId, LinkId, Listing, NativeId, Schema};
 
 use crate::base_cursor::{RawBase, listing_to};
 use crate::packed::heads_to;
@@ -105,18 +105,43 @@ impl Reader {
 impl Tx<'_> {
     /// Records what the library holds of an item.
     pub fn put_base_item(&self, link: LinkId, base: &BaseItem) -> Result<(), StoreError> {
+        let (native, packed) = (base.held.id.as_bytes(), pack(&base.held));
+        self.put_base(
+            link,
+            native,
+            base.item,
+            listing_to(base.listing),
+            base.shown.as_ref(),
+            &packed,
+        )
+    }
+
+    /// The same of an item that the library lists, as [`pack`] made it.
+    pub fn put_packed_base_item(
+        &self,
+        link: LinkId,
+        native: &[u8],
+        item: ItemId,
+        shown: Option<&Heads>,
+        packed: &[u8],
+    ) -> Result<(), StoreError> {
+        self.put_base(link, native, item, listing_to(Listing::Listed), shown, packed)
+    }
+
+    fn put_base(
+        &self,
+        link: LinkId,
+        native: &[u8],
+        item: ItemId,
+        listing: i64,
+        shown: Option<&Heads>,
+        packed: &[u8],
+    ) -> Result<(), StoreError> {
         let sql = "INSERT INTO base_item (link_no, container, native, item, gone, shown, packed)
             VALUES (?1, x'', ?2, ?3, ?4, ?5, ?6)
             ON CONFLICT (link_no, container, native) DO UPDATE SET item = excluded.item,
             gone = excluded.gone, shown = excluded.shown, packed = excluded.packed";
-        let params = (
-            self.link_no(link)?,
-            base.held.id.as_bytes(),
-            &base.item.0,
-            listing_to(base.listing),
-            base.shown.as_ref().map(heads_to),
-            pack(&base.held),
-        );
+        let params = (self.link_no(link)?, native, &item.0, listing, shown.map(heads_to), packed);
         self.execute(sql, params).map(drop)
     }
 

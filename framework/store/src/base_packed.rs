@@ -221,7 +221,7 @@ pub fn unpack_changes(packed: &[u8], schema: &'static Schema) -> Result<ChangeSe
     })?;
     let collections = bytes.each(|bytes| read_collection_edit(bytes, schema))?;
     bytes.end()?;
-    Ok(ChangeSet { listing, fields, collections })
+    Ok(ChangeSet { listing, fields, collections, ..ChangeSet::default() })
 }
 
 fn read_listing(

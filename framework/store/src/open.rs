@@ -6,7 +6,7 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -42,7 +42,6 @@ const SETTINGS: &str = "
 #[derive(Debug)]
 pub struct Store {
     reader: Reader,
-    path: PathBuf,
 }
 
 impl Store {
@@ -58,7 +57,7 @@ impl Store {
         create_private(path)?;
         check_header(path)?;
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let store = Self { reader: Reader { connection }, path: path.to_owned() };
+        let store = Self { reader: Reader { connection, path: path.to_owned() } };
         store.check_format()?;
         std::fs::set_permissions(path, Permissions::from_mode(0o600))
             .map_err(|error| StoreError::io("protect", path, &error))?;
@@ -79,11 +78,6 @@ impl Store {
     /// The database's.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open(&self.path)
-    }
-
-    /// The store's file.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Checks the file from end to end; slow.
@@ -144,7 +138,7 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.execute_batch("PRAGMA trusted_schema = OFF").map_err(StoreError::sql)?;
-        Ok(Self { connection })
+        Ok(Self { connection, path: path.to_owned() })
     }
 }
 

@@ -107,7 +107,8 @@ prop_compose! {
         listing in vec(listing_edits(), 0..3),
     ) -> ChangeSet {
         let edit = |(item, field, old, new)| FieldEdit { item, field, old, new };
-        ChangeSet { listing, fields: fields.into_iter().map(edit).collect(), collections }
+        let fields = fields.into_iter().map(edit).collect();
+        ChangeSet { listing, fields, collections, ..ChangeSet::default() }
     }
 }
 

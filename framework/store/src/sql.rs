@@ -3,6 +3,8 @@
 //! Statements are prepared once and cached. Invariant: a column of an unexpected type or length is
 //! an error, never a default.
 
+use std::path::{Path, PathBuf};
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row};
 
@@ -13,9 +15,15 @@ use crate::StoreError;
 #[derive(Debug)]
 pub struct Reader {
     pub(crate) connection: Connection,
+    pub(crate) path: PathBuf,
 }
 
 impl Reader {
+    /// The store's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Runs several reads on one state of the store, whatever is committed meanwhile.
     ///
     /// # Errors

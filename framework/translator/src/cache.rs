@@ -5,7 +5,7 @@
 //! that was used before is another file here too.
 //!
 //! It is one file in the folder that [`Host::cache_folder`] names, and may be removed at any time. A few files that
-//! were learned are not worth a write; the next process learns them again.
+//! were learned are not worth a write where there are very many; the next process learns them again.
 //!
 //! Invariant: what is damaged, cut short, or of another library or purpose counts as empty, and nothing that happens to
 //! the cache is an error.
@@ -27,8 +27,12 @@ const HEADER_BYTES: usize = 8 + 16 + 8;
 const MAGIC: &[u8; 8] = b"seguefo1";
 const SUM_BYTES: usize = 32;
 const ENTRIES_MAX: usize = 5_000_000;
-/// One in so many entries must be new for a write to be worth it.
+/// One in so many entries must be new for a write to be worth it, where there are more than [`ALWAYS_MAX`].
 const WORTH: usize = 4_096;
+/// So many are written whenever one is new: that costs less than a file system's wait.
+const ALWAYS_MAX: usize = 1 << 17;
+/// Not a file: that nothing is unknown.
+const WHOLE: [u8; 16] = [0xff; 16];
 
 /// Sixteen bytes that say which file something is about, and sixteen that were found out.
 type Entry = [u8; 32];
@@ -39,6 +43,8 @@ pub struct Cache {
     file: Option<PathBuf>,
     about: [u8; 16],
     is_loaded: bool,
+    /// The file has what is known here, but for what is unwritten.
+    is_written: bool,
     /// Sorted.
     known: Vec<Entry>,
     /// Which of these were asked for since the last [`Cache::keep`].
@@ -82,6 +88,33 @@ impl Cache {
         self.learned.insert(file, value);
     }
 
+    /// Whether everything that there was at some time is known, and all that came since as far as it could be found out:
+    /// [`Cache::note_whole`] said so.
+    pub fn is_whole(&mut self) -> bool {
+        self.value(&WHOLE).is_some() && self.known.len() <= ALWAYS_MAX
+    }
+
+    /// Says that there is nothing that is unknown and matters.
+    pub fn note_whole(&mut self) {
+        if self.value(&WHOLE).is_none() {
+            self.learn(WHOLE, WHOLE);
+        }
+    }
+
+    /// What was found out about files that were asked for once and not since the last [`Cache::keep`].
+    pub fn missed(&self) -> impl Iterator<Item = [u8; 16]> + '_ {
+        let all = self.known.iter().zip(&self.asked);
+        let missed = all.filter(|(_, asked)| !**asked).map(|(entry, _)| entry);
+        missed.filter_map(|entry| entry[16..].try_into().ok())
+    }
+
+    /// As [`Cache::keep`], but forgets nothing: what was not asked for may be there.
+    pub fn keep_all(&mut self) {
+        self.load();
+        self.asked.fill(true);
+        self.keep();
+    }
+
     /// Forgets what nobody asked for since the last time, and writes the rest if that is worth it. To be called when
     /// everything that there is was asked for.
     pub fn keep(&mut self) {
@@ -104,12 +137,21 @@ impl Cache {
         }
         self.asked = vec![false; self.known.len()];
         let (came, went) = self.unwritten;
+        let is_small = self.known.len() <= ALWAYS_MAX;
         let is_worth_it = came * WORTH > self.known.len() || went * 2 > self.known.len();
+        let is_worth_it = is_worth_it || (came > 0 && is_small);
         let fits = self.known.len() <= ENTRIES_MAX;
         if let Some(path) = self.file.as_ref().filter(|_| is_worth_it && fits) {
-            // What cannot be written is found out again.
-            let _ = self.write(path);
+            // What cannot be written is found out again; what was written once must not be taken for all.
+            self.is_written = self.write(path).is_ok();
+            if !self.is_written {
+                let _ = std::fs::remove_file(path);
+            }
             self.unwritten = (0, 0);
+        }
+        if self.is_written && self.unwritten == (0, 0) {
+            // Nothing is asked for a while now, and of a million files it is 32 MB.
+            (self.known, self.asked, self.is_loaded) = (Vec::new(), Vec::new(), false);
         }
     }
 
@@ -118,6 +160,7 @@ impl Cache {
             return;
         }
         let kept = self.file.as_deref().and_then(|path| read(path, &self.about));
+        self.is_written = kept.is_some();
         self.known = kept.unwrap_or_default();
         self.asked = vec![false; self.known.len()];
     }
@@ -250,23 +293,46 @@ mod tests {
 
     #[test]
     fn what_nobody_asks_for_is_forgotten_and_little_is_not_written() {
-        let (folder, path) = kept(10_000);
+        let count = ALWAYS_MAX as u64 + 10_000;
+        let (folder, path) = kept(count);
         let written = || fs::read(&path).unwrap();
         let whole = written();
         let mut next = cache(folder.path());
         let ask = |cache: &mut Cache, from| {
-            for number in from..10_000 {
+            for number in from..count {
                 cache.value(&id(number));
             }
         };
         ask(&mut next, 1_000);
-        next.learn(id(20_000), id(0));
+        next.learn(id(u64::MAX), id(0));
         next.keep();
         assert_eq!(next.value(&id(0)), None, "forgotten here");
-        assert_eq!(next.value(&id(20_000)), Some(id(0)));
+        assert_eq!(next.value(&id(u64::MAX)), Some(id(0)));
         assert_eq!(written(), whole, "and not worth a write");
-        ask(&mut next, 8_000);
+        ask(&mut next, count - 2_000);
         next.keep();
-        assert_eq!(written().len(), whole.len() - 32 * 7_999);
+        assert_eq!(written().len() as u64, whole.len() as u64 - 32 * (count - 2_001));
+    }
+
+    #[test]
+    fn f06_what_is_missed_is_known_only_while_nothing_is_unknown() {
+        let (folder, path) = kept(10);
+        let mut next = cache(folder.path());
+        assert!(!next.is_whole(), "nobody said so");
+        next.note_whole();
+        (0..9).for_each(|number| _ = next.value(&id(number)));
+        next.keep_all();
+        let mut next = cache(folder.path());
+        assert!(next.is_whole());
+        (0..9).for_each(|number| _ = next.value(&id(number)));
+        // What is not there is not forgotten, and each that comes is kept: else it could not be missed.
+        assert_eq!(next.missed().collect::<Vec<_>>(), [id(10)]);
+        next.learn(id(10), id(11));
+        next.keep_all();
+        let mut next = cache(folder.path());
+        assert!(next.is_whole());
+        assert_eq!(next.missed().count(), 11);
+        fs::remove_file(path).unwrap();
+        assert!(!cache(folder.path()).is_whole());
     }
 }

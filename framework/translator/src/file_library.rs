@@ -76,7 +76,7 @@ impl<F: Format> Library for Opened<F> {
         let refused = std::mem::take(&mut proposal.refused);
         if proposal.asked.is_empty() {
             let revision = self.revision()?;
-            return Ok(Written { revision, created: Vec::new(), refused });
+            return Ok(Written { revision, refused, ..Written::default() });
         }
         let stage = self.stage()?;
         let now = self.files(&self.folder);

@@ -23,7 +23,7 @@ pub use capability::{Access, Capabilities, CollectionSupport, FieldSupport, Hold
 pub use error::{Error, ErrorKind};
 pub use host::{Host, Idle, Place, Probe};
 pub use library::{
-    Collector, Container, Heard, Library, Loss, Reading, Refusal, Revision, Sink, Translator, Want,
-    Written,
+    Collector, Container, Heard, Library, Loss, Narrow, Reading, Refusal, Revision, Sink,
+    Translator, Unable, Want, Written,
 };
 pub use segue_model as model;

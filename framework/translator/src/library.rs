@@ -1,5 +1,6 @@
 //! The two traits of a translator, and what passes through them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,10 @@ pub trait Sink {
     /// As [`Sink::item`].
     fn knows(&mut self, _item: &NativeId) -> Result<bool, Error> {
         Ok(false)
+    }
+    /// Whether the receiver has nothing of the library yet, so that it has nothing to lose.
+    fn is_new(&self) -> bool {
+        false
     }
     /// Takes an item of the announced container; items come sorted by native id, each once.
     ///
@@ -88,9 +93,27 @@ pub struct Reading {
     /// Elements of sets that some items may have although they were sent without them: the folder of a message whose
     /// file could not be read. An item that had such an element is taken to have it still.
     pub unseen: Vec<(&'static Field, Box<str>)>,
+    /// Which items these are, sorted, if that is known; none if they may be any.
+    pub suspects: Option<Vec<NativeId>>,
+    /// Items that can have no other elements of a set where they lie: that they lack others is no removal.
+    pub narrow: Vec<Narrow>,
+    /// What people call items that a loss names and that were not sent.
+    pub called: Vec<(NativeId, String)>,
 }
 
-/// An edit that was not made because the library no longer held what the edit expected.
+/// A set of an item that can have no other elements than these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Narrow {
+    /// The item.
+    pub id: NativeId,
+    /// The set.
+    pub field: &'static Field,
+    /// The elements that it can have.
+    pub holds: Arc<BTreeSet<Box<str>>>,
+}
+
+/// An edit that was not made, for the most part because the library no longer held what the edit expected.
+/// Whether that is so, reading again shows; what a library could never hold is better said as [`Unable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The item or collection.
@@ -109,6 +132,23 @@ impl Refusal {
     }
 }
 
+/// What of an edit was not made because the library cannot hold it where the item lies; the rest of the edit was.
+/// It is no removal that the item lacks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unable {
+    /// The item.
+    pub id: NativeId,
+    /// Which of its fields.
+    pub field: &'static Field,
+    /// The elements of a set that it lacks, or that some of its copies lack; none if nothing of the edit was made.
+    pub lacks: Vec<Box<str>>,
+    /// Why, in words.
+    pub reason: String,
+    /// What stands in the way, in the library's own words: [`Library::stands`] is asked whether it still does. Empty, if
+    /// it is what a loss of a reading names.
+    pub obstacle: String,
+}
+
 /// What a write did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
@@ -118,6 +158,8 @@ pub struct Written {
     pub created: Vec<NativeId>,
     /// Edits that were not made.
     pub refused: Vec<Refusal>,
+    /// What the library cannot hold, however often it is written.
+    pub unable: Vec<Unable>,
 }
 
 /// What was heard of an app that was listened to.
@@ -138,6 +180,7 @@ pub enum Heard {
 /// - An error voids the whole read (law `whole`).
 /// - A receiver that knows items ends up with the same as one that knows none (law `read`).
 /// - A write is atomic and leaves everything that is not modelled as it was (laws `crash`, `unknown`).
+/// - What an interrupted write left is read as it is after it was finished (law `crash`).
 pub trait Library: Send {
     /// What the app can hold.
     fn capabilities(&self) -> &'static Capabilities;
@@ -151,14 +194,31 @@ pub trait Library: Send {
     /// `Absent` if there is no library, or the file system's.
     fn revision(&self) -> Result<Revision, Error>;
 
+    /// Folders and files, beside the path at which the library was opened, that a write may change and that other
+    /// libraries may hold too: the mail of which notmuch has the tags.
+    fn shares(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Waits, for at most `patience`, until the app says that something changed. What changed before
     /// is not told, so the revision is to be looked at after each call, and now and then all the same. An
     /// app that says nothing is not waited for.
     ///
     /// # Errors
-    /// `NotRunning` if the app is not there to tell.
+    /// `NotRunning` if the app is not there to tell; `TooLarge`, once, if not all of the library can be listened to.
     fn listen(&self, _patience: Duration) -> Result<Heard, Error> {
         Ok(Heard::Mute)
+    }
+
+    /// Finishes, or takes back, what a write of ours that was interrupted left in the app's files, under the locks
+    /// that a write takes. [`Library::read`] goes round it, but the app does not; so nothing that is read counts
+    /// before this was asked. It does nothing where no such write can leave anything.
+    ///
+    /// # Errors
+    /// `Busy` while the app has the library, `Corrupt` if others wrote it since and what is ours cannot be told
+    /// from what is theirs. Then all is as it was.
+    fn finish(&self) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Reads the whole library at one instant.
@@ -176,6 +236,15 @@ pub trait Library: Send {
     /// `Busy` while the app runs, `Stale` if the library is not at `expected`, `Unsupported` if it
     /// is read-only. After an error nothing was written.
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error>;
+
+    /// Whether what stood in the way of an edit, an [`Unable::obstacle`], still does. While it does the edit is
+    /// not tried again, unless it becomes another or a person asks for it.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn stands(&self, _obstacle: &str) -> Result<bool, Error> {
+        Ok(true)
+    }
 
     /// Copies the library's files into the empty folder `into`, so that [`Library::restore`] can
     /// bring them back. Returns the copies.

@@ -70,6 +70,7 @@ fn an_intent_says_what_was_about_to_be_written() {
         fields: vec![FieldEdit { item: "a".into(), field: &music::RATING, old, new }],
         collections: vec![CollectionEdit::Remove { id: "1".into(), old: vec!["a".into()] }],
         listing: vec![ListingEdit::Hide { item: "b".into() }],
+        ..ChangeSet::default()
     };
     write(&mut opened.store, |tx| {
         tx.put_intent(2, LINK, &ChangeSet::default(), b"old").unwrap();
