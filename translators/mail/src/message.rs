@@ -35,6 +35,26 @@ impl Key {
         let bytes = HEXLOWER.decode(id.as_bytes()).ok()?;
         bytes.try_into().ok().map(Self)
     }
+
+    /// What a message without a Message-ID calls itself.
+    pub fn ident(self) -> u64 {
+        self.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+}
+
+/// What a message with this header calls itself, shortened: its Message-ID. Pieces of one message call themselves
+/// the same.
+pub fn ident(header: &[u8]) -> Option<u64> {
+    let hash = Sha256::digest(message_id(header)?);
+    hash.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+/// A message with this header, in words.
+pub fn subject(header: &[u8]) -> String {
+    match read_header(header).value(&mail::SUBJECT).and_then(Value::as_text) {
+        Some(subject) => format!("the message `{subject:.100}`"),
+        None => "a message without a subject".to_owned(),
+    }
 }
 
 /// Headers in which mail programs keep state, or that a store makes.

@@ -198,7 +198,13 @@ fn restore_keywords(listing: &mut Listing, from: &Path) -> Result<(), Error> {
     for index in 0..listing.folders.len() {
         let folder = &listing.folders[index];
         let kept = from.join(&folder.relative).join(keywords::FILE);
-        let old = keywords::Keywords::read(kept.parent().unwrap_or(from))?;
+        // One that is damaged cannot be read, and need not come back where it is as it was.
+        let is_as_it_was =
+            || fs::read(&kept).ok() == fs::read(folder.path.join(keywords::FILE)).ok();
+        let old = match keywords::Keywords::read(kept.parent().unwrap_or(from)) {
+            Err(_) if is_as_it_was() => continue,
+            read => read?,
+        };
         let is_known = |copy: &Copy| {
             let letters = format::letters(&copy.name).unwrap_or_default().iter();
             letters.filter(|letter| letter.is_ascii_lowercase()).all(|l| old.name(*l).is_some())

@@ -6,7 +6,7 @@
 //! Invariant: what is opened holds at least one folder of mail.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use segue_translator::{Capabilities, Error, Host, Library, Place, Translator};
 
@@ -31,6 +31,6 @@ impl Translator for Maildir {
     fn open(&self, path: &Path, host: Arc<dyn Host>) -> Result<Box<dyn Library>, Error> {
         tree::folders(path)?;
         let known = Known::of(&*host, path, KEYS);
-        Ok(Box::new(Store { root: path.to_owned(), known: Mutex::new(known) }))
+        Ok(Box::new(Store::new(path.to_owned(), known)))
     }
 }

@@ -12,16 +12,15 @@ use std::io::{self, BufReader};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use segue_mail::{Key, message};
 use segue_translator::model::{Collection, NativeId};
-use segue_translator::{Error, Host, Loss, Refusal, Revision};
+use segue_translator::{Error, Host, Loss, Refusal, Revision, Written};
 
 use crate::listing::{self, Copy, Listing};
 use crate::read::{Store, collection};
 use crate::write::{self, Planned};
-use crate::{backup, format, place, tree};
+use crate::{backup, format, letters, place, tree};
 
 /// So many are looked for of which the names were made because others were taken.
 const NAMESAKES_MAX: usize = 8;
@@ -49,7 +48,7 @@ impl Tree {
     /// The store below `root`, with the keys that the host of a library keeps.
     pub fn of(root: PathBuf, host: &dyn Host, library: &Path) -> Self {
         let known = listing::Known::of(host, library, listing::KEYS);
-        Self(Store { root, known: Mutex::new(known) })
+        Self(Store::new(root, known))
     }
 
     /// Lists the files.
@@ -58,6 +57,11 @@ impl Tree {
     /// `Absent` if it has no folder of mail, `TooLarge`, `Stale` if it changes all the time.
     pub fn list(&self) -> Result<Files, Error> {
         Ok(Files::of(self.0.list()?))
+    }
+
+    /// Says that whoever asks has nothing of the store yet, so that what cannot be read now is nothing that it had.
+    pub fn begin(&self) {
+        self.0.begin();
     }
 
     /// The state of the store, from the times of its folders alone.
@@ -69,7 +73,7 @@ impl Tree {
     }
 
     /// Moves and copies messages, and marks as deleted what goes nowhere, as a write to the store does it.
-    /// Returns the state after, which nobody reads if somebody else wrote as well, and what could not be done.
+    /// Returns what was done, with a state that nobody reads if somebody else wrote as well.
     ///
     /// # Errors
     /// `Stale` if the store is no longer in the state `expected`; the file system's.
@@ -77,22 +81,30 @@ impl Tree {
         &self,
         expected: &Revision,
         moves: impl IntoIterator<Item = Move>,
-    ) -> Result<(Revision, Vec<Refusal>), Error> {
+    ) -> Result<Written, Error> {
         let listing = self.0.list()?;
         if listing.revision != *expected {
             return Err(write::stale(&self.0));
         }
-        let mut refused = Vec::new();
+        let mut written = Written::default();
         let mut planned = Planned::new();
         for one in moves {
             let id = NativeId::from(one.key.id());
             match listing.marks(&listing.copies[listing.message(one.key)]) {
                 Ok(_) => _ = planned.insert(id, one.into()),
-                Err(reason) => refused.push(Refusal { id, reason }),
+                Err(reason) => written.refused.push(Refusal { id, reason }),
             }
         }
-        let revision = write::carry_out(&self.0, listing, planned, &mut refused)?;
-        Ok((revision, refused))
+        written.revision = write::carry_out(&self.0, listing, planned, &mut written)?;
+        Ok(written)
+    }
+
+    /// Whether what stood in the way of a move still does.
+    ///
+    /// # Errors
+    /// As [`Tree::list`].
+    pub fn stands(&self, obstacle: &str) -> Result<bool, Error> {
+        letters::stands(&self.0, obstacle)
     }
 
     /// Gives files the names back that [`Files::back_up`] kept.
@@ -178,6 +190,11 @@ impl Files {
     pub fn unseen(&self) -> BTreeSet<&str> {
         let folders = self.listing.unseen.iter();
         folders.map(|(folder, _)| &*self.listing.folders[*folder].name).collect()
+    }
+
+    /// The messages that these may be, if that is known.
+    pub fn suspects(&self) -> Option<&BTreeSet<Key>> {
+        self.listing.suspects.as_ref()
     }
 
     /// Keeps the names of all files, and what letters in them mean.

@@ -5,7 +5,7 @@
 //!
 //! Invariant: a letter gets a meaning only if no file of the folder bears it yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,6 +14,8 @@ use std::time::{Duration, SystemTime};
 
 use segue_mail::marks::{FORWARDED_KEYWORD, is_keyword};
 use segue_translator::{Error, ErrorKind, file};
+
+use crate::format;
 
 pub(crate) const FILE: &str = "dovecot-keywords";
 const BYTES_MAX: u64 = 64 << 10;
@@ -89,6 +91,16 @@ impl Keywords {
         }
     }
 
+    /// Whether no letter is left for another keyword.
+    pub(crate) fn is_full(&self, in_use: &BTreeSet<u8>) -> bool {
+        (b'a'..=b'z').all(|letter| self.taken.contains(&letter) || in_use.contains(&letter))
+    }
+
+    /// The keywords that have letters.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
+        self.names.values().map(String::as_str)
+    }
+
     /// Whether the other file says the same.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
         self.bytes == other.bytes
@@ -120,6 +132,13 @@ fn see_to_be_seen(path: &Path, old: SystemTime) -> io::Result<()> {
     let file = OpenOptions::new().write(true).open(path)?;
     let least = old + Duration::from_secs(1);
     if file.metadata()?.modified()? < least { file.set_modified(least) } else { Ok(()) }
+}
+
+/// The letters that these names of files bear.
+pub(crate) fn in_use<'n>(names: impl Iterator<Item = &'n [u8]>) -> Vec<u8> {
+    let letters: BTreeSet<u8> =
+        names.flat_map(|name| format::letters(name).unwrap_or_default()).copied().collect();
+    letters.into_iter().collect()
 }
 
 fn letter_of(number: u8) -> Option<u8> {

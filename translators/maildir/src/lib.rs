@@ -7,6 +7,7 @@ mod files;
 mod format;
 mod keywords;
 mod layout;
+mod letters;
 mod listing;
 mod lock;
 mod place;

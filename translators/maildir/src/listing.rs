@@ -7,7 +7,7 @@
 //! Invariant: a file is opened once for its key, because a message's bytes never change. Another message under a name
 //! that one had before is another file: it has another number, size or time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader};
@@ -63,6 +63,9 @@ pub(crate) struct Listing {
     pub(crate) losses: Vec<Loss>,
     /// Files that are there and could not be read: the folder and the name of each.
     pub(crate) unseen: Unseen,
+    /// Messages of which a file that was known is not there: only they may be what could not be read. None if that
+    /// is not known.
+    pub(crate) suspects: Option<BTreeSet<Key>>,
 }
 
 /// What a message is marked with.
@@ -92,9 +95,9 @@ impl Listing {
             let mut unseen = Vec::new();
             let copies = identify(&folders, names, known, (&mut losses, &mut unseen));
             let Some(mut copies) = copies else { continue };
-            known.keep();
+            let suspects = suspects(known, &copies, &unseen);
             copies.sort_unstable();
-            return Ok(Self { folders, keywords, copies, revision, losses, unseen });
+            return Ok(Self { folders, keywords, copies, revision, losses, unseen, suspects });
         }
         let detail = "mail programs change it faster than it can be read";
         Err(Error::new(ErrorKind::Stale, "read", root, detail))
@@ -115,7 +118,7 @@ impl Listing {
     pub(crate) fn marks(&self, copies: &[Copy]) -> Result<Marks, String> {
         let mut marks = Marks::default();
         for copy in copies {
-            let what = |what: String| format!("{what}, in `{}`", self.folders[copy.folder].name);
+            let what = |what: String| format!("{what}: {}", self.shown(copy));
             let letters = format::letters(&copy.name)
                 .ok_or_else(|| what("a file has marks of another kind".to_owned()))?;
             let keywords = &self.keywords[copy.folder];
@@ -137,6 +140,12 @@ impl Listing {
         Ok(marks)
     }
 
+    /// Where a copy lies, as people find it.
+    fn shown(&self, copy: &Copy) -> String {
+        let folder = &self.folders[copy.folder];
+        shown(folder, copy.is_new, &copy.name)
+    }
+
     /// What some message may be marked with, and where it may lie, because its file could not be read.
     pub(crate) fn unseen(&self) -> BTreeSet<(&'static Field, Box<str>)> {
         let mut all = BTreeSet::new();
@@ -156,6 +165,18 @@ impl Listing {
             }));
         }
         all
+    }
+
+    /// Which folders have no letter left, in their order.
+    pub(crate) fn full(&self) -> Vec<bool> {
+        let mut in_use = vec![BTreeSet::new(); self.folders.len()];
+        let copies = self.copies.iter().map(|copy| (copy.folder, &*copy.name));
+        let unseen = self.unseen.iter().map(|(folder, name)| (*folder, &**name));
+        for (folder, name) in copies.chain(unseen) {
+            in_use[folder].extend(format::letters(name).unwrap_or_default());
+        }
+        let all = self.keywords.iter().zip(in_use);
+        all.map(|(keywords, in_use)| keywords.is_full(&in_use)).collect()
     }
 
     /// Where the file of a copy lies.
@@ -219,16 +240,15 @@ fn all_keywords(folders: &[Folder]) -> (Vec<Keywords>, Vec<Loss>) {
 /// Files that could not be read, by folder and name.
 type Unseen = Vec<(usize, Box<[u8]>)>;
 
-/// The name of each file, with its folder.
-type Names = Vec<(usize, bool, Box<[u8]>)>;
-
-fn names(folders: &[Folder]) -> Result<Names, Error> {
+/// Every file, of which nobody knows yet what message it is.
+pub(crate) fn names(folders: &[Folder]) -> Result<Vec<Copy>, Error> {
     let mut names = Vec::new();
     for (index, folder) in folders.iter().enumerate() {
         for is_new in [true, false] {
             let files = files_of(folder, is_new)
                 .map_err(|error| Error::io("read", &folder.path, &error))?;
-            names.extend(files.into_iter().map(|name| (index, is_new, name)));
+            let copy = |name| Copy { key: Key([0; 16]), folder: index, name, is_new };
+            names.extend(files.into_iter().map(copy));
             if names.len() > COPIES_MAX {
                 let detail = format!("more than {COPIES_MAX} messages");
                 return Err(Error::new(ErrorKind::TooLarge, "read", &folder.path, detail));
@@ -255,52 +275,73 @@ fn files_of(folder: &Folder, is_new: bool) -> io::Result<Vec<Box<[u8]>>> {
     Ok(names)
 }
 
-/// Says which message each file is; `None` if one went away meanwhile.
+/// Says which message each file is; `None` if one went away meanwhile. There are a million, so each finds its key in
+/// its place, and nothing is copied.
 fn identify(
     folders: &[Folder],
-    mut names: Names,
+    mut copies: Vec<Copy>,
     known: &mut Known,
     (losses, unseen): (&mut Vec<Loss>, &mut Unseen),
 ) -> Option<Vec<Copy>> {
-    names.sort_unstable_by(|a, b| stays(a).cmp(&stays(b)));
-    let mut copies = Vec::with_capacity(names.len());
-    for files in names.chunk_by_mut(|a, b| stays(a) == stays(b)) {
+    copies.sort_unstable_by(|a, b| stays(a).cmp(&stays(b)));
+    for files in copies.chunk_by_mut(|a, b| stays(a) == stays(b)) {
         let is_alone = files.len() == 1;
-        for (index, is_new, name) in files {
-            let folder = &folders[*index];
-            let path = path(folder, *is_new, name);
+        for copy in files {
+            let folder = &folders[copy.folder];
+            let path = path(folder, copy.is_new, &copy.name);
             let key = if is_alone {
-                key(&path, name, known).map_err(|error| error.detail)
+                key(&path, &copy.name, known).map_err(|error| error.detail)
             } else {
                 Err("two files have its name".to_owned())
             };
             match key {
-                Ok(key) => {
-                    let name = std::mem::take(name);
-                    copies.push(Copy { key, folder: *index, name, is_new: *is_new });
-                }
+                Ok(key) => copy.key = key,
                 // A link that leads nowhere is there all the same.
                 Err(_) if path.symlink_metadata().is_err() => return None,
                 Err(why) => {
-                    losses.push(unreadable(folder, *is_new, name, &why));
-                    unseen.push((*index, std::mem::take(name)));
+                    losses.push(unreadable(folder, copy.is_new, &copy.name, &why));
+                    unseen.push((copy.folder, std::mem::take(&mut copy.name)));
                 }
             }
         }
     }
+    // What could not be read has given its name away.
+    copies.retain(|copy| !copy.name.is_empty());
     Some(copies)
 }
 
 /// What of a file stays the same in its store.
-fn stays((folder, _, name): &(usize, bool, Box<[u8]>)) -> (usize, &[u8]) {
-    (*folder, format::base(name))
+fn stays(copy: &Copy) -> (usize, &[u8]) {
+    (copy.folder, format::base(&copy.name))
 }
 
 fn unreadable(folder: &Folder, is_new: bool, name: &[u8], why: &str) -> Loss {
-    let part = if is_new { NEW } else { CUR };
-    let place = folder.relative.join(part).join(OsStr::from_bytes(name));
-    let id = NativeId::new(place.into_os_string().into_encoded_bytes());
+    let id = NativeId::from(shown(folder, is_new, name));
     Loss { id, what: format!("a message that cannot be read: {why}") }
+}
+
+/// The path of a file below its store.
+fn shown(folder: &Folder, is_new: bool, name: &[u8]) -> String {
+    let part = if is_new { NEW } else { CUR };
+    let below = folder.relative.strip_prefix(".").unwrap_or(&folder.relative);
+    below.join(part).join(OsStr::from_bytes(name)).display().to_string()
+}
+
+/// Which messages an unreadable file may be; see [`Listing::suspects`]. What is known of files is kept.
+fn suspects(known: &mut Known, copies: &[Copy], unseen: &Unseen) -> Option<BTreeSet<Key>> {
+    if unseen.is_empty() {
+        known.note_whole();
+        known.keep();
+        return None;
+    }
+    let suspects = known.is_whole().then(|| {
+        // One name of a file may be there, and another file in the place of the other.
+        let names: HashSet<&[u8]> = unseen.iter().map(|(_, name)| format::base(name)).collect();
+        let namesakes = copies.iter().filter(|copy| names.contains(format::base(&copy.name)));
+        known.missed().map(Key).chain(namesakes.map(|copy| copy.key)).collect()
+    });
+    known.keep_all();
+    suspects
 }
 
 /// What says which file it is, wherever in its store it lies: where a message moves, its file does.
@@ -326,7 +367,10 @@ fn key(path: &Path, name: &[u8], known: &mut Known) -> Result<Key, Error> {
     // It may be another by now.
     let opened = file.metadata().map_err(|error| fail(&error))?;
     if let Some(said) = format::size(name).filter(|said| *said != opened.len()) {
-        let detail = format!("it has {} bytes and its name says {said}", opened.len());
+        let length = opened.len();
+        let detail = format!(
+            "it has {length} bytes and its name says S={said}; if it is whole, say S={length} there"
+        );
         return Err(Error::new(ErrorKind::Corrupt, "read", path, detail));
     }
     let key = message::key(&mut BufReader::with_capacity(1 << 16, file));

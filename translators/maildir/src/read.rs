@@ -6,20 +6,23 @@
 //! Invariant: a message of which not all marks can be told is a loss and is not sent, so that what is
 //! not understood is never taken for removed.
 
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use segue_mail::message;
+use segue_mail::{Ears, message};
 use segue_translator::model::{ChangeSet, Collection, Fields, Item, NativeId, Value, mail};
 use segue_translator::{
-    Capabilities, Container, Error, ErrorKind, Library, Loss, Reading, Revision, Sink, Want,
-    Written,
+    Capabilities, Container, Error, ErrorKind, Heard, Library, Loss, Narrow, Reading, Revision,
+    Sink, Want, Written,
 };
 
 use crate::column::CAPABILITIES;
 use crate::listing::{self, Copy, Known, Listing, Marks};
-use crate::{backup, tree, write};
+use crate::tree::{self, CUR, NEW};
+use crate::{backup, letters, write};
 
 /// A store of mail.
 #[derive(Debug)]
@@ -27,11 +30,23 @@ pub(crate) struct Store {
     pub(crate) root: PathBuf,
     /// The keys of files that were seen.
     pub(crate) known: Mutex<Known>,
+    ears: Ears,
 }
 
 impl Store {
+    pub(crate) fn new(root: PathBuf, known: Known) -> Self {
+        Self { root, known: Mutex::new(known), ears: Ears::default() }
+    }
+
     pub(crate) fn list(&self) -> Result<Listing, Error> {
         Listing::make(&self.root, &mut self.known())
+    }
+
+    /// Who has nothing misses nothing, whatever could not be read.
+    pub(crate) fn begin(&self) {
+        let mut known = self.known();
+        known.note_whole();
+        known.keep_all();
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -53,17 +68,31 @@ impl Library for Store {
         tree::revision(&tree::folders(&self.root)?)
     }
 
+    /// To the folders of messages: what else changes in a store, looking finds.
+    fn listen(&self, patience: Duration) -> Result<Heard, Error> {
+        let folders = tree::folders(&self.root)?;
+        let parts = |folder: &tree::Folder| [CUR, NEW].map(|part| folder.path.join(part));
+        let parts: Vec<PathBuf> = folders.iter().flat_map(parts).collect();
+        self.ears.listen(&parts, patience)
+    }
+
     fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {
         let listing = self.list()?;
         let mut reading = Reading { revision: listing.revision.clone(), ..Reading::default() };
         let container = Container { id: NativeId::from(""), revision: reading.revision.clone() };
         if sink.container(container) == Want::Items {
             for copies in listing.messages() {
-                send(&listing, copies, sink, &mut reading.losses)?;
+                send(&listing, copies, sink, &mut reading)?;
             }
         }
+        reading.narrow = narrow(&listing);
         reading.losses.extend(listing.losses.iter().cloned());
         reading.unseen = listing.unseen().into_iter().collect();
+        if sink.is_new() {
+            self.begin();
+        }
+        let suspects = listing.suspects.as_ref();
+        reading.suspects = suspects.map(|all| all.iter().map(|key| key.id().into()).collect());
         let mut collections: Vec<_> = listing.folders.iter().map(collection).collect();
         collections.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         collections.into_iter().try_for_each(|folder| sink.collection(folder))?;
@@ -72,6 +101,10 @@ impl Library for Store {
 
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
         write::write(self, expected, changes)
+    }
+
+    fn stands(&self, obstacle: &str) -> Result<bool, Error> {
+        letters::stands(self, obstacle)
     }
 
     /// Names are the state, so the names of all files are kept, and what letters mean.
@@ -88,7 +121,7 @@ fn send(
     listing: &Listing,
     copies: &[Copy],
     sink: &mut dyn Sink,
-    losses: &mut Vec<Loss>,
+    reading: &mut Reading,
 ) -> Result<(), Error> {
     let Some(first) = copies.first() else { return Ok(()) };
     let id = first.key.id();
@@ -99,11 +132,19 @@ fn send(
     } else {
         headers(&listing.folders[first.folder], first)?
     };
-    let told = headers.and_then(|headers| Ok((headers, listing.marks(copies)?)));
-    let (headers, marks) = match told {
-        Ok(told) => told,
+    let headers = match headers {
+        Ok(headers) => headers,
         Err(what) => {
-            losses.push(Loss { id: native, what });
+            reading.losses.push(Loss { id: native, what });
+            return Ok(());
+        }
+    };
+    let marks = match listing.marks(copies) {
+        Ok(marks) => marks,
+        Err(what) => {
+            let subject = headers.value(&mail::SUBJECT).and_then(Value::as_text);
+            reading.called.extend(subject.map(|subject| (native.clone(), subject.to_owned())));
+            reading.losses.push(Loss { id: native, what });
             return Ok(());
         }
     };
@@ -115,6 +156,26 @@ fn send(
     item.fields.set(&mail::FOLDERS, Marks::value(&listing.places(copies)));
     item.fields.shrink();
     sink.item(item)
+}
+
+/// The messages that can have no other keywords than they could be given, because their folders are full.
+fn narrow(listing: &Listing) -> Vec<Narrow> {
+    let full = listing.full();
+    let mut known: HashMap<BTreeSet<usize>, Arc<BTreeSet<Box<str>>>> = HashMap::new();
+    let mut all = Vec::new();
+    for copies in listing.messages().filter(|_| full.contains(&true)) {
+        let folders: BTreeSet<usize> = copies.iter().map(|copy| copy.folder).collect();
+        if !folders.iter().all(|folder| full[*folder]) {
+            continue;
+        }
+        let names = || folders.iter().flat_map(|folder| listing.keywords[*folder].all());
+        let of_all = || Arc::new(names().map(Into::into).collect());
+        let holds = known.get(&folders).cloned().unwrap_or_else(of_all);
+        known.insert(folders, Arc::clone(&holds));
+        let id = copies.first().map(|copy| NativeId::from(copy.key.id()));
+        all.extend(id.map(|id| Narrow { id, field: &mail::KEYWORDS, holds }));
+    }
+    all
 }
 
 /// What the header of a copy says. The inner error is why it cannot be read, the outer one ends the read.

@@ -2,7 +2,8 @@
 //!
 //! What is written is the difference that an edit makes, not the whole set: what a mail program did
 //! to the same file meanwhile stays. A keyword that a folder has no letter for gets one first, under
-//! Dovecot's own lock; a folder that is not there is made.
+//! Dovecot's own lock; where none is left the copies in that folder do without, and it is said. A folder that is
+//! not there is made.
 //!
 //! Invariant: a file keeps what stands before the colon unless another file has that in the folder it moves to,
 //! and no name is taken that another file has. No message is removed, or opened for writing.
@@ -20,18 +21,17 @@ use rustix::io::Errno;
 use segue_mail::Key;
 use segue_mail::marks::{DELETED_LETTER, FLAGS, FORWARDED, FORWARDED_KEYWORD};
 use segue_translator::model::{ChangeSet, CollectionEdit, FieldEdit, NativeId, Rule, Value, mail};
-use segue_translator::{Access, Error, ErrorKind, Refusal, Revision, Written};
+use segue_translator::{Access, Error, ErrorKind, Refusal, Revision, Unable, Written};
 
 use crate::column::CAPABILITIES;
 use crate::files::Move;
 use crate::format;
-use crate::keywords::Keywords;
 use crate::layout::{self, Layout};
+use crate::letters::give_letters;
 use crate::listing::{self, Copy, Listing, Marks};
-use crate::lock::Lock;
 use crate::place::{self, Placement, Taken, Target};
 use crate::read::Store;
-use crate::tree::{CUR, Folder, NEW};
+use crate::tree::{CUR, NEW};
 
 /// So often a file is looked for again that mail programs rename at the same time.
 const RENAMES_MAX: usize = 16;
@@ -39,13 +39,13 @@ const RENAMES_MAX: usize = 16;
 /// What is added to a message's marks and places, and taken from them.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
-    add: Marks,
-    remove: Marks,
+    pub(crate) add: Marks,
+    pub(crate) remove: Marks,
     /// Letters that come and go, whatever they mean.
     letters: (BTreeSet<u8>, BTreeSet<u8>),
-    into: BTreeSet<Box<str>>,
-    out_of: BTreeSet<Box<str>>,
-    placement: Placement,
+    pub(crate) into: BTreeSet<Box<str>>,
+    pub(crate) out_of: BTreeSet<Box<str>>,
+    pub(crate) placement: Placement,
 }
 
 impl From<Move> for Change {
@@ -68,39 +68,56 @@ pub(crate) fn write(
     if listing.revision != *expected {
         return Err(stale(store));
     }
-    let mut refused: Vec<Refusal> = Refusal::of_listing(changes).collect();
-    refused.extend(changes.collections.iter().map(refuse_collection));
+    let mut written = Written::default();
+    written.refused.extend(Refusal::of_listing(changes));
+    written.refused.extend(changes.collections.iter().map(refuse_collection));
     let mut planned = Planned::new();
     for edit in &changes.fields {
+        if let Err(reason) = listing.marks(&listing.copies[range(&listing, &edit.item)]) {
+            written.unable.push(unclear(edit, reason));
+            continue;
+        }
         let change = planned.entry(edit.item.clone()).or_default();
         if let Err(reason) = plan(&listing, edit, change) {
-            refused.push(Refusal { id: edit.item.clone(), reason });
+            written.refused.push(Refusal { id: edit.item.clone(), reason });
         }
     }
-    let revision = carry_out(store, listing, planned, &mut refused)?;
-    Ok(Written { revision, created: Vec::new(), refused })
+    for edit in changes.copies.iter().filter(|edit| *edit.field == mail::KEYWORDS) {
+        let marks = listing.marks(&listing.copies[range(&listing, &edit.item)]);
+        let has = |marks: &Marks| edit.elements.iter().all(|name| marks.keywords.contains(name));
+        if marks.as_ref().is_ok_and(has) {
+            let change = planned.entry(edit.item.clone()).or_default();
+            change.add.keywords.extend(edit.elements.iter().cloned());
+        } else {
+            let reason = "it was changed meanwhile".to_owned();
+            written.refused.push(Refusal { id: edit.item.clone(), reason });
+        }
+    }
+    written.revision = carry_out(store, listing, planned, &mut written)?;
+    Ok(written)
 }
 
-/// Makes changes of a store that was just listed; returns its state after them.
+/// Makes changes of a store that was just listed; returns its state after them. `written` gets what could not be
+/// done.
 pub(crate) fn carry_out(
     store: &Store,
     listing: Listing,
     mut planned: Planned,
-    refused: &mut Vec<Refusal>,
+    written: &mut Written,
 ) -> Result<Revision, Error> {
     let before = listing.revision.clone();
-    let mut listing = with_folders(store, listing, &mut planned, refused)?;
+    let mut listing = with_folders(store, listing, &mut planned, &mut written.refused)?;
     for (id, change) in &mut planned {
         let copies = range(&listing, id);
         change.placement = Placement::of(&listing, copies, &change.into, &change.out_of);
     }
-    let has_lines = give_letters(&mut listing, &mut planned, refused)?;
+    let has_lines = give_letters(&mut listing, &mut planned, &mut written.unable)?;
     let mut outcome = Outcome::default();
     let mut taken = Taken::of(&listing, &targets(&planned));
     for (id, change) in &planned {
         if let Err(reason) = make(&listing, range(&listing, id), change, &mut taken, &mut outcome)?
         {
-            refused.push(Refusal { id: id.clone(), reason });
+            written.refused.push(Refusal { id: id.clone(), reason });
         }
     }
     if outcome.is_empty() && !has_lines && listing.revision == before {
@@ -258,7 +275,7 @@ pub(crate) fn revision(store: &Store, ours: &Listing) -> Result<Revision, Error>
 }
 
 /// The copies of what is called so.
-fn range(listing: &Listing, id: &NativeId) -> Range<usize> {
+pub(crate) fn range(listing: &Listing, id: &NativeId) -> Range<usize> {
     Key::of(id).map_or(0..0, |key| listing.message(key))
 }
 
@@ -304,111 +321,11 @@ fn plan(listing: &Listing, edit: &FieldEdit, change: &mut Change) -> Result<(), 
     Ok(())
 }
 
-/// The keywords that each folder needs letters for, because a copy lies there or comes there.
-fn wanted_keywords(listing: &Listing, planned: &Planned) -> BTreeMap<usize, BTreeSet<Box<str>>> {
-    let mut wanted: BTreeMap<usize, BTreeSet<Box<str>>> = BTreeMap::new();
-    for (id, change) in planned {
-        for (copy, folder) in places_after(listing, id, change) {
-            let names = wanted.entry(folder).or_default();
-            names.extend(needed_keywords(listing, copy, folder, change));
-            // Where keywords are kept at all, clients look for this one.
-            if change.add.flags.contains(FORWARDED) && listing.keywords[folder].is_kept {
-                names.insert(FORWARDED_KEYWORD.into());
-            }
-        }
-    }
-    wanted
-}
-
-/// The copies of a message with the folders in which they lie when it is changed.
-fn places_after<'l>(
-    listing: &'l Listing,
-    id: &NativeId,
-    change: &'l Change,
-) -> impl Iterator<Item = (&'l Copy, usize)> {
-    let stay = range(listing, id).map(|index| {
-        let copy = &listing.copies[index];
-        (copy, change.placement.target(index).map_or(copy.folder, |target| target.folder))
-    });
-    let links = change.placement.links.iter().map(|(copy, to)| (&listing.copies[*copy], *to));
-    stay.chain(links)
-}
-
-/// The keywords that a copy has to have in a folder.
-fn needed_keywords<'l>(
-    listing: &'l Listing,
-    copy: &'l Copy,
-    folder: usize,
-    change: &'l Change,
-) -> impl Iterator<Item = Box<str>> + 'l {
-    let carried = (folder != copy.folder).then(|| format::letters(&copy.name)).flatten();
-    let carried = carried.unwrap_or_default().iter();
-    let carried = carried.filter_map(|letter| listing.keywords[copy.folder].name(*letter));
-    let carried = carried.filter(|name| !change.remove.keywords.contains(*name)).map(Box::from);
-    carried.chain(change.add.keywords.iter().cloned())
-}
-
-/// Gives letters to the keywords that come, folder by folder, and says whether any line was added. A
-/// message whose folder has none left keeps the keywords that it has, and stays where it is.
-fn give_letters(
-    listing: &mut Listing,
-    planned: &mut Planned,
-    refused: &mut Vec<Refusal>,
-) -> Result<bool, Error> {
-    let mut has_lines = false;
-    for (folder, names) in wanted_keywords(listing, planned) {
-        let lacks = |keywords: &Keywords| names.iter().any(|name| keywords.letter(name).is_none());
-        if lacks(&listing.keywords[folder]) {
-            let in_use = letters_in_use(listing, folder);
-            let names = names.iter().map(|name| &**name);
-            let keywords = with_lines(&listing.folders[folder], names, &in_use)?;
-            has_lines |= keywords != listing.keywords[folder];
-            listing.keywords[folder] = keywords;
-        }
-    }
-    for (id, change) in planned.iter_mut() {
-        let missing = places_after(listing, id, change).find_map(|(copy, folder)| {
-            let mut names = needed_keywords(listing, copy, folder, change);
-            let lacking = names.find(|name| listing.keywords[folder].letter(name).is_none());
-            Some((folder, lacking?))
-        });
-        if let Some((folder, name)) = missing {
-            let reason = format!(
-                "the folder `{}` has its 26 keywords already, and `{name}` is none of them",
-                listing.folders[folder].name
-            );
-            refused.push(Refusal { id: id.clone(), reason });
-            change.add.keywords.clear();
-            change.remove.keywords.clear();
-            change.placement = Placement::default();
-        }
-    }
-    Ok(has_lines)
-}
-
-fn letters_in_use(listing: &Listing, folder: usize) -> Vec<u8> {
-    let names = listing.copies.iter().filter(|copy| copy.folder == folder);
-    let letters: BTreeSet<u8> =
-        names.flat_map(|copy| format::letters(&copy.name).unwrap_or_default()).copied().collect();
-    letters.into_iter().collect()
-}
-
-/// The keywords of a folder with lines for these names, as far as there is room.
-fn with_lines<'n>(
-    folder: &Folder,
-    names: impl Iterator<Item = &'n str>,
-    in_use: &[u8],
-) -> Result<Keywords, Error> {
-    let _lock = Lock::take(&folder.path)?;
-    // A server may have added some before the lock was ours.
-    let old = Keywords::read(&folder.path)?;
-    let mut new = old.clone();
-    new.add(names, in_use);
-    if new.is_as(&old) {
-        return Ok(old);
-    }
-    new.write(&folder.path)?;
-    Keywords::read(&folder.path)
+/// Says that not all marks of a message can be told.
+fn unclear(edit: &FieldEdit, reason: String) -> Unable {
+    // A reading names it as a loss for as long.
+    let (lacks, obstacle) = (Vec::new(), String::new());
+    Unable { id: edit.item.clone(), field: edit.field, lacks, reason, obstacle }
 }
 
 /// Marks one copy and puts it where it shall lie; returns it as it is then, if it changed. The inner error is why

@@ -8,8 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use segue_maildir::{Maildir, Move, Tree};
-use segue_translator::model::{Catalog, ChangeSet, Field, FieldEdit, Item, Value, mail};
-use segue_translator::{Collector, ErrorKind, Idle, Library, Loss, Translator as _, Written};
+use segue_translator::model::{
+    CarriedLimit, Catalog, ChangeSet, Collection, CopyEdit, Field, FieldEdit, Item, NativeId,
+    Value, mail,
+};
+use segue_translator::{
+    Collector, Container, Error, ErrorKind, Host, Idle, Library, Loss, Probe, Sink,
+    Translator as _, Want, Written,
+};
 
 struct Store(tempfile::TempDir);
 
@@ -125,7 +131,7 @@ fn f06_a_letter_without_a_meaning_hides_the_message_and_removes_no_keyword() {
     fs::write(store.path("dovecot-keywords"), "1 work\n").unwrap();
     let (catalog, losses) = store.read();
     assert_eq!((catalog.items.len(), losses.len()), (1, 1));
-    assert!(losses[0].what.contains("nothing says which keyword is `a`, in `INBOX`"), "{losses:?}");
+    assert!(losses[0].what.contains("nothing says which keyword is `a`: cur/1:2,Sa"), "{losses:?}");
     fs::write(store.path("dovecot-keywords"), "0 todo\n1 wo").unwrap();
     let (catalog, losses) = store.read();
     assert_eq!((catalog.items.len(), losses.len()), (1, 2), "{losses:?}");
@@ -142,7 +148,7 @@ fn what_is_no_message_is_told_and_the_rest_is_read() {
     let what: Vec<String> =
         losses.iter().map(|loss| format!("{}: {}", loss.id, loss.what)).collect();
     assert_eq!(what.len(), 3, "{what:?}");
-    for part in ["its name says 999", "./cur/4:2,S", "marks of another kind"] {
+    for part in ["its name says S=999", "cur/4:2,S", "marks of another kind"] {
         assert!(what.iter().any(|what| what.contains(part)), "{part} in {what:?}");
     }
 }
@@ -183,11 +189,60 @@ fn a_folder_with_26_keywords_takes_no_more_and_says_so() {
     let lines = lines.concat();
     fs::write(store.path("dovecot-keywords"), &lines).unwrap();
     let written = store.set("a", &mail::KEYWORDS, &["k25", "one-more"]);
-    assert!(written.refused[0].reason.contains("`one-more`"), "{:?}", written.refused);
-    assert_eq!(store.names(), ["cur/1:2,a"]);
-    assert_eq!(fs::read_to_string(store.path("dovecot-keywords")).unwrap(), lines);
-    store.set("a", &mail::KEYWORDS, &["k25"]);
+    let [unable] = &written.unable[..] else { panic!("{written:?}") };
+    assert!(unable.reason.contains("`one-more`"), "{unable:?}");
+    assert_eq!((unable.field, &unable.lacks), (&mail::KEYWORDS, &vec!["one-more".into()]));
+    assert!(written.refused.is_empty(), "{written:?}");
+    // What else was to change did.
     assert_eq!(store.names(), ["cur/1:2,z"]);
+    assert_eq!(fs::read_to_string(store.path("dovecot-keywords")).unwrap(), lines);
+}
+
+#[test]
+fn copies_in_other_folders_get_the_keyword_that_one_folder_has_no_letter_for() {
+    let store = Store::with(&["cur/1:2,S#a", ".Full/cur/2:2,S#a", ".Full/cur/3:2,z#b"]);
+    let lines: Vec<String> = (0..26).map(|number| format!("{number} k{number}\n")).collect();
+    fs::write(store.path(".Full/dovecot-keywords"), lines.concat()).unwrap();
+    let written = store.set("a", &mail::KEYWORDS, &["k25", "urgent"]);
+    let [unable] = &written.unable[..] else { panic!("{written:?}") };
+    assert!(unable.reason.contains("`Full`"), "{unable:?}");
+    assert_eq!(store.names(), ["cur/1:2,Sab"]);
+    assert!(store.path(".Full/cur/2:2,Sz").exists());
+    let library = store.library();
+    assert!(library.stands(&unable.obstacle).unwrap());
+    // A line that went away says nothing as long as a file has its letter.
+    fs::write(store.path(".Full/dovecot-keywords"), lines[..25].concat()).unwrap();
+    assert!(library.stands(&unable.obstacle).unwrap());
+    fs::rename(store.path(".Full/cur/3:2,z"), store.path(".Full/cur/3:2,")).unwrap();
+    fs::rename(store.path(".Full/cur/2:2,Sz"), store.path(".Full/cur/2:2,S")).unwrap();
+    assert!(!library.stands(&unable.obstacle).unwrap());
+    // The message has both already: what is asked for then is that all its copies have.
+    let (catalog, reading) = Collector::collect(&*library).unwrap();
+    let item = named(&catalog, "a").id.clone();
+    let elements = vec!["k25".into(), "urgent".into()];
+    let copies = vec![CopyEdit { item, field: &mail::KEYWORDS, elements }];
+    let changes = ChangeSet { copies, ..ChangeSet::default() };
+    let written = library.write(&reading.revision, &changes).unwrap();
+    assert_eq!(written.unable.len(), 1, "there is one letter for two: {written:?}");
+    assert!(store.path(".Full/cur/2:2,Sz").exists());
+}
+
+#[test]
+fn marks_that_cannot_be_told_are_not_written() {
+    let store = Store::with(&["cur/1:2,S#a", "cur/2:1,x#b"]);
+    let library = store.library();
+    let (_, reading) = Collector::collect(&*library).unwrap();
+    let edit = FieldEdit {
+        item: reading.losses[0].id.clone(),
+        field: &mail::FLAGS,
+        old: None,
+        new: Some(Value::list(["seen"])),
+    };
+    let changes = ChangeSet { fields: vec![edit], ..ChangeSet::default() };
+    let written = library.write(&reading.revision, &changes).unwrap();
+    let [unable] = &written.unable[..] else { panic!("{written:?}") };
+    assert_eq!(store.names(), ["cur/1:2,S", "cur/2:1,x"]);
+    assert!(unable.reason.contains("cur/2:1,x") && unable.obstacle.is_empty(), "{unable:?}");
 }
 
 #[test]
@@ -261,7 +316,8 @@ fn a_folder_without_room_for_its_keywords_gets_no_message() {
     fs::write(store.path(".Full/dovecot-keywords"), lines.concat()).unwrap();
     fs::write(store.path("dovecot-keywords"), "0 mine\n").unwrap();
     let written = store.set("a", &mail::FOLDERS, &["Full"]);
-    assert!(written.refused[0].reason.contains("`mine`"), "{:?}", written.refused);
+    assert!(written.unable[0].reason.contains("`mine`"), "{written:?}");
+    assert_eq!((written.unable[0].field, written.unable[0].lacks.len()), (&mail::FOLDERS, 0));
     assert_eq!(store.names(), ["cur/1:2,a"]);
 }
 
@@ -314,9 +370,131 @@ fn f19_a_tree_that_changed_since_it_was_listed_is_stale() {
     let error = tree.place(files.listed(), moves()).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Stale, "{error}");
     assert_eq!(store.names(), ["cur/1:2,FS", "cur/2:2,Sa", "new/3"]);
-    let (revision, refused) = tree.place(&tree.revision().unwrap(), moves()).unwrap();
-    assert_eq!(revision, tree.revision().unwrap());
+    let written = tree.place(&tree.revision().unwrap(), moves()).unwrap();
+    assert_eq!(written.revision, tree.revision().unwrap());
     // Of a letter without a keyword nobody knows what it is elsewhere.
-    assert_eq!((refused.len(), store.names()), (1, vec!["cur/2:2,Sa".into(), "new/3".into()]));
+    assert_eq!(
+        (written.refused.len(), store.names()),
+        (1, vec!["cur/2:2,Sa".into(), "new/3".into()])
+    );
     assert!(store.path(".Archive/cur/1:2,RS").exists());
+}
+
+/// A host that keeps what was found out.
+struct Keeps(PathBuf);
+
+impl Host for Keeps {
+    fn running(&self, _: &Probe<'_>) -> Option<String> {
+        None
+    }
+
+    fn cache_folder(&self) -> Option<PathBuf> {
+        Some(self.0.clone())
+    }
+}
+
+#[test]
+fn f06_only_messages_of_which_a_file_is_missing_may_be_what_cannot_be_read() {
+    let store = Store::with(&["cur/1:2,S#a", "cur/2:2,FS#b", "cur/3:2,F#c"]);
+    let cache = tempfile::tempdir().unwrap();
+    let read = |is_new| {
+        let host = Arc::new(Keeps(cache.path().to_owned()));
+        let library = Maildir.open(store.0.path(), host).unwrap();
+        let mut sink = Seen { is_new, ..Seen::default() };
+        let reading = library.read(&mut sink).unwrap();
+        (sink.ids, reading)
+    };
+    let (ids, reading) = read(true);
+    assert_eq!((ids.len(), reading.suspects), (3, None));
+    // A broken file that nobody ever read is nobody's.
+    fs::write(store.path("cur/9,S=5:2,S"), "Subject: too long for its name\n\n").unwrap();
+    fs::rename(store.path("cur/1:2,S"), store.path("cur/1:2,")).unwrap();
+    let (_, reading) = read(false);
+    assert_eq!((reading.unseen.len(), reading.suspects), (2, Some(Vec::new())));
+    // One that is not there any more may be in it, and one that is there under another name too.
+    fs::remove_file(store.path("cur/3:2,F")).unwrap();
+    fs::create_dir_all(store.path(".Archive/cur")).unwrap();
+    fs::rename(store.path("cur/2:2,FS"), store.path(".Archive/cur/other:2,FS")).unwrap();
+    let (_, reading) = read(false);
+    assert_eq!(reading.suspects.map(|all| all.len()), Some(2));
+    let (_, reading) = read(false);
+    assert_eq!(reading.suspects.map(|all| all.len()), Some(2), "they are not forgotten");
+    // Without what was found out nothing is known.
+    fs::remove_dir_all(cache.path()).unwrap();
+    assert_eq!(read(false).1.suspects, None);
+    assert_eq!(read(false).1.suspects, None, "what came to be known since is not all");
+    fs::remove_file(store.path("cur/9,S=5:2,S")).unwrap();
+    assert_eq!(read(false).1.unseen, []);
+    fs::write(store.path("cur/9,S=5:2,S"), "Subject: too long for its name\n\n").unwrap();
+    assert_eq!(read(false).1.suspects, Some(Vec::new()));
+}
+
+#[test]
+fn a_keyword_that_a_full_folder_has_no_letter_for_was_not_removed() {
+    let store = Store::with(&["cur/1:2,a#a", ".Full/cur/2:2,b#b", ".Full/cur/3:2,#a"]);
+    let lines: Vec<String> = (0..26).map(|number| format!("{number} k{number}\n")).collect();
+    fs::write(store.path(".Full/dovecot-keywords"), lines.concat()).unwrap();
+    fs::write(store.path("dovecot-keywords"), "0 mine\n").unwrap();
+    let narrow = || Collector::collect(&*store.library()).unwrap().1.narrow;
+    let [one] = &narrow()[..] else { panic!("{:?}", narrow()) };
+    assert_eq!((one.field, one.holds.len()), (&mail::KEYWORDS, 26));
+    // Of the other a copy lies where there is room: there it could be.
+    fs::remove_file(store.path("cur/1:2,a")).unwrap();
+    assert_eq!(narrow().len(), 2);
+}
+
+/// Which items were sent.
+#[derive(Default)]
+struct Seen {
+    ids: Vec<NativeId>,
+    is_new: bool,
+}
+
+impl Sink for Seen {
+    fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    fn container(&mut self, _: Container) -> Want {
+        Want::Items
+    }
+
+    fn item(&mut self, item: Item) -> Result<(), Error> {
+        self.ids.push(item.id);
+        Ok(())
+    }
+
+    fn limit(&mut self, _: &NativeId, _: CarriedLimit) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn collection(&mut self, _: Collection) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_mark_and_a_delivery_in_any_folder_are_heard_and_a_reading_is_not() {
+    use std::time::Duration;
+
+    use segue_translator::Heard;
+
+    let store = Store::with(&["cur/1:2,", ".Archive/cur/2:2,S", ".Archive/new/3"]);
+    let library = store.library();
+    let listen = |patience| library.listen(patience).unwrap();
+    assert_eq!(listen(Duration::ZERO), Heard::Nothing);
+    Collector::collect(&*library).unwrap();
+    assert_eq!(listen(Duration::ZERO), Heard::Nothing);
+    let rename = |from: &str, to: &str| fs::rename(store.path(from), store.path(to)).unwrap();
+    for (from, to) in [
+        (".Archive/cur/2:2,S", ".Archive/cur/2:2,FS"),
+        ("cur/1:2,", ".Archive/cur/1:2,"),
+        (".Archive/new/3", ".Archive/cur/3:2,S"),
+        (".Archive/cur/1:2,", "new/4"),
+    ] {
+        rename(from, to);
+        assert_eq!(listen(Duration::from_mins(1)), Heard::Change, "{from} {to}");
+        assert_eq!(listen(Duration::ZERO), Heard::Nothing);
+    }
 }

@@ -9,7 +9,7 @@ use std::io::{self, BufRead as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use segue_mail::Key;
+use segue_mail::{Key, message};
 use segue_translator::{Error, ErrorKind, Revision};
 
 use crate::draft::Work;
@@ -82,12 +82,19 @@ struct Message {
     key: Option<Key>,
 }
 
+impl Message {
+    /// What it calls itself.
+    fn ident(&self, key: Key) -> u64 {
+        message::ident(&self.header).unwrap_or_else(|| key.ident())
+    }
+}
+
 fn messages(view: &View) -> io::Result<Vec<Message>> {
     let mut messages = Vec::new();
     format::scan(view, |frame, header| {
         let is_none = messages.is_empty() && header::is_internal(&header);
         let reader = || view.reader(frame.header..frame.end);
-        let is_one = !is_none && frame.broken.is_none();
+        let is_one = !is_none && frame.broken.is_none() && !frame.is_too_long;
         let key = is_one.then(|| listing::key(reader(), frame.is_quoted)).transpose()?;
         messages.push(Message { frame, header, key });
         Ok(())
@@ -113,7 +120,7 @@ impl<'a> Back<'a> {
             let (true, Some((new, after))) = (self.is_same(rest.first(), old)?, rest.split_first())
             else {
                 let bytes = self.bytes(old.frame.start..old.frame.end)?;
-                work.arrived.extend(old.key);
+                work.arrived.extend(old.key.map(|key| (key, old.ident(key))));
                 match edits.last_mut().filter(|edit| edit.old == (at..at)) {
                     Some(edit) => edit.new.extend(bytes),
                     None => edits.push(Edit { old: at..at, new: bytes }),

@@ -19,6 +19,7 @@ use crate::view::View;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) key: Key,
+    pub(crate) ident: u64,
     /// Its line `From `.
     pub(crate) from: Vec<u8>,
     pub(crate) header: Vec<u8>,
@@ -57,7 +58,8 @@ impl Carried {
             header = header::with_length(&header, body.len());
         }
         let rest = [empty, &body, empty].concat();
-        let carried = Self { key: message.key, from: from.to_vec(), header, rest };
+        let Message { key, ident, .. } = *message;
+        let carried = Self { key, ident, from: from.to_vec(), header, rest };
         Ok(if carried.is_sound() {
             Ok(carried)
         } else {
@@ -77,10 +79,11 @@ impl Carried {
         let scanned = format::scan(&text, |frame, _| {
             let at = usize::try_from(frame.header).unwrap_or(usize::MAX);
             let bytes = text.get(at..).unwrap_or_default();
-            found.push((listing::key(bytes, frame.is_quoted)?, frame.broken));
+            let is_whole = frame.broken.is_none() && !frame.is_too_long;
+            found.push((listing::key(bytes, frame.is_quoted)?, is_whole));
             Ok(())
         });
-        scanned.is_ok() && found == [(self.key, None)]
+        scanned.is_ok() && found == [(self.key, true)]
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Invariant: what is taken out is so after all that is appended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::time::UNIX_EPOCH;
@@ -17,7 +17,7 @@ use segue_translator::Error;
 use crate::carried::Carried;
 use crate::format::Text as _;
 use crate::header::{self, Change};
-use crate::journal::Edit;
+use crate::journal::{Edit, Expected};
 use crate::listing::{Listing, Message};
 use crate::view::View;
 
@@ -44,13 +44,16 @@ pub(crate) struct Arrival<'a> {
 pub(crate) struct Work {
     /// What is made at first.
     pub(crate) first: Vec<Edit>,
-    /// Messages that are there then, and were not.
-    pub(crate) arrived: Vec<Key>,
+    /// Messages that are there then, and were not, with what they call themselves.
+    pub(crate) arrived: Vec<(Key, u64)>,
     /// How many bytes the first edits append.
     pub(crate) appended_bytes: u64,
     /// What is made once all that arrives anywhere is there; offsets are those after the first edits.
     pub(crate) then: Vec<Edit>,
 }
+
+/// Where a message begins, and where its header stands.
+type Next = (u64, Range<u64>);
 
 /// The header of the message that says what concerns the whole mailbox.
 struct First {
@@ -81,13 +84,13 @@ impl Draft<'_> {
         let mut arriving: Vec<Vec<u8>> = self.arrivals.iter().map(carried).collect();
         let first = self.first(view, old, &arriving, place.start)?;
         let next = self.next(listing, index).filter(|_| !first.stays);
-        if let (None, false, Some(header)) = (next, first.stays, arriving.first_mut()) {
+        if let (None, false, Some(header)) = (&next, first.stays, arriving.first_mut()) {
             *header = [header::base_lines(&first.new), header].concat();
         }
         let mut work = Work::default();
         let start = self.marks(view, (place.start, &first), &known, &mut work.first)?;
-        let inserted: &[u8] = match next {
-            Some(next) if header::base_lines(&view.bytes(next.header.clone())?).is_empty() => {
+        let inserted: &[u8] = match &next {
+            Some((_, header)) if header::base_lines(&view.bytes(header.clone())?).is_empty() => {
                 header::base_lines(&first.new)
             }
             _ => b"",
@@ -98,7 +101,8 @@ impl Draft<'_> {
             parting = parting_after(view)?;
             let text = self.appended(parting, &arriving);
             work.appended_bytes = text.len() as u64;
-            work.arrived = self.arrivals.iter().map(|one| one.carried.key).collect();
+            work.arrived =
+                self.arrivals.iter().map(|one| (one.carried.key, one.carried.ident)).collect();
             work.first.push(Edit { old: view.length()..view.length(), new: text });
         }
         self.change_the_length(&mut work, inserted.len() as u64);
@@ -127,15 +131,16 @@ impl Draft<'_> {
         Ok(First { old, new, stays: view.length() > 0 && !goes })
     }
 
-    /// The first message of those that stay.
-    fn next<'l>(&self, listing: &'l Listing, index: usize) -> Option<&'l Message> {
+    /// The first message of those that stay: where it and its header stand.
+    fn next(&self, listing: &Listing, index: usize) -> Option<Next> {
         if self.taken_out.is_empty() {
             return None;
         }
         let gone: BTreeSet<u64> = self.taken_out.iter().map(|message| message.start).collect();
-        let there = listing.copies.iter().filter(|copy| copy.mailbox == index);
-        let stays = there.map(|copy| &copy.message).filter(|one| !gone.contains(&one.start));
-        stays.min_by_key(|message| message.start)
+        let read = listing.in_mailbox(index).map(|one| (one.start, one.header.clone()));
+        let unread = listing.unread[index].iter().map(|one| (one.start, one.header.clone()));
+        let stays = read.chain(unread).filter(|(start, _)| !gone.contains(start));
+        stays.min_by_key(|(start, _)| *start)
     }
 
     /// Headers that are others; returns where the first message begins that has one.
@@ -197,7 +202,7 @@ impl Draft<'_> {
         &self,
         work: &mut Work,
         (length, parting): (u64, u64),
-        next: Option<&Message>,
+        next: Option<Next>,
         inserted: &[u8],
     ) {
         for message in &self.taken_out {
@@ -208,8 +213,8 @@ impl Draft<'_> {
         if let (Some(_), Some(edit)) = (last, work.then.last_mut()) {
             edit.old.end += parting;
         }
-        if let Some(next) = next.filter(|_| !inserted.is_empty()) {
-            let at = work.start_after(next.start) + (next.header.start - next.start);
+        if let Some((start, header)) = next.filter(|_| !inserted.is_empty()) {
+            let at = work.start_after(start) + (header.start - start);
             work.then.push(Edit { old: at..at, new: inserted.to_vec() });
             work.then.sort_by_key(|edit| edit.old.start);
         }
@@ -227,6 +232,34 @@ impl Work {
     /// Where what begins there begins after the first edits.
     fn start_after(&self, offset: u64) -> u64 {
         self.shifted(offset, |edit| edit.old.end <= offset)
+    }
+
+    /// How often each message may be in the mailbox with this place among all, from the first that changes on, until
+    /// all is made.
+    pub(crate) fn expected(&self, listing: &Listing, index: usize) -> Vec<Expected> {
+        let edits = [&self.first, &self.then].map(|edits| edits.first());
+        let first = edits.into_iter().flatten().map(|edit| edit.old.start).min();
+        let mut copies: HashMap<(u64, Key), (u32, bool)> = HashMap::new();
+        for message in listing.in_mailbox(index) {
+            let (copies, is_behind) = copies.entry((message.ident, message.key)).or_default();
+            *copies += 1;
+            *is_behind |= first.is_some_and(|first| message.start >= first);
+        }
+        for (key, ident) in &self.arrived {
+            let (copies, is_behind) = copies.entry((*ident, *key)).or_default();
+            (*copies, *is_behind) = (*copies + 1, true);
+        }
+        // Another one that calls itself as one that changes does is no piece of it.
+        let changes: HashSet<u64> = copies
+            .iter()
+            .filter(|(_, (_, is_behind))| *is_behind)
+            .map(|((ident, _), _)| *ident)
+            .collect();
+        let expected = copies.into_iter().filter(|((ident, _), _)| changes.contains(ident));
+        let mut expected: Vec<Expected> =
+            expected.map(|((ident, key), (copies, _))| Expected { ident, key, copies }).collect();
+        expected.sort_unstable_by_key(|one| (one.ident, one.key));
+        expected
     }
 
     fn shifted(&self, offset: u64, is_before: impl Fn(&Edit) -> bool) -> u64 {

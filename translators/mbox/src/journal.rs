@@ -1,13 +1,14 @@
 //! What a write is about to do, beside the mailbox: with it a write that was interrupted is told.
 //!
 //! A write first appends its new messages to the mailbox, after empty lines, and then copies them to
-//! where they belong. So at each instant the file has every message whole at least once, and this
-//! tells which bytes are none of it: those that were appended, as long as not all were, and from then on
-//! those before them.
+//! where they belong. So at each instant the file has every message whole at least once. The journal says what there
+//! was, what there shall be, and how often each message may be there; [`left`](crate::left) makes of it which bytes
+//! are no mail.
 //!
-//! It does not judge mail that came meanwhile: whatever is not exactly ours is mail.
+//! It lies beside the mailbox, where whoever opens that finds it, and its name ends as that of a lock does: Dovecot shows
+//! every other file as a mailbox.
 //!
-//! Invariant: no byte counts as ours that was not proven so, by comparing it or by its hash.
+//! Invariant: one that is there is whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -16,18 +17,20 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
+use segue_mail::Key;
 use segue_translator::{Error, ErrorKind, file};
 use sha2::{Digest as _, Sha256};
 
-use crate::format::is_from_line;
 use crate::lock::beside;
 
-const MAGIC: &str = "segue mbox write 1";
+const MAGIC: &str = "segue mbox write 2";
 /// All that one write may put into a mailbox.
 pub(crate) const BYTES_MAX: u64 = 256 << 20;
-const CHUNK_BYTES: usize = 1 << 20;
+pub(crate) const CHUNK_BYTES: u64 = 1 << 20;
+/// A disk has of a file that was being written each of these as it was or as it shall be.
+const PAGE_BYTES: u64 = 1 << 12;
 /// Empty lines between a mailbox and what is appended, at least.
-const GAP_BYTES: u64 = 2;
+pub(crate) const GAP_BYTES: u64 = 2;
 
 /// Other bytes in place of some.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,26 +39,64 @@ pub(crate) struct Edit {
     pub(crate) new: Vec<u8>,
 }
 
+/// How often a message may be in a mailbox, before a write and after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// As it calls itself: one that was torn calls itself the same, and has another key.
+    pub(crate) ident: u64,
+    pub(crate) key: Key,
+    pub(crate) copies: u32,
+}
+
+const EXPECTED_BYTES: usize = 28;
+type Mark = [u8; 8];
+
 /// A write of one mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Journal {
     /// How long the mailbox was.
     pub(crate) length: u64,
+    /// What of that an earlier write left, and is no mail: sorted, apart from each other, and among what is taken out.
+    pub(crate) left: Vec<Range<u64>>,
     /// At least one, sorted, and apart from each other.
     edits: Vec<Edit>,
+    /// The messages from the first that changes on.
+    pub(crate) expected: Vec<Expected>,
+    /// Hashes of the [pages](Self::pages), before.
+    pages: Vec<Mark>,
     /// The hash of what was appended, once all of it is there.
     pub(crate) appended: Option<[u8; 32]>,
 }
 
 impl Journal {
-    /// A write of a mailbox of this length.
-    pub(crate) fn new(length: u64, edits: Vec<Edit>) -> Self {
-        Self { length, edits, appended: None }
+    /// A write of a mailbox as it is now.
+    pub(crate) fn new(file: &File, edits: Vec<Edit>, expected: Vec<Expected>) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        let (left, pages) = (Vec::new(), Vec::new());
+        let mut journal = Self { length, left, edits, expected, pages, appended: None };
+        journal.pages = journal.pages().map(|page| mark(file, page)).collect::<Result<_, _>>()?;
+        Ok(journal)
+    }
+
+    /// A write that takes out what an earlier one left.
+    pub(crate) fn taking_out(
+        file: &File,
+        left: Vec<Range<u64>>,
+        expected: Vec<Expected>,
+    ) -> io::Result<Self> {
+        let edit = |old: &Range<u64>| Edit { old: old.clone(), new: Vec::new() };
+        let journal = Self::new(file, left.iter().map(edit).collect(), expected)?;
+        Ok(Self { left, ..journal })
     }
 
     /// The file in which a mailbox's journal is.
     pub(crate) fn path(mailbox: &Path) -> PathBuf {
-        beside(mailbox, ".", ".segue")
+        beside(mailbox, ".", ".segue.lock")
+    }
+
+    /// What becomes the journal.
+    fn new_path(mailbox: &Path) -> PathBuf {
+        beside(mailbox, ".", ".segue-new.lock")
     }
 
     /// The journal of a mailbox. One that is not whole was never acted on.
@@ -73,11 +114,14 @@ impl Journal {
         fs::canonicalize(mailbox).is_ok_and(|mailbox| Self::path(&mailbox).exists())
     }
 
+    /// Whether one was begun that never became one.
+    pub(crate) fn is_begun(mailbox: &Path) -> bool {
+        fs::canonicalize(mailbox).is_ok_and(|mailbox| Self::new_path(&mailbox).exists())
+    }
+
     /// Puts it into place, whole or not at all.
     pub(crate) fn write(&self, mailbox: &Path) -> Result<(), Error> {
-        let path = Self::path(mailbox);
-        let fail = |error: io::Error| Error::io("write", &path, &error);
-        let new = beside(mailbox, ".", ".segue-new");
+        let (path, new) = (Self::path(mailbox), Self::new_path(mailbox));
         let result = (|| {
             let options =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
@@ -87,30 +131,41 @@ impl Journal {
             fs::rename(&new, &path)?;
             sync_folder(&path)
         })();
-        result.map_err(|error| {
+        result.map_err(|error: io::Error| {
             let _ = fs::remove_file(&new);
-            fail(error)
+            Error::io("write", &path, &error)
         })
     }
 
     /// Takes it away: the write is done, or was none.
     pub(crate) fn remove(mailbox: &Path) -> Result<(), Error> {
-        let path = Self::path(mailbox);
-        let removed = match fs::remove_file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            removed => removed.and_then(|()| sync_folder(&path)),
-        };
-        removed.map_err(|error| Error::io("write", &path, &error))
+        for path in [Self::new_path(mailbox), Self::path(mailbox)] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                removed => removed.and_then(|()| sync_folder(&path)),
+            }
+            .map_err(|error| Error::io("write", &path, &error))?;
+        }
+        Ok(())
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = format!("{MAGIC}\n{} {}\n", self.length, self.edits.len()).into_bytes();
-        for Edit { old, new } in &self.edits {
+        let Self { length, left, edits, expected, pages, appended } = self;
+        let counts = [left.len(), edits.len(), expected.len(), pages.len()].map(|n| n.to_string());
+        let mut bytes = format!("{MAGIC}\n{length} {}\n", counts.join(" ")).into_bytes();
+        for range in left {
+            bytes.extend_from_slice(format!("{} {}\n", range.start, range.end).as_bytes());
+        }
+        for Edit { old, new } in edits {
             bytes
                 .extend_from_slice(format!("{} {} {}\n", old.start, old.end, new.len()).as_bytes());
             bytes.extend_from_slice(new);
         }
-        let hash = self.appended.map_or_else(String::new, |hash| HEXLOWER.encode(&hash));
+        for Expected { ident, key, copies } in expected {
+            bytes.extend(ident.to_be_bytes().iter().chain(&key.0).chain(&copies.to_be_bytes()));
+        }
+        bytes.extend(pages.iter().flatten());
+        let hash = appended.map_or_else(String::new, |hash| HEXLOWER.encode(&hash));
         bytes.extend_from_slice(format!("{hash}\n").as_bytes());
         let sum = HEXLOWER.encode(&Sha256::digest(&bytes));
         bytes.extend_from_slice(sum.as_bytes());
@@ -124,21 +179,44 @@ impl Journal {
         {
             return None;
         }
-        let [length, count] = numbers(&line(&mut rest)?)?;
-        let mut edits = Vec::new();
-        for _ in 0..count {
-            let [start, end, bytes] = numbers(&line(&mut rest)?)?;
-            let (new, after) = rest.split_at_checked(usize::try_from(bytes).ok()?)?;
-            edits.push(Edit { old: start..end, new: new.to_vec() });
-            rest = after;
+        let [length, left_count, edit_count, expected_count, page_count] =
+            numbers(&line(&mut rest)?)?;
+        let (mut left, mut edits, mut expected) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..left_count {
+            let [start, end] = numbers(&line(&mut rest)?)?;
+            left.push(start..end);
         }
-        let hash = line(&mut rest)?;
-        let hash = HEXLOWER.decode(hash.as_bytes()).ok()?;
+        for _ in 0..edit_count {
+            let [start, end, bytes] = numbers(&line(&mut rest)?)?;
+            let new = taken(&mut rest, usize::try_from(bytes).ok()?)?.to_vec();
+            edits.push(Edit { old: start..end, new });
+        }
+        for _ in 0..expected_count {
+            let (ident, more) = taken(&mut rest, EXPECTED_BYTES)?.split_first_chunk()?;
+            let (key, copies) = more.split_first_chunk()?;
+            let copies = u32::from_be_bytes(copies.try_into().ok()?);
+            let ident = u64::from_be_bytes(*ident);
+            expected.push(Expected { ident, key: Key(*key), copies });
+        }
+        let mut pages: Vec<Mark> = Vec::new();
+        for _ in 0..page_count {
+            pages.push(taken(&mut rest, size_of::<Mark>())?.try_into().ok()?);
+        }
+        let hash = HEXLOWER.decode(line(&mut rest)?.as_bytes()).ok()?;
         let appended = if hash.is_empty() { None } else { Some(hash.try_into().ok()?) };
-        let are_apart = edits.windows(2).all(|pair| pair[0].old.end <= pair[1].old.start);
-        let lie_within = |edit: &Edit| edit.old.start <= edit.old.end && edit.old.end <= length;
-        let is_sound = !edits.is_empty() && are_apart && edits.iter().all(lie_within);
-        is_sound.then_some(Self { length, edits, appended })
+        let journal = Self { length, left, edits, expected, pages, appended };
+        journal.is_sound().then_some(journal)
+    }
+
+    fn is_sound(&self) -> bool {
+        let is_sound = |ranges: Vec<&Range<u64>>| {
+            ranges.windows(2).all(|pair| pair[0].end <= pair[1].start)
+                && ranges.iter().all(|one| one.start <= one.end && one.end <= self.length)
+        };
+        !self.edits.is_empty()
+            && is_sound(self.edits.iter().map(|edit| &edit.old).collect())
+            && is_sound(self.left.iter().collect())
+            && self.pages().count() == self.pages.len()
     }
 
     /// Where the bytes begin that change.
@@ -166,10 +244,42 @@ impl Journal {
         self.new_bytes().saturating_sub(self.length - self.first()) + GAP_BYTES
     }
 
+    /// Where what is appended begins, after the empty lines.
+    pub(crate) fn start(&self) -> u64 {
+        self.length + self.gap()
+    }
+
     /// How many bytes of empty lines there are before a message that is appended alone.
-    fn parting(&self) -> u64 {
+    pub(crate) fn parting(&self) -> u64 {
         let new = self.edits.iter().flat_map(|edit| &edit.new);
         new.take_while(|byte| **byte == b'\n').count() as u64
+    }
+
+    /// The old bytes that change, in parts of which each is at any time as it was or as it shall be; of a mailbox in which
+    /// none does, its end.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = Range<u64>> {
+        let (length, kept) = (self.length, self.first() + self.new_bytes());
+        let end = length.saturating_sub(PAGE_BYTES);
+        let mut at = if self.only_appends() { end } else { self.first() };
+        std::iter::from_fn(move || {
+            let start = at;
+            at = length.min((at / PAGE_BYTES + 1) * PAGE_BYTES);
+            if (start + 1..at).contains(&kept) {
+                at = kept;
+            }
+            (start < at).then_some(start..at)
+        })
+    }
+
+    /// Each of the pages, and whether a file still has it.
+    pub(crate) fn old_pages(
+        &self,
+        file: &File,
+    ) -> impl Iterator<Item = io::Result<(Range<u64>, bool)>> {
+        self.pages().zip(&self.pages).map(|(page, old)| {
+            let is_old = mark(file, page.clone())? == *old;
+            Ok((page, is_old))
+        })
     }
 
     /// Gives `take` what comes after the edits' beginning, chunk by chunk, made from a file that still has the
@@ -190,47 +300,6 @@ impl Journal {
         }
         Ok(())
     }
-
-    /// Which bytes of a file are no mail after this write was interrupted; `None` if all are: it had
-    /// not begun, or it was done.
-    pub(crate) fn hole(&self, file: &File) -> io::Result<Option<Range<u64>>> {
-        let size = file.metadata()?.len();
-        if size <= self.length {
-            return Ok(None);
-        }
-        let Some(appended) = self.appended else { return self.begun(file, size) };
-        let start = self.length + self.gap();
-        let end = start + self.new_bytes();
-        let is_there = end <= size && hash(file, start..end)? == appended;
-        Ok(is_there.then(|| self.first()..start))
-    }
-
-    /// What was appended so far. Where it goes on as we would not have, mail came after it.
-    fn begun(&self, file: &File, size: u64) -> io::Result<Option<Range<u64>>> {
-        let mut same = self.length;
-        let mut compare = |ours: &[u8]| {
-            let mut there = vec![0; ours.len()];
-            let bytes = read_full(file, same, &mut there)?;
-            let equal = ours.iter().zip(&there[..bytes]).take_while(|(a, b)| a == b).count();
-            same += equal as u64;
-            Ok(equal == ours.len())
-        };
-        if blank(self.gap(), &mut compare)? {
-            self.content(file, &mut compare)?;
-        }
-        if same == size {
-            return Ok(Some(self.length..size));
-        }
-        if same <= self.length + self.gap() {
-            return Ok(None);
-        }
-        // What came needs an empty line before it.
-        let start = self.length + if self.only_appends() { self.parting() } else { GAP_BYTES };
-        match last_beginning(file, start..same)? {
-            None if self.only_appends() => torn_line(file, start, same),
-            end => Ok(end.map(|end| start..end)),
-        }
-    }
 }
 
 /// Gives `take` so many empty lines.
@@ -240,7 +309,7 @@ pub(crate) fn blank(
 ) -> io::Result<bool> {
     let mut left = bytes;
     while left > 0 {
-        let lines = vec![b'\n'; usize::try_from(left).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)];
+        let lines = vec![b'\n'; chunk_of(left)];
         left -= lines.len() as u64;
         if !take(&lines)? {
             return Ok(false);
@@ -256,9 +325,9 @@ pub(crate) fn chunks(
     take: &mut impl FnMut(&[u8]) -> io::Result<bool>,
 ) -> io::Result<bool> {
     let mut at = range.start;
-    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut chunk = vec![0; chunk_of(range.end.saturating_sub(at))];
     while at < range.end {
-        let room = usize::try_from(range.end - at).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+        let room = chunk_of(range.end - at);
         let bytes = file.read_at(&mut chunk[..room], at)?;
         if bytes == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -271,18 +340,12 @@ pub(crate) fn chunks(
     Ok(true)
 }
 
-fn read_full(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-    let mut bytes = 0;
-    while bytes < into.len() {
-        match file.read_at(&mut into[bytes..], offset + bytes as u64)? {
-            0 => break,
-            more => bytes += more,
-        }
-    }
-    Ok(bytes)
+fn chunk_of(bytes: u64) -> usize {
+    usize::try_from(bytes.min(CHUNK_BYTES)).unwrap_or_default()
 }
 
-fn hash(file: &File, range: Range<u64>) -> io::Result<[u8; 32]> {
+/// The hash of a part of a file.
+pub(crate) fn hash(file: &File, range: Range<u64>) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     chunks(file, range, &mut |chunk| {
         hasher.update(chunk);
@@ -291,34 +354,10 @@ fn hash(file: &File, range: Range<u64>) -> io::Result<[u8; 32]> {
     Ok(hasher.finalize().into())
 }
 
-/// The last beginning of a message in the end of a part, or right after it.
-fn last_beginning(file: &File, range: Range<u64>) -> io::Result<Option<u64>> {
-    let start = range.start.max(range.end.saturating_sub(CHUNK_BYTES as u64));
-    let mut bytes = vec![0; usize::try_from(range.end - start).unwrap_or_default() + 1_000];
-    let there = read_full(file, start, &mut bytes)?;
-    let mut found = None;
-    let mut at = start;
-    for line in bytes[..there].split_inclusive(|byte| *byte == b'\n') {
-        if at > range.end {
-            break;
-        }
-        if at > start && is_from_line(line) {
-            found = Some(at);
-        }
-        at += line.len() as u64;
-    }
-    Ok(found)
-}
-
-/// A line `From ` that was begun, up to the mail after it; `None` if it is whole, and so may be that of others.
-fn torn_line(file: &File, start: u64, same: u64) -> io::Result<Option<Range<u64>>> {
-    let mut bytes = vec![0; 1_000];
-    let there = read_full(file, start, &mut bytes)?;
-    let line = bytes[..there].split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-    let mut after = [0; 4];
-    let there = read_full(file, same, &mut after)?;
-    let ends = after[..there].iter().take_while(|byte| **byte == b'\n').count() as u64;
-    Ok((!is_from_line(line)).then(|| start..same + ends))
+fn mark(file: &File, range: Range<u64>) -> io::Result<Mark> {
+    let mut mark = Mark::default();
+    mark.copy_from_slice(&hash(file, range)?[..size_of::<Mark>()]);
+    Ok(mark)
 }
 
 /// Makes the names in a file's folder durable.
@@ -334,6 +373,13 @@ fn line(rest: &mut &[u8]) -> Option<String> {
     Some(line)
 }
 
+/// Takes so many bytes off the front.
+fn taken<'a>(rest: &mut &'a [u8], bytes: usize) -> Option<&'a [u8]> {
+    let (taken, after) = rest.split_at_checked(bytes)?;
+    *rest = after;
+    Some(taken)
+}
+
 fn numbers<const N: usize>(line: &str) -> Option<[u64; N]> {
     let numbers: Option<Vec<u64>> = line.split(' ').map(|number| number.parse().ok()).collect();
     numbers?.try_into().ok()
@@ -343,10 +389,23 @@ fn numbers<const N: usize>(line: &str) -> Option<[u64; N]> {
 mod tests {
     use super::*;
 
+    fn file(bytes: &[u8]) -> File {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        file
+    }
+
+    fn edit(old: Range<u64>, new: &[u8]) -> Edit {
+        Edit { old, new: new.to_vec() }
+    }
+
     #[test]
     fn what_is_kept_of_a_write_reads_back_and_nothing_else_does() {
-        let edit = |old, new: &[u8]| Edit { old, new: new.to_vec() };
-        let mut journal = Journal::new(99, vec![edit(1..3, b"a\nb\xff"), edit(9..9, b"")]);
+        let file = file(&[b'x'; 99]);
+        let expected = vec![Expected { ident: 3, key: Key([b'\n'; 16]), copies: 2 }];
+        let edits = vec![edit(1..3, b"a\nb\xff"), edit(9..9, b"")];
+        let mut journal = Journal::new(&file, edits, expected).unwrap();
+        journal.left = vec![1..2, 4..5];
         for appended in [None, Some([7; 32])] {
             journal.appended = appended;
             let bytes = journal.bytes();
@@ -359,17 +418,33 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn what_no_write_does_is_none() {
-        let edit = |old| Edit { old, new: Vec::new() };
         for edits in [
             vec![],
-            vec![edit(3..9)],
-            vec![edit(Range { start: 3, end: 1 })],
-            vec![edit(3..5), edit(4..5)],
-            vec![edit(4..5), edit(1..2)],
+            vec![edit(3..9, b"")],
+            vec![edit(Range { start: 3, end: 1 }, b"")],
+            vec![edit(3..5, b""), edit(4..5, b"")],
+            vec![edit(4..5, b""), edit(1..2, b"")],
         ] {
-            assert_eq!(Journal::parse(&Journal::new(5, edits).bytes()), None);
+            let mut journal = Journal::new(&file(b"12345"), vec![edit(1..2, b"")], vec![]).unwrap();
+            journal.edits = edits;
+            assert!(!journal.is_sound(), "{journal:?}");
         }
+    }
+
+    #[test]
+    fn pages_are_all_that_changes_and_lie_before_or_after_what_stays() {
+        let text = vec![b'x'; 3 * PAGE_BYTES as usize];
+        let pages = |edits| -> Vec<Range<u64>> {
+            Journal::new(&file(&text), edits, vec![]).unwrap().pages().collect()
+        };
+        let end = pages(vec![edit(12_288..12_288, b"more")]);
+        assert_eq!((end.len(), end.first()), (1, Some(&(8192..12_288))));
+        assert_eq!(pages(vec![edit(5000..5001, b"yy")]), [5000..8192, 8192..12_288]);
+        let kept = 5000 + 7288 - 100;
+        let expected = [5000..8192, 8192..kept, kept..12_288];
+        assert_eq!(pages(vec![edit(5000..5100, b"")]), expected);
     }
 }

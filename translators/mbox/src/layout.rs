@@ -24,7 +24,7 @@ use crate::journal::sync_folder;
 use crate::tree::{self, BELOW, DEPTH_MAX, INBOX, Mailbox, SUBSCRIPTIONS};
 
 /// Most file systems take no longer name than 255 bytes, and a lock and a journal have longer ones.
-const NAME_BYTES_MAX: usize = 240;
+const NAME_BYTES_MAX: usize = 230;
 /// A folder with this in it is a Maildir.
 const OTHER_MAIL: &str = "cur";
 

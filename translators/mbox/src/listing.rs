@@ -5,11 +5,13 @@
 //! Invariant: a listing counts if no mailbox changed while it was made.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs;
 use std::io::{self, BufRead};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use segue_mail::message::HEADER_BYTES_MAX;
 use segue_mail::{Key, message};
 use segue_translator::model::NativeId;
 use segue_translator::{Error, ErrorKind, Loss, Revision};
@@ -17,6 +19,7 @@ use segue_translator::{Error, ErrorKind, Loss, Revision};
 use crate::format;
 use crate::header::{self, Marks};
 use crate::journal::Journal;
+use crate::left;
 use crate::quoted::Quoted;
 use crate::tree::{self, Mailbox};
 use crate::view::View;
@@ -33,18 +36,40 @@ pub(crate) type Known = HashMap<PathBuf, (String, Arc<Content>)>;
 #[derive(Debug, Default)]
 pub(crate) struct Content {
     pub(crate) messages: Vec<Message>,
-    /// What cannot be read, by where it stands.
+    /// What is no whole message, by where it stands.
     broken: Vec<(u64, String)>,
+    unread: Vec<Unread>,
     /// The header of the first message.
     first: Range<u64>,
     /// Whether a server keeps it: then that header says so. `None` if there is none.
     is_served: Option<bool>,
 }
 
+impl Content {
+    /// How many pieces of messages there are.
+    pub(crate) fn torn(&self) -> usize {
+        self.broken.len()
+    }
+}
+
+/// A message that is whole, and larger than is read. It stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) start: u64,
+    /// Where the lines stand with which its header begins.
+    pub(crate) header: Range<u64>,
+    /// What it is called, as far as that can be told.
+    key: Option<Key>,
+    /// Why it is not read, in words that say which it is.
+    what: String,
+}
+
 /// A message of a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) key: Key,
+    /// As it calls itself: what is torn has another key and the same name.
+    pub(crate) ident: u64,
     /// Where it begins, with its line `From `.
     pub(crate) start: u64,
     /// Where its header stands.
@@ -77,6 +102,8 @@ pub(crate) struct Listing {
     pub(crate) is_served: Vec<Option<bool>>,
     /// Why some mailboxes are not written.
     pub(crate) damaged: HashMap<usize, String>,
+    /// The messages of each mailbox that are larger than is read.
+    pub(crate) unread: Vec<Vec<Unread>>,
     /// Copies of one message stand together.
     pub(crate) copies: Vec<Copy>,
     pub(crate) losses: Vec<Loss>,
@@ -130,12 +157,19 @@ impl Listing {
                 damaged.insert(index, what.clone());
                 losses.push(Loss { id: NativeId::new(id), what });
             }
+            for Unread { start, key, what, .. } in &content.unread {
+                let place = format!("{}:{start}", mailbox.id());
+                let id = NativeId::from(&*key.map_or(place, Key::id));
+                let what = format!("{what}, so its marks and folders are neither read nor written");
+                losses.push(Loss { id, what });
+            }
         }
         // Those of one mailbox stay in their order.
         copies.sort_by_key(|copy| copy.message.key);
         let first = contents.iter().map(|content| content.first.clone()).collect();
         let is_served = contents.iter().map(|content| content.is_served).collect();
-        Ok(Self { mailboxes, stamps, first, is_served, damaged, copies, losses })
+        let unread = contents.iter().map(|content| content.unread.clone()).collect();
+        Ok(Self { mailboxes, stamps, first, is_served, damaged, unread, copies, losses })
     }
 
     /// The state of the whole store.
@@ -161,10 +195,17 @@ impl Listing {
         start..self.copies.partition_point(|copy| copy.message.key <= key)
     }
 
-    /// The keys of what lies in one mailbox.
-    pub(crate) fn keys_in(&self, mailbox: usize) -> impl Iterator<Item = Key> {
+    /// What lies in one mailbox.
+    pub(crate) fn in_mailbox(&self, mailbox: usize) -> impl Iterator<Item = &Message> {
         let there = self.copies.iter().filter(move |copy| copy.mailbox == mailbox);
-        there.map(|copy| copy.message.key)
+        there.map(|copy| &copy.message)
+    }
+
+    /// Why the first message of a mailbox cannot name keywords, if it cannot.
+    pub(crate) fn is_sealed(&self, mailbox: usize) -> Option<&str> {
+        let first = &self.first[mailbox];
+        let unread = self.unread[mailbox].iter().find(|unread| unread.header.start == first.start);
+        unread.map(|unread| &*unread.what)
     }
 
     /// The folders in which these lie.
@@ -211,19 +252,28 @@ pub(crate) fn content(view: &View, path: &Path) -> Result<Content, Error> {
             let what = format!("more than {COPIES_MAX} messages");
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
         }
-        let broken = frame.broken.clone().or_else(|| {
-            let is_large = frame.end - frame.header > MESSAGE_BYTES_MAX;
-            is_large.then(|| format!("it has more than {MESSAGE_BYTES_MAX} bytes"))
-        });
-        if let Some(what) = broken {
+        if let Some(what) = frame.broken {
             content.broken.push((frame.header, what));
             return Ok(());
         }
-        let (key, state) =
-            (key(view.reader(frame.header..frame.end), frame.is_quoted)?, header::state(&header));
+        let is_large = frame.end - frame.header > MESSAGE_BYTES_MAX;
+        let key = || key(view.reader(frame.header..frame.end), frame.is_quoted);
+        if is_large || frame.is_too_long {
+            let (subject, start) = (message::subject(&header), frame.start);
+            let what = if is_large {
+                format!("{subject} has more than {MESSAGE_BYTES_MAX} bytes")
+            } else {
+                format!("{subject} has a header of more than {HEADER_BYTES_MAX} bytes")
+            };
+            let key = if is_large { None } else { Some(key()?) };
+            content.unread.push(Unread { start, header: place, key, what });
+            return Ok(());
+        }
+        let (key, state) = (key()?, header::state(&header));
         let (marks, is_deleted) = (state.marks, state.is_deleted);
         content.messages.push(Message {
             key,
+            ident: message::ident(&header).unwrap_or_else(|| key.ident()),
             start: frame.start,
             header: place,
             end: frame.end,
@@ -234,7 +284,26 @@ pub(crate) fn content(view: &View, path: &Path) -> Result<Content, Error> {
         Ok(())
     });
     scanned.map_err(|error| Error::io("read", path, &error))?;
-    Ok(content)
+    match view.expected().map(|expected| left::too_many(expected, &content)) {
+        None | Some(0) => Ok(content),
+        Some(count) => Err(Error::new(ErrorKind::Corrupt, "read", path, doubt(count, path))),
+    }
+}
+
+/// What a person is told where it is not known what an interrupted write left.
+fn doubt(count: usize, path: &Path) -> String {
+    let journal = Journal::path(&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()));
+    let messages = if count == 1 {
+        "1 message in it is there once too often, or is a piece of one".to_owned()
+    } else {
+        format!("{count} messages in it are there once too often, or are pieces of some")
+    };
+    format!(
+        "Segue was stopped while it wrote this mailbox, and before it could finish that a mail program wrote it too: \
+         {messages}; nothing was changed. Remove what is too much in a mail program, and `segue sync` goes on; or, if \
+         all is as it should be, remove `{}`",
+        journal.display()
+    )
 }
 
 /// The key of a message as it was before this mailbox had it.

@@ -101,7 +101,7 @@ fn take_dotlock(mailbox: &Path, dotlock: &Path) -> Result<(), Error> {
             format!("{}; a mailbox is written only where its lock can be made", error.detail);
         Error { detail, ..error }
     };
-    let own = beside(mailbox, ".", ".lock.segue");
+    let own = own(mailbox);
     // One that is left of a killed process may be the lock file itself under another name.
     let _ = fs::remove_file(&own);
     fs::write(&own, format!("{}:{}", std::process::id(), computer())).map_err(|e| fail(&e))?;
@@ -134,6 +134,17 @@ pub(crate) fn beside(mailbox: &Path, before: &str, after: &str) -> PathBuf {
     name.push(mailbox.file_name().unwrap_or_default());
     name.push(after);
     mailbox.with_file_name(name)
+}
+
+/// What becomes the lock file. Its name ends as that of a lock does: Dovecot shows every other file as a mailbox.
+fn own(mailbox: &Path) -> PathBuf {
+    beside(mailbox, ".", ".segue-own.lock")
+}
+
+/// Whether a process of this computer that is no more left a lock of a mailbox.
+pub(crate) fn is_left(mailbox: &Path) -> bool {
+    let Ok(path) = fs::canonicalize(mailbox) else { return false };
+    is_left_behind(&beside(&path, "", ".lock")) || is_left_behind(&own(&path))
 }
 
 /// Whether the holder of a lock was a process of this computer that is no more.
@@ -285,10 +296,10 @@ mod tests {
             let _ = fs::remove_file(&dotlock);
             fs::write(&dotlock, &left).unwrap();
             // Killed before it could remove the other name.
-            fs::hard_link(&dotlock, beside(&path, ".", ".lock.segue")).unwrap();
+            fs::hard_link(&dotlock, own(&path)).unwrap();
             assert_eq!(is_left_behind(&dotlock), is_left, "{left}");
             assert_eq!(Locked::take(&path).is_ok(), is_left, "{left}");
-            let _ = fs::remove_file(beside(&path, ".", ".lock.segue"));
+            let _ = fs::remove_file(own(&path));
         }
     }
 

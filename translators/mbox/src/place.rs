@@ -1,6 +1,7 @@
 //! Where the copies of a message shall lie: moves, copies, and what leaves a mailbox.
 //!
-//! A copy that leaves one mailbox for another is appended there, and then taken out. A mailbox that gets a
+//! A copy that leaves one mailbox for another is appended there, and then taken out; those that leave others too are marked
+//! as deleted. A mailbox that gets a
 //! message which leaves none gets a copy. A copy that leaves and goes nowhere is marked as deleted, and so is out of
 //! its mailbox; one that was marked so is taken back where the message comes again.
 //!
@@ -47,10 +48,16 @@ impl Placement {
             copies.clone().filter(|copy| out_of.contains(name(*copy)) && lies(*copy)).collect();
         let mut wanted = wanted.into_iter();
         match wanted.as_slice().first() {
-            // A move; where several lay in the old mailbox, of all of them.
+            // A move; where several lay in the old mailbox, of all of them. From a second old one nothing comes, else it
+            // would be there twice.
             Some(to) if !leaving.is_empty() => {
-                placement.appended.extend(leaving.iter().map(|copy| (*copy, *to)));
-                placement.taken_out.clone_from(&leaving);
+                let mailbox = |copy: &usize| listing.copies[*copy].mailbox;
+                let old = mailbox(&leaving[0]);
+                let (moved, others) =
+                    leaving.iter().partition::<Vec<usize>, _>(|copy| mailbox(copy) == old);
+                placement.appended.extend(moved.iter().map(|copy| (*copy, *to)));
+                placement.taken_out = moved;
+                placement.deleted.extend(others.into_iter().map(|copy| (copy, true)));
                 wanted.next();
             }
             _ => placement.deleted.extend(leaving.iter().map(|copy| (*copy, true))),

@@ -17,7 +17,7 @@ use crate::column::{CAPABILITIES, CAPABILITIES_ALONE};
 use crate::listing::{self, Copy, Known, Listing};
 use crate::tree::{self, Mailbox};
 use crate::view::View;
-use crate::{backup, write};
+use crate::{backup, settle, write};
 
 /// So many mailboxes are open at a time.
 const OPEN_MAX: usize = 64;
@@ -54,6 +54,10 @@ impl Library for Store {
         Ok(tree::revision(&tree.mailboxes, &listing::stamps(&tree.mailboxes)?))
     }
 
+    fn finish(&self) -> Result<(), Error> {
+        settle::all(self)
+    }
+
     fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {
         let mut known = self.known();
         let listing = Listing::make(&self.root, &mut known)?;
@@ -77,6 +81,11 @@ impl Library for Store {
 
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
         write::write(self, expected, changes)
+    }
+
+    fn stands(&self, obstacle: &str) -> Result<bool, Error> {
+        let listing = Listing::make(&self.root, &mut self.known())?;
+        Ok(write::stands(&listing, obstacle))
     }
 
     fn back_up(&self, into: &Path) -> Result<Vec<PathBuf>, Error> {

@@ -1,4 +1,4 @@
-//! A mailbox as it is read: its file, without what an interrupted write left in it.
+//! A mailbox as it is read: its file, without what interrupted writes left in it.
 //!
 //! Reading changes nothing, not even the time at which the file was read last, by which programs tell
 //! new mail.
@@ -17,7 +17,7 @@ use rustix::fs::OFlags;
 use segue_translator::{Error, ErrorKind};
 
 use crate::format::Text;
-use crate::journal::Journal;
+use crate::journal::{Expected, Journal};
 use crate::lock::{self, Locked};
 
 /// An open mailbox.
@@ -25,8 +25,10 @@ use crate::lock::{self, Locked};
 pub(crate) struct View {
     file: Arc<File>,
     bytes: u64,
-    /// Bytes of the file that are no mail.
-    hole: Option<Range<u64>>,
+    /// What an interrupted write was about to do.
+    journal: Option<Journal>,
+    /// Bytes of the file that are no mail, sorted and apart from each other.
+    holes: Vec<Range<u64>>,
 }
 
 impl View {
@@ -51,9 +53,19 @@ impl View {
         let fail = |error: &io::Error| Error::io("read", path, error);
         let bytes = file.metadata().map_err(|error| fail(&error))?.len();
         let journal = Journal::read(path)?;
-        let hole = journal.map(|journal| journal.hole(&file)).transpose();
-        let hole = hole.map_err(|error| fail(&error))?.flatten();
-        Ok(Self { file, bytes, hole })
+        let holes = journal.as_ref().map(|journal| journal.holes(&file)).transpose();
+        let holes = holes.map_err(|error| fail(&error))?.flatten().unwrap_or_default();
+        Ok(Self { file, bytes, journal, holes })
+    }
+
+    /// The journal of an interrupted write, and what that left.
+    pub(crate) fn left(self) -> Option<(Journal, Vec<Range<u64>>)> {
+        self.journal.map(|journal| (journal, self.holes))
+    }
+
+    /// How often messages may be there, if a write was interrupted.
+    pub(crate) fn expected(&self) -> Option<&[Expected]> {
+        self.journal.as_ref().map(|journal| &*journal.expected)
     }
 
     /// When the file was changed last.
@@ -93,16 +105,19 @@ fn open(path: &Path) -> Result<File, Error> {
 
 impl Text for View {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        let Some(hole) = &self.hole else { return self.file.read_at(into, offset) };
-        if offset >= hole.start {
-            return self.file.read_at(into, offset + (hole.end - hole.start));
+        let (mut at, mut room) = (offset, into.len());
+        for hole in &self.holes {
+            if at < hole.start {
+                room = usize::try_from(hole.start - at).unwrap_or(usize::MAX).min(room);
+                break;
+            }
+            at += hole.end - hole.start;
         }
-        let before = usize::try_from(hole.start - offset).unwrap_or(usize::MAX).min(into.len());
-        self.file.read_at(&mut into[..before], offset)
+        self.file.read_at(&mut into[..room], at)
     }
 
     fn length(&self) -> u64 {
-        self.bytes - self.hole.as_ref().map_or(0, |hole| hole.end - hole.start)
+        self.bytes - self.holes.iter().map(|hole| hole.end - hole.start).sum::<u64>()
     }
 }
 

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use segue_mail::Key;
-use segue_mail::marks::FLAGS;
+use segue_mail::marks::{FLAGS, FORWARDED};
 use segue_translator::model::{ChangeSet, CollectionEdit, FieldEdit, NativeId, Rule, Value, mail};
 use segue_translator::{
-    Access, Capabilities, Error, ErrorKind, Library as _, Refusal, Revision, Written,
+    Access, Capabilities, Error, ErrorKind, Library as _, Refusal, Revision, Unable, Written,
 };
 
 use crate::carried::Carried;
@@ -28,9 +28,9 @@ use crate::listing::{self, Content, Copy, Known, Listing};
 use crate::lock::Locked;
 use crate::place::{self, Placement};
 use crate::read::Store;
-use crate::rewrite;
 use crate::tree::{self, Mailbox};
 use crate::view::View;
+use crate::{rewrite, settle};
 
 /// All that one write may append. Headers need room beside it.
 const CARRIED_BYTES_MAX: u64 = BYTES_MAX / 2;
@@ -62,8 +62,12 @@ pub(crate) fn write(
     }
     let mut refused: Vec<Refusal> = Refusal::of_listing(changes).collect();
     refused.extend(changes.collections.iter().map(refuse_collection));
-    let mut planned = Planned::new();
+    let (mut planned, mut unable) = (Planned::new(), Vec::new());
     for edit in &changes.fields {
+        if let Some(damaged) = damaged(&listing, edit) {
+            unable.push(damaged);
+            continue;
+        }
         let plan = planned.entry(edit.item.clone()).or_default();
         if let Err(reason) = add(&listing, edit, store.capabilities(), plan) {
             refused.push(Refusal { id: edit.item.clone(), reason });
@@ -77,7 +81,7 @@ pub(crate) fn write(
         works.entry(index).or_default();
     }
     make(&mut listing, &mut known, &works)?;
-    Ok(Written { revision: listing.revision(), created: Vec::new(), refused })
+    Ok(Written { revision: listing.revision(), refused, unable, ..Written::default() })
 }
 
 fn stale(path: &Path, detail: &str) -> Error {
@@ -168,6 +172,9 @@ fn carried(
     if let Some(what) = damaged {
         return Ok(Err(format!("a mailbox to which it goes has {what}")));
     }
+    if let Some(reason) = placement.appended.iter().find_map(|(_, to)| sealed(listing, *to)) {
+        return Ok(Err(reason));
+    }
     let mut all = Vec::new();
     for (copy, to) in &placement.appended {
         let Copy { mailbox, message } = &listing.copies[*copy];
@@ -189,6 +196,13 @@ fn carried(
         }
     }
     Ok(Ok(all))
+}
+
+/// Why a mailbox cannot name more keywords, if it cannot.
+fn sealed(listing: &Listing, mailbox: usize) -> Option<String> {
+    let what = listing.is_sealed(mailbox)?;
+    let name = &listing.mailboxes[mailbox].name;
+    Some(format!("keywords are named in the first message of `{name}`, and {what}"))
 }
 
 /// What has to be written, by mailboxes.
@@ -238,10 +252,10 @@ pub(crate) fn make(
         all.push((*index, mailbox, work));
     }
     all.sort_by_key(|(_, _, work)| work.arrived.is_empty());
-    for (_, mailbox, work) in &all {
-        rewrite::settle(mailbox)?;
+    for (index, mailbox, work) in &all {
+        settle::settle(mailbox)?;
         if !work.first.is_empty() {
-            rewrite::rewrite(mailbox, work.first.clone())?;
+            rewrite::rewrite(mailbox, work.first.clone(), work.expected(listing, *index))?;
         }
     }
     let mut seen = Vec::new();
@@ -251,8 +265,8 @@ pub(crate) fn make(
             seen.push((*index, content));
         }
     }
-    for (_, mailbox, work) in all.iter().filter(|(_, _, work)| !work.then.is_empty()) {
-        rewrite::rewrite(mailbox, work.then.clone())?;
+    for (index, mailbox, work) in all.iter().filter(|(_, _, work)| !work.then.is_empty()) {
+        rewrite::rewrite(mailbox, work.then.clone(), work.expected(listing, *index))?;
     }
     for (index, mailbox, _) in &all {
         listing.stamps[*index] = tree::stamp(&mailbox.path)?;
@@ -274,18 +288,20 @@ fn look_for(
     let view = View::locked(mailbox)?;
     let content = listing::content(&view, &mailbox.path)?;
     let mut missing: BTreeMap<Key, usize> = BTreeMap::new();
-    let copies = work.arrived.iter().copied().chain(listing.keys_in(index));
+    let arrived = || work.arrived.iter().map(|(key, _)| *key);
+    let copies = arrived().chain(listing.in_mailbox(index).map(|message| message.key));
     copies.for_each(|key| *missing.entry(key).or_default() += 1);
     for message in &content.messages {
         missing.entry(message.key).and_modify(|count| *count = count.saturating_sub(1));
     }
-    if work.arrived.iter().all(|key| missing.get(key) == Some(&0)) {
+    if arrived().all(|key| missing.get(&key) == Some(&0)) {
         return Ok(content);
     }
     let end = view.length();
     let old = end.saturating_sub(work.appended_bytes)..end;
     if !old.is_empty() {
-        rewrite::rewrite(mailbox, vec![Edit { old, new: Vec::new() }])?;
+        let edits = vec![Edit { old, new: Vec::new() }];
+        rewrite::rewrite(mailbox, edits, work.expected(listing, index))?;
     }
     let detail =
         "a message that was appended here could not be read back, so it stays where it was";
@@ -302,6 +318,27 @@ fn refuse_collection(edit: &CollectionEdit) -> Refusal {
     Refusal { id, reason: "Segue does not make, rename or remove mailboxes yet".to_owned() }
 }
 
+/// Says that a message lies in a mailbox which is not written, because not all of it can be read.
+fn damaged(listing: &Listing, edit: &FieldEdit) -> Option<Unable> {
+    let copies = &listing.copies[listing.message(&edit.item)];
+    let (mailbox, what) =
+        copies.iter().find_map(|copy| listing.damaged.get_key_value(&copy.mailbox))?;
+    let mailbox = &listing.mailboxes[*mailbox];
+    Some(Unable {
+        id: edit.item.clone(),
+        field: edit.field,
+        lacks: Vec::new(),
+        reason: format!("the mailbox `{}` is not written while it has {what}", mailbox.name),
+        obstacle: mailbox.name.clone(),
+    })
+}
+
+/// Whether a mailbox is still not written.
+pub(crate) fn stands(listing: &Listing, obstacle: &str) -> bool {
+    let mut damaged = listing.damaged.keys().map(|index| &listing.mailboxes[*index].name);
+    damaged.any(|name| name == obstacle)
+}
+
 /// Adds what an edit changes to `plan`, or says why it cannot be made.
 fn add(
     listing: &Listing,
@@ -315,9 +352,6 @@ fn add(
     }
     let support = capabilities.field(edit.field).filter(|one| one.access == Access::Write);
     let support = support.ok_or_else(|| "it is read from messages and not written".to_owned())?;
-    if let Some(what) = copies.iter().find_map(|copy| listing.damaged.get(&copy.mailbox)) {
-        return Err(format!("a mailbox in which it lies has {what}"));
-    }
     let new = match &edit.new {
         Some(new) if !edit.field.shape.admits(new) || edit.field.rule != Rule::Set => {
             return Err("this is no set".to_owned());
@@ -340,6 +374,11 @@ fn add(
         return Err("it was changed meanwhile".to_owned());
     }
     let new = elements(new.as_ref());
+    let is_word = |name: &str| !is_flags || name == FORWARDED;
+    if *edit.field != mail::FOLDERS && new.difference(&held).any(|name| is_word(name)) {
+        let sealed = copies.iter().find_map(|copy| sealed(listing, copy.mailbox));
+        sealed.map_or(Ok(()), Err)?;
+    }
     if is_flags {
         let named = |of: &BTreeSet<Box<str>>, without: &BTreeSet<Box<str>>| {
             let names = FLAGS.iter().map(|flag| flag.name);

@@ -233,6 +233,22 @@ fn what_an_imap_session_stores_is_read() {
 }
 
 #[test]
+fn what_lies_beside_a_mailbox_while_it_is_written_is_shown_as_none() {
+    let Some(stage) = Stage::new() else { return };
+    let mut session = stage.session();
+    let before = session.run("LIST \"\" *");
+    assert!(before.iter().any(|line| line.ends_with(" INBOX")), "{before:?}");
+    for name in
+        ["INBOX.lock", ".INBOX.segue.lock", ".INBOX.segue-new.lock", ".INBOX.segue-own.lock"]
+    {
+        fs::copy(stage.mail().join("INBOX"), stage.mail().join(name)).unwrap();
+    }
+    stage.give_away();
+    let mut session = stage.session();
+    assert_eq!(session.run("LIST \"\" *"), before);
+}
+
+#[test]
 fn every_flag_goes_both_ways() {
     let Some(stage) = Stage::new() else { return };
     let library = stage.library();

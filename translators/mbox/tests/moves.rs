@@ -165,6 +165,15 @@ fn several_copies_move_together_and_in_their_order() {
 }
 
 #[test]
+fn a_message_that_leaves_several_mailboxes_for_one_is_there_once() {
+    let store = Store::with(&[("INBOX", &text("a", "")), ("Archive", &text("a", "")), ("New", "")]);
+    store.put("a", &["New"]);
+    assert_eq!((store.text("New"), store.text("Archive")), (text("a", ""), String::new()));
+    assert_eq!(store.text("INBOX"), text("a", "X-Status: D\n"));
+    assert_eq!(store.places("a"), ["New"]);
+}
+
+#[test]
 fn what_the_first_message_says_of_the_mailbox_stays() {
     let base = "X-IMAPbase: 1700000000 0000000003 Work\n";
     let first = text("a", &format!("{base}X-UID: 1\n"));
@@ -280,6 +289,24 @@ fn f06_nothing_moves_into_a_mailbox_that_was_cut() {
     let written = store.put("a", &["Archive"]);
     assert_eq!(written.refused.len(), 1, "{written:?}");
     assert_eq!((store.text("INBOX"), store.text("Archive")), (text("a", ""), cut));
+}
+
+#[test]
+fn f06_what_cannot_be_read_back_is_taken_out_again_and_stays_where_it_was() {
+    // The last message says that it is longer than it is, by just what is appended: it would swallow that.
+    let swallowed = "Hello\n\n".len() + text("a", "Content-Length: 6\n").len();
+    let archive = text("b", "") + &text("d", &format!("Content-Length: {swallowed}\n"));
+    let archive = archive.replacen("Subject: b\n", "Subject: b\nContent-Length: 6\n", 1);
+    let store = Store::with(&[("INBOX", &text("a", "")), ("Archive", &archive)]);
+    let library = store.library();
+    let (catalog, reading) = Collector::collect(&*library).unwrap();
+    let fields = vec![edit(&catalog, "a", &mail::FOLDERS, &["Archive"])];
+    let changes = ChangeSet { fields, ..ChangeSet::default() };
+    let error = library.write(&reading.revision, &changes).unwrap_err();
+    assert!(error.to_string().contains("could not be read back"), "{error}");
+    assert_eq!((store.text("INBOX"), store.text("Archive")), (text("a", ""), archive));
+    assert_eq!(fs::read_dir(store.path("")).unwrap().count(), 2, "something was left");
+    assert_eq!(store.read(), catalog);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use segue_mail::marks::FLAGS;
+use segue_mail::message::HEADER_BYTES_MAX;
 use segue_mbox::Mbox;
 use segue_translator::model::{Catalog, ChangeSet, Field, FieldEdit, Item, Value, mail};
 use segue_translator::{
@@ -234,10 +235,71 @@ fn f06_a_mailbox_that_was_cut_in_a_message_says_so_and_is_not_written() {
         assert_eq!((catalog.items.len(), losses.len()), (2, 1), "cut at {keep}");
         assert!(losses[0].what.contains("cannot be read"), "{losses:?}");
         let written = store.set("a", &mail::FLAGS, &["seen"]);
-        assert_eq!(written.refused.len(), 1, "{:?}", written.refused);
+        let [unable] = &written.unable[..] else { panic!("{written:?}") };
+        assert!(unable.reason.contains("`INBOX` is not written"), "{unable:?}");
         assert_eq!(store.text("INBOX"), whole[..keep]);
-        assert!(store.set("c", &mail::FLAGS, &["seen"]).refused.is_empty());
+        let other = store.set("c", &mail::FLAGS, &["seen"]);
+        assert!(other.refused.is_empty() && other.unable.is_empty(), "{other:?}");
     }
+}
+
+/// A message whose header is longer than is read.
+fn large(subject: &str) -> String {
+    text(subject, &format!("X-Long: {}\nStatus: O\n", "y ".repeat(HEADER_BYTES_MAX / 2)))
+}
+
+#[test]
+fn f06_a_message_with_too_long_a_header_is_named_and_all_others_are_written() {
+    let inbox = text("a", "") + &large("big") + &text("b", "X-UID: 9\n");
+    let store = Store::with(&[("INBOX", &inbox), ("Archive", &text("c", ""))]);
+    let (catalog, losses) = store.read();
+    let subjects: Vec<_> =
+        catalog.items.iter().filter_map(|item| item.fields.value(&mail::SUBJECT)).collect();
+    assert_eq!((subjects.len(), losses.len()), (3, 1), "{losses:?}");
+    assert!(losses[0].what.contains("`big` has a header of more than 262144 bytes"), "{losses:?}");
+    // It is called as it is where it can be read.
+    let body = std::io::Cursor::new(large("big").split_once('\n').unwrap().1.to_owned());
+    let key = segue_mail::message::key(&mut std::io::BufReader::new(body)).unwrap();
+    assert_eq!(losses[0].id.to_string(), key.id());
+    for (subject, field, new) in [
+        ("a", &mail::FLAGS, "seen"),
+        ("b", &mail::KEYWORDS, "work"),
+        ("c", &mail::FOLDERS, "INBOX"),
+    ] {
+        let written = store.set(subject, field, &[new]);
+        assert!(written.refused.is_empty(), "{:?}", written.refused);
+    }
+    let found = store.text("INBOX");
+    assert!(found.contains(&large("big")) && found.ends_with(&text("c", "")), "{subjects:?}");
+    assert!(found.contains("Subject: b\nX-UID: 9\nX-Keywords: work\n"));
+    assert!(found.starts_with("From ") && found.contains("\nSubject: a\nStatus: R\nX-IMAPbase: "));
+    // What the first message says of the mailbox is handed on to it.
+    store.set("a", &mail::FOLDERS, &["Archive"]);
+    let found = store.text("INBOX");
+    let (from, rest) =
+        large("big").split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (first, second) = found.split_once('\n').unwrap();
+    let (base, second) = second.split_once('\n').unwrap();
+    assert!(first == from && base.starts_with("X-IMAPbase: ") && base.ends_with(" work"), "{base}");
+    assert!(second.starts_with(&rest));
+}
+
+#[test]
+fn where_the_first_message_cannot_name_a_keyword_the_refusal_says_which_it_is() {
+    let inbox = large("big") + &text("b", "");
+    let store = Store::with(&[("INBOX", &inbox), ("Archive", &text("c", ""))]);
+    for (subject, field, new) in [
+        ("b", &mail::KEYWORDS, "work"),
+        ("b", &mail::FLAGS, "forwarded"),
+        ("c", &mail::FOLDERS, "INBOX"),
+    ] {
+        let written = store.set(subject, field, &[new]);
+        let reason = &written.refused[0].reason;
+        assert!(reason.contains("first message of `INBOX`, and the message `big`"), "{reason}");
+        assert_eq!(store.text("INBOX"), inbox);
+    }
+    assert!(store.set("b", &mail::FLAGS, &["seen"]).refused.is_empty());
+    assert_eq!(store.text("INBOX"), large("big") + &text("b", "Status: R\n"));
 }
 
 #[test]
@@ -282,7 +344,7 @@ fn f28_a_locked_mailbox_is_waited_for_and_nothing_is_written() {
 fn a_folder_in_which_no_lock_can_be_made_is_not_written() {
     let store = Store::with(&[("INBOX", &text("a", ""))]);
     // A folder in the place of what becomes the lock: root may make files anywhere.
-    fs::create_dir(store.path(".INBOX.lock.segue")).unwrap();
+    fs::create_dir(store.path(".INBOX.segue-own.lock")).unwrap();
     let library = store.library();
     let (catalog, reading) = Collector::collect(&*library).unwrap();
     let changes = marked(&catalog, "a", &mail::FLAGS, &["seen"]);

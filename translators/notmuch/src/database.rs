@@ -130,6 +130,11 @@ impl Database {
         Ok(Self { client, root: root.unwrap_or(path), lock: index.join("flintlock") })
     }
 
+    /// The folder with the files of the database.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.lock.parent().unwrap_or(&self.root).to_owned()
+    }
+
     /// The lines of a setting.
     pub(crate) fn setting(&self, key: &str) -> Result<Vec<Vec<u8>>, Error> {
         setting(&self.client, key)

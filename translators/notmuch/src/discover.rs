@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use segue_mail::Ears;
 use segue_maildir::Tree;
 use segue_translator::{Capabilities, Error, ErrorKind, Host, Library, Place, Translator};
 
@@ -56,7 +57,7 @@ impl Translator for Notmuch {
         };
         let database = Database::open(Client::new(&configuration, self.limits))?;
         let tree = Tree::of(database.root.clone(), &*host, path);
-        Ok(Box::new(Mail { database, tree, last: Mutex::new(None) }))
+        Ok(Box::new(Mail { database, tree, last: Mutex::new(None), ears: Ears::default() }))
     }
 }
 

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use segue_mail::Key;
 use segue_mail::marks::{FLAGS, Flag, Tag};
 use segue_maildir::Move;
-use segue_translator::model::{ChangeSet, FieldEdit, mail};
-use segue_translator::{Error, ErrorKind, Refusal};
+use segue_translator::model::{ChangeSet, FieldEdit, NativeId, mail};
+use segue_translator::{Error, ErrorKind, Refusal, Unable, Written};
 
 use crate::format::Edit;
 use crate::read::Mail;
@@ -32,6 +32,13 @@ pub(crate) struct Moved {
     /// Whether nothing else changed.
     pub(crate) is_alone: bool,
     pub(crate) refused: Vec<Refusal>,
+    pub(crate) unable: Vec<Unable>,
+}
+
+impl Moved {
+    fn nothing(state: State, refused: Vec<Refusal>) -> Self {
+        Self { state, is_any: false, is_alone: true, refused, unable: Vec::new() }
+    }
 }
 
 /// Makes those edits that say where messages lie.
@@ -39,24 +46,29 @@ pub(crate) fn make(mail: &Mail, state: State, changes: &ChangeSet) -> Result<Mov
     let edits: Vec<&FieldEdit> =
         changes.fields.iter().filter(|edit| *edit.field == mail::FOLDERS).collect();
     if edits.is_empty() {
-        return Ok(Moved { state, is_any: false, is_alone: true, refused: Vec::new() });
+        return Ok(Moved::nothing(state, Vec::new()));
     }
     let settings = Settings::read(mail)?;
     let plan = |state: &State| Ok(plan(state, &settings, &edits));
     let is_behind = |state: &State, key: &Key| state.is_unclear(*key);
     let (state, moves, mut refused) = write::settle(mail, "write", state, plan, is_behind)?;
     if moves.is_empty() {
-        return Ok(Moved { state, is_any: false, is_alone: true, refused });
+        return Ok(Moved::nothing(state, refused));
     }
     write::none_are_forgotten(mail, "write", &state)?;
-    let (_, impossible) = mail.tree.place(state.files.listed(), moves.values().cloned())?;
+    let Written { refused: impossible, unable, .. } =
+        mail.tree.place(state.files.listed(), moves.values().cloned())?;
     let after = tell(mail, &state, &moves).map_err(half_made)?;
-    let is_made = |key: &Key| !impossible.iter().any(|one| one.id == key.id().into());
+    let is_made = |key: &Key| {
+        let id = NativeId::from(key.id());
+        let mut ids = impossible.iter().map(|one| &one.id).chain(unable.iter().map(|one| &one.id));
+        !ids.any(|one| *one == id)
+    };
     let places = moves.iter().filter(|(key, _)| is_made(key));
     let places: Places = places.map(|(key, one)| (*key, there(&state, one))).collect();
     let is_alone = state.tells_as(&after, &places);
     refused.extend(impossible);
-    Ok(Moved { state: after, is_any: true, is_alone, refused })
+    Ok(Moved { state: after, is_any: true, is_alone, refused, unable })
 }
 
 /// Has notmuch look where the files are; returns what it knows then, tags included.

@@ -5,12 +5,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use segue_mail::{Key, message};
+use segue_mail::{Ears, Key, message};
 use segue_maildir::{File, Tree};
 use segue_translator::model::{ChangeSet, Item, NativeId, Value, mail};
 use segue_translator::{
-    Capabilities, Container, Error, ErrorKind, Library, Loss, Reading, Revision, Sink, Want,
+    Capabilities, Container, Error, ErrorKind, Heard, Library, Loss, Reading, Revision, Sink, Want,
     Written,
 };
 
@@ -26,6 +27,7 @@ pub(crate) struct Mail {
     /// Its files.
     pub(crate) tree: Tree,
     pub(crate) last: Mutex<Last>,
+    pub(crate) ears: Ears,
 }
 
 impl Mail {
@@ -54,6 +56,17 @@ impl Library for Mail {
         self.now()
     }
 
+    /// notmuch keeps flags in the names of files too.
+    fn shares(&self) -> Vec<PathBuf> {
+        vec![self.database.root.clone()]
+    }
+
+    /// To the database: a file of which it does not know is not there, and each change gives one of its files another
+    /// name.
+    fn listen(&self, patience: Duration) -> Result<Heard, Error> {
+        self.ears.listen(&[self.database.folder()], patience)
+    }
+
     fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {
         let state = self.state()?;
         let mut reading = Reading { revision: state.revision.clone(), ..Reading::default() };
@@ -70,12 +83,21 @@ impl Library for Mail {
         reading.losses.extend(state.losses.iter().cloned());
         let unseen = state.files.unseen().into_iter();
         reading.unseen = unseen.map(|path| (&mail::FOLDERS, path.into())).collect();
+        if sink.is_new() {
+            self.tree.begin();
+        }
+        let suspects = state.files.suspects();
+        reading.suspects = suspects.map(|all| all.iter().map(|key| key.id().into()).collect());
         state.files.folders().into_iter().try_for_each(|folder| sink.collection(folder))?;
         Ok(reading)
     }
 
     fn write(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
         write::write(self, expected, changes)
+    }
+
+    fn stands(&self, obstacle: &str) -> Result<bool, Error> {
+        self.tree.stands(obstacle)
     }
 
     /// A write changes tags, and the names of files.

@@ -59,7 +59,7 @@ pub(crate) fn write(
         revision = shared(&revision);
     }
     refused.extend(more);
-    Ok(Written { revision, created: Vec::new(), refused })
+    Ok(Written { revision, refused, unable: moved.unable, ..Written::default() })
 }
 
 /// What is there, if it is what was read.

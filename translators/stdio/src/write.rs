@@ -16,8 +16,10 @@ pub(crate) fn edits(changes: &ChangeSet) -> Vec<Edit> {
 
 /// What the outcomes mean; there must be one for each edit.
 pub(crate) fn written(changes: &ChangeSet, outcomes: Vec<Outcome>) -> Result<Written, Trouble> {
-    if outcomes.len() != changes.len() {
-        return broke(format!("{} edits have {} results", changes.len(), outcomes.len()));
+    // A program knows no copies.
+    let told = changes.len() - changes.copies.len();
+    if outcomes.len() != told {
+        return broke(format!("{told} edits have {} results", outcomes.len()));
     }
     let fields = changes.fields.iter().map(|edit| (edit.item.clone(), false));
     let collections = changes.collections.iter().map(concerned);
