@@ -32,13 +32,8 @@ pub(crate) fn held(agent: &Agent, reason: &str) -> Result<PassReport, Failure> {
     let all: Vec<_> = links.map(|row| (row.app, row.path)).collect();
     let labels = all.iter().map(|(app, path)| libraries::label(app, path, &all));
     let found = |library: String| Found {
-        library,
-        state: LibraryState::Held,
-        written: 0,
-        lifted: 0,
         reason: Some(reason.to_owned()),
-        backup: Vec::new(),
-        fields: Vec::new(),
+        ..Found::new(&library, LibraryState::Held)
     };
     Ok(PassReport {
         operation: None,

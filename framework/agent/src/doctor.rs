@@ -8,7 +8,7 @@ use segue_reconcile::exclusion::Exclusion;
 use segue_store::{DocumentRow, LogEntry, StatementRow};
 
 use crate::agent::Agent;
-use crate::command::{Check, DoctorReport};
+use crate::command::{Check, DoctorReport, LibraryLost, Lost};
 use crate::failure::Failure;
 use crate::libraries;
 use crate::limits::seats;
@@ -20,6 +20,7 @@ use crate::views;
 
 /// Checks the store, the log, the caches, the links and the backups.
 pub(crate) fn doctor(agent: &mut Agent, progress: &dyn Progress) -> Result<DoctorReport, Failure> {
+    let mut lost = Vec::new();
     let mut checks = vec![check("store", agent.home.store.check().map(|()| "sound".to_owned()))];
     for row in agent.home.store.documents()? {
         progress.step(&format!("Checking {}", row.schema), None);
@@ -33,13 +34,19 @@ pub(crate) fn doctor(agent: &mut Agent, progress: &dyn Progress) -> Result<Docto
         }
     }
     for row in agent.home.store.links()?.into_iter().filter(|row| row.active) {
-        let found = libraries::open(agent, &row.app, &row.path)
-            .and_then(|library| {
-                let all = Exclusion::default();
-                crate::reading::read(&*library, &agent.home.store, Some(row.id), &all)
-            })
-            .map(|difference| format!("{} items", difference.items));
-        checks.push(check(&format!("{} {}", row.app, row.path.display()), found));
+        let found = libraries::open(agent, &row.app, &row.path).and_then(|library| {
+            let (store, schema) = (&agent.home.store, library.capabilities().schema);
+            let read = crate::reading::read(&*library, store, Some(row.id), &Exclusion::default())?;
+            let own = crate::losses::of_reading(store, row.id, schema, &read)?;
+            Ok((own, format!("{} items", read.items)))
+        });
+        let name = format!("{} {}", row.app, row.path.display());
+        checks.push(check(&name, found.as_ref().map(|(_, items)| items.clone())));
+        if let Ok((own, _)) = found
+            && own != Lost::default()
+        {
+            lost.push(LibraryLost { library: name, lost: own });
+        }
     }
     let waiting = agent.home.store.intents()?.len();
     let journal = match waiting {
@@ -48,7 +55,7 @@ pub(crate) fn doctor(agent: &mut Agent, progress: &dyn Progress) -> Result<Docto
     };
     checks.push(Check { name: "journal".into(), passed: true, detail: journal });
     let sound = checks.iter().all(|check| check.passed);
-    Ok(DoctorReport { checks, sound })
+    Ok(DoctorReport { checks, lost, sound })
 }
 
 fn check<E: std::fmt::Display>(name: &str, result: Result<String, E>) -> Check {

@@ -64,6 +64,21 @@ pub(crate) fn open(agent: &Agent, app: &str, path: &Path) -> Result<Box<dyn Libr
     Ok(translator?.open(path, host)?)
 }
 
+/// Opens a library for a pass that writes: what an interrupted write left is finished first. Where that cannot be, the
+/// library takes no part, because others may take what was left for the app's own.
+pub(crate) fn open_finished(
+    agent: &Agent,
+    app: &str,
+    path: &Path,
+) -> Result<Box<dyn Library>, Failure> {
+    let library = open(agent, app, path)?;
+    library.finish()?;
+    Ok(library)
+}
+
+/// How a library is opened: [`open`] or [`open_finished`].
+pub(crate) type Open = fn(&Agent, &str, &Path) -> Result<Box<dyn Library>, Failure>;
+
 /// The computer, with a place for what one library's translator can find out again.
 struct WithCache {
     host: Arc<dyn Host>,

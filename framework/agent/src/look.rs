@@ -69,9 +69,10 @@ fn library(
         changed_at: changed_at(path),
         error: None,
     };
+    let base = link.map(|row| row.id);
     let read = libraries::open(agent, app, path).and_then(|library| {
         let difference =
-            crate::reading::read(&*library, &agent.home.store, None, &Exclusion::default())?;
+            crate::reading::read(&*library, &agent.home.store, base, &Exclusion::default())?;
         Ok((library.running(), difference))
     });
     match read {
@@ -112,6 +113,7 @@ pub(crate) fn status(agent: &mut Agent) -> Result<StatusReport, Failure> {
             document: row.document.to_string(),
             state: state.to_owned(),
             reason,
+            lost: crate::losses::known(store, row.id)?,
             items: store.base_len(row.id)?,
             linked_at: row.linked_at,
         });

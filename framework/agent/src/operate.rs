@@ -4,24 +4,29 @@
 //! to be written; only then is an app's file touched. Whatever happens afterwards, the next pass
 //! finds the truth by reading, and the journal tells it which differences are ours.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use segue_model::{
-    BaseCollection, BaseItem, Heads, LinkId, Listing, ListingEdit, NativeId, OperationId,
+    BaseCollection, BaseItem, ChangeSet, LinkId, Listing, ListingEdit, NativeId, OperationId,
 };
 use segue_store::{Intent, LinkRow, OperationLink, OperationRow, Tx};
 use segue_translator::{ErrorKind, Library, Written};
 
 use crate::command::{Found, LibraryState};
+use crate::committed::{put_base, put_first_contact, put_heads, put_link, spend, to_be_shown};
 use crate::failure::Failure;
 use crate::hiding;
 use crate::home::Home;
 use crate::journal::Note;
 use crate::limits::unsaid;
-use crate::pass::{Draft, ListPlan, Member, MemberDraft, Sight, Work};
+use crate::pass::{Draft, ListPlan, Member, MemberDraft};
 use crate::progress::{Moment, Progress};
-use crate::read_back::{Left, as_left, edited_fields, keep_refused, note_kept};
+use crate::read_back::{Left, as_left, edited_fields, keep_refused, note_outcome, unshown};
 use crate::reading::Difference;
+use crate::record::{self, Begun};
+use crate::shared::{self, Round};
+use crate::unheld::Unmade;
+use crate::{losses, unheld};
 
 /// What is being executed, for the log.
 #[derive(Clone)]
@@ -29,7 +34,7 @@ pub(crate) struct Operation {
     /// Its number, if it has begun already.
     pub(crate) number: Option<i64>,
     pub(crate) id: OperationId,
-    pub(crate) kind: &'static str,
+    pub(crate) kind: String,
     pub(crate) summary: String,
     pub(crate) plan: Option<String>,
     pub(crate) undoes: Option<i64>,
@@ -38,14 +43,16 @@ pub(crate) struct Operation {
     pub(crate) confirmed: bool,
 }
 
-/// What became of it.
+/// What became of one round of it.
 pub(crate) struct Executed {
     /// Its number; `None` if nothing happened that is worth a number.
     pub(crate) number: Option<i64>,
     pub(crate) libraries: Vec<Found>,
+    /// What was written to one library made another one change: it has to be planned again.
+    pub(crate) again: bool,
 }
 
-/// Persists a draft and writes the libraries that can be written now.
+/// Persists a draft and writes the libraries that can be written now. It is over when [`finish`] says so.
 pub(crate) fn execute(
     home: &mut Home,
     operation: &Operation,
@@ -66,24 +73,37 @@ pub(crate) fn execute(
     if !draft.changed.is_empty() {
         progress.reached(Moment::Committed);
     }
-    let mut libraries = Vec::new();
-    for (member, draft) in members.iter_mut().zip(&draft.members) {
-        let mut found = match number {
-            Some(number) if writes(member, draft) => {
+    // All are backed up before one is written: what is written to one may change another's files.
+    let mut ready = Vec::new();
+    for (member, draft) in members.iter().zip(&draft.members) {
+        ready.push(match number.filter(|_| writes(member, draft)) {
+            Some(number) => Some((number, prepare(home, number, member, draft)?)),
+            None => None,
+        });
+    }
+    let (mut libraries, mut round) = (Vec::new(), Round::default());
+    for (index, ready) in ready.into_iter().enumerate() {
+        let (member, draft) = (&members[index], &draft.members[index]);
+        let mut found = match ready {
+            Some((number, Ok(copies))) => {
                 progress.step(&format!("Writing {}", member.label), None);
-                lower(home, number, member, draft, progress)?
+                let found = lower(home, number, (index, member, draft), &mut round, progress)?;
+                Found { backup: copies, ..found }
             }
-            _ => untouched(member, draft),
+            Some((_, Err(error))) => unwritten(member, draft, 0, &error),
+            None => untouched(member, draft),
         };
         if found.reason.is_none() {
             found.reason = contested(home, member, draft)?;
         }
+        found.lost = losses::known(&home.store, member.row.id)?;
         libraries.push(found);
     }
-    if let Some(number) = number {
-        finish(home, operation, number, &libraries)?;
-    }
-    Ok(Executed { number, libraries })
+    let again = match number {
+        Some(number) => shared::settle(home, number, members, &draft.members, &round)?,
+        None => false,
+    };
+    Ok(Executed { number, libraries, again })
 }
 
 /// What a rival of ours puts back in this library each time, in words.
@@ -112,7 +132,12 @@ fn commit(
     let tx = home.store.transaction()?;
     draft.changed.persist(&tx, &home.device, operation.id)?;
     if let Some(number) = number {
-        tx.put_operation(&row(operation, number, "begun"))?;
+        let libraries = members.iter().zip(&draft.members).map(|(member, plan)| {
+            let planned = if member.waits().is_none() { plan.edits.len() as u64 } else { 0 };
+            let (link, label) = (member.row.id, member.label.as_str());
+            Begun { link, label, lifted: plan.lifts, planned }
+        });
+        record::begin(&tx, operation, number, libraries)?;
         let fresh = members.iter().filter(|member| !member.row.active);
         crate::links::note(&tx, number, crate::links::Turn::Linked, fresh.map(|m| m.row.id))?;
     }
@@ -134,6 +159,10 @@ fn commit(
         member.looked.keep(&tx, member.row.id, draft.may_write)?;
         unsaid::keep(&tx, member.row.id, &member.carried, draft.may_write)?;
         hiding::forgive(&tx, member.row.id, &plan.allowed)?;
+        unheld::forget(&tx, member, plan)?;
+        if let Some(difference) = &member.difference {
+            losses::keep(&tx, member, difference)?;
+        }
         if plan.edits.is_empty() {
             hiding::put_mark(&tx, member.row.id, plan)?;
         }
@@ -151,7 +180,7 @@ pub(crate) fn row(operation: &Operation, number: i64, state: &str) -> OperationR
     OperationRow {
         n: number,
         id: operation.id,
-        kind: operation.kind.into(),
+        kind: operation.kind.clone(),
         at: operation.time,
         summary: operation.summary.clone(),
         plan: operation.plan.clone(),
@@ -159,133 +188,6 @@ pub(crate) fn row(operation: &Operation, number: i64, state: &str) -> OperationR
         undone_by: None,
         state: state.into(),
     }
-}
-
-fn put_link(
-    tx: &Tx<'_>,
-    member: &Member,
-    plan: &MemberDraft,
-    operation: &Operation,
-) -> Result<(), Failure> {
-    let mut row = member.row.clone();
-    row.active = true;
-    let revision = match &member.difference {
-        Some(difference) => difference.reading.revision.0.clone(),
-        None => member.revision.0.clone(),
-    };
-    // What is held is not in the base: only reading again finds it, when a person lets it pass.
-    // What waits may be behind although nobody wrote since: an app that reset its own count.
-    let waits = member.waits().is_some() && !plan.edits.is_empty();
-    let revision = (plan.held.is_empty() && !waits).then_some(revision);
-    row.revision = revision.filter(|_| !plan.is_partial);
-    if operation.confirmed {
-        row.confirmed_at = operation.time;
-    }
-    Ok(tx.put_link(&row)?)
-}
-
-/// A link that begins while this device may only read gives nothing; its first contact is due when
-/// it may write, and the base from before is no longer what it says.
-fn put_first_contact(tx: &Tx<'_>, member: &Member, may_write: bool) -> Result<(), Failure> {
-    let setting = crate::members::gave_nothing(member.row.id);
-    if may_write && member.gave_nothing {
-        tx.clear_base(member.row.id)?;
-        tx.remove_setting(&setting)?;
-    } else if !may_write && member.pairing {
-        tx.put_setting(&setting, "only reads")?;
-    }
-    Ok(())
-}
-
-fn put_base(tx: &Tx<'_>, member: &Member, plan: &MemberDraft) -> Result<(), Failure> {
-    let link = member.row.id;
-    // What goes first: a place that one song left may be another's. And in the order of the table,
-    // which then grows at its end. A million rows are made one by one.
-    for work in plan.work.values().flatten().filter(|work| work.sight.base().is_some()) {
-        let (old, new) = work.outcome(plan);
-        if let Some(old) = old {
-            tx.remove_base_item(link, old)?;
-        }
-        if let (Sight::Changed(base, _), Some(new)) = (&work.sight, &new) {
-            crate::contested::note_changes(tx, link, &base.held, &new.held)?;
-        }
-    }
-    let mut rows: Vec<&Work> = plan.work.values().flatten().collect();
-    rows.sort_unstable_by_key(|work| work.native());
-    for work in rows {
-        if let (_, Some(row)) = work.outcome(plan) {
-            tx.put_base_item(link, &row)?;
-        }
-    }
-    for row in plan.taken_over.values() {
-        tx.put_base_item(link, row)?;
-    }
-    for base in &plan.aside.apart {
-        tx.put_base_item(link, base)?;
-    }
-    for base in &plan.overridden {
-        if !plan.pending.contains(&segue_document::shard_of(&base.item.0)) {
-            tx.put_base_item(link, base)?;
-        }
-    }
-    if member.difference.is_some() {
-        for native in &plan.lists_removed {
-            tx.remove_base_collection(link, native)?;
-        }
-        for list in &plan.lists {
-            tx.put_base_collection(link, &list.base())?;
-        }
-    }
-    Ok(())
-}
-
-/// Shards in which nothing is left to write are in step; the others stay at the app's own edits.
-fn put_heads(
-    tx: &Tx<'_>,
-    changed: &BTreeMap<u8, Heads>,
-    member: &Member,
-    plan: &MemberDraft,
-) -> Result<(), Failure> {
-    let known = tx.heads(&member.row.document)?;
-    for (shard, heads) in &plan.lifted {
-        // A first sight is committed at the present state, of which the app was shown nothing yet:
-        // until it is written, the link has no heads here, or a crash would forget what is left.
-        if member.heads.contains_key(shard) || !plan.pending.contains(shard) {
-            tx.put_link_heads(member.row.id, *shard, heads)?;
-        }
-    }
-    for shard in plan.projected.difference(&plan.pending) {
-        if let Some(heads) = changed.get(shard).or_else(|| known.get(shard)) {
-            tx.put_link_heads(member.row.id, *shard, heads)?;
-        }
-    }
-    Ok(())
-}
-
-/// The state of each shard in which something is to be written. What is held will not be shown.
-fn to_be_shown(
-    tx: &Tx<'_>,
-    changed: &BTreeMap<u8, Heads>,
-    member: &Member,
-    plan: &MemberDraft,
-) -> Result<BTreeMap<u8, Heads>, Failure> {
-    if plan.is_held_back() {
-        return Ok(BTreeMap::new());
-    }
-    let known = tx.heads(&member.row.document)?;
-    let heads =
-        |shard: &u8| Some((*shard, changed.get(shard).or_else(|| known.get(shard))?.clone()));
-    Ok(plan.pending.iter().filter_map(heads).collect())
-}
-
-fn spend(tx: &Tx<'_>, link: LinkId, plan: &MemberDraft, confirmed: bool) -> Result<(), Failure> {
-    if confirmed {
-        return Ok(tx.reset_budgets(link)?);
-    }
-    for (batch, count) in plan.tally.iter() {
-        tx.add_budget(link, &batch.key(), count.changed)?;
-    }
-    Ok(())
 }
 
 fn untouched(member: &Member, plan: &MemberDraft) -> Found {
@@ -316,97 +218,128 @@ fn found(
     } else {
         Vec::new()
     };
-    Found {
-        library: member.label.clone(),
-        state,
-        written,
-        lifted: plan.lifts,
-        reason,
-        backup: Vec::new(),
-        fields,
-    }
+    let lifted = plan.lifts;
+    Found { written, lifted, reason, fields, ..Found::new(&member.label, state) }
 }
 
-/// Backs up and writes one library, and reads it again.
+/// What an operation that goes on was about to write before: it was judged then.
+pub(crate) fn planned(home: &Home, operation: &Operation, member: &Member) -> ChangeSet {
+    let Some(number) = operation.number else { return ChangeSet::default() };
+    let folder = home.backup_folder(&format!("{number}/{}", member.row.id));
+    // Where that cannot be read, all is judged anew.
+    crate::inverse::kept(&folder, member.capabilities.schema).ok().flatten().unwrap_or_default()
+}
+
+/// Backs a library up, and notes what it was and what is about to be written: all of it is on disk before the library is
+/// touched. The inner error is the library's.
+fn prepare(
+    home: &mut Home,
+    number: i64,
+    member: &Member,
+    plan: &MemberDraft,
+) -> Result<Result<Vec<(String, u64)>, segue_translator::Error>, Failure> {
+    let link = member.row.id;
+    let name = format!("{number}/{link}");
+    let folder = home.backup_folder(&name);
+    // An operation may write a library twice, restoring and then editing: what counts is the state
+    // before the first.
+    let noted = home.store.operation_links(number)?.into_iter().any(|noted| noted.link == link);
+    let backed_up = if noted && folder.exists() {
+        Ok(Vec::new())
+    } else {
+        crate::backup::make(&folder, &*member.library)
+    };
+    let kept = backed_up.and_then(|copies| {
+        let schema = member.capabilities.schema;
+        let before = if noted { crate::inverse::kept(&folder, schema)? } else { None };
+        let edits = crate::inverse::join(before.unwrap_or_default(), &plan.edits);
+        crate::inverse::keep(&folder, &edits).map(|()| copies)
+    });
+    if kept.is_err() {
+        give_up(home, number, link)?;
+    } else if !noted {
+        let tx = home.store.transaction()?;
+        tx.put_operation_link(&OperationLink {
+            operation: number,
+            link,
+            before: Some(member.revision_read().0.clone()),
+            after: None,
+            backup: Some(name),
+            written: 0,
+        })?;
+        tx.commit()?;
+    }
+    Ok(kept)
+}
+
+/// Writes one library, and reads it again.
 fn lower(
     home: &mut Home,
     number: i64,
-    member: &mut Member,
-    plan: &MemberDraft,
+    (index, member, plan): (usize, &Member, &MemberDraft),
+    round: &mut Round,
     progress: &dyn Progress,
 ) -> Result<Found, Failure> {
-    let name = format!("{number}/{}", member.row.id);
-    let folder = home.backup_folder(&name);
-    let before = match &member.difference {
-        Some(difference) => difference.reading.revision.clone(),
-        None => member.revision.clone(),
-    };
-    // An operation may write a library twice, restoring and then editing: what counts is the state
-    // before the first.
-    let first = home.store.operation_links(number)?.into_iter().find(|l| l.link == member.row.id);
-    let backed_up = match &first {
-        Some(_) if folder.exists() => Ok(Vec::new()),
-        _ => crate::backup::make(&folder, &*member.library),
-    };
-    let before_first = first.and_then(|first| first.before);
-    let kept =
-        backed_up.and_then(|copies| crate::inverse::keep(&folder, &plan.edits).map(|()| copies));
-    let copies = match kept {
-        Ok(copies) => copies,
-        Err(error) => {
-            give_up(home, number, member.row.id)?;
-            return Ok(unwritten(member, plan, &error));
-        }
-    };
-    let written = match member.library.write(&before, &plan.edits) {
+    let before = member.revision_read();
+    let written = match member.library.write(before, &plan.edits) {
         Ok(written) => written,
         Err(error) => {
-            find_out(home, number, member.row.id, &*member.library, &error)?;
-            return Ok(unwritten(member, plan, &error));
+            let link = member.row.id;
+            let is_ours = error.kind == ErrorKind::Stale && round.is_ours(index, member);
+            // What reached it through another library is found before its part of the journal is forgotten.
+            let made =
+                if is_ours { 0 } else { find_out(home, number, link, &*member.library, &error)? };
+            return Ok(unwritten(member, plan, made, &error));
         }
     };
     progress.reached(Moment::Written);
-    let refused = written.refused.len();
-    let before = before_first.as_ref().unwrap_or(&before.0);
-    settle(home, number, member, plan, &written, before, &name)?;
-    let count = (plan.edits.len() - refused.min(plan.edits.len())) as u64;
-    let reason = match (refused, held_back(plan)) {
+    let unmade = settle(home, number, member, plan, &written)?;
+    let reason = match (unmade.meanwhile, held_back(plan)) {
         (0, held) => held,
         (some, _) => Some(format!("{some} changed meanwhile and wait for the next pass")),
     };
     let state = if plan.is_held_back() { LibraryState::Held } else { LibraryState::Written };
-    Ok(Found { backup: copies, ..found(member, plan, state, count, reason) })
+    let (meanwhile, fields) = (unmade.meanwhile, unmade.counts(member, plan));
+    let made = unmade.made(plan);
+    round.wrote(index, member, written.revision, meanwhile > 0 && made > 0);
+    let found = found(member, plan, state, made, reason);
+    Ok(Found { meanwhile, fields, ..found })
 }
 
-fn unwritten(member: &Member, plan: &MemberDraft, error: &segue_translator::Error) -> Found {
+fn unwritten(
+    member: &Member,
+    plan: &MemberDraft,
+    made: u64,
+    error: &segue_translator::Error,
+) -> Found {
     let (state, reason) = match error.kind {
         ErrorKind::Busy | ErrorKind::NotRunning | ErrorKind::Stale => {
             (LibraryState::Waiting, error.to_string())
         }
         _ => (LibraryState::Failed, format!("{error}; {}", error.kind.hint())),
     };
-    found(member, plan, state, 0, Some(reason))
+    found(member, plan, state, made, Some(reason))
 }
 
 /// A write failed, and a part of it may be in place all the same: what is must not be taken for an
-/// edit of the app. If the library cannot be read now, the journal keeps that for the next pass.
+/// edit of the app. If the library cannot be read now, the journal keeps that for the next pass. Returns how many edits
+/// were made.
 pub(crate) fn find_out(
     home: &mut Home,
     number: i64,
     link: LinkId,
     library: &dyn Library,
     error: &segue_translator::Error,
-) -> Result<(), Failure> {
+) -> Result<u64, Failure> {
     if matches!(error.kind, ErrorKind::Busy | ErrorKind::NotRunning | ErrorKind::Stale) {
-        return give_up(home, number, link);
+        give_up(home, number, link)?;
+        return Ok(0);
     }
     let intents = home.store.intents()?;
     let is_ours = |intent: &&Intent| intent.operation == number && intent.link == link;
     let row = home.store.link(link)?;
-    if let (Some(intent), Some(row)) = (intents.iter().find(is_ours), row) {
-        crate::recover::settle(home, row, library, intent)?;
-    }
-    Ok(())
+    let (Some(intent), Some(row)) = (intents.iter().find(is_ours), row) else { return Ok(0) };
+    crate::recover::settle(home, row, library, intent)
 }
 
 /// Nothing was written: the next pass compares the whole library again.
@@ -426,18 +359,18 @@ fn settle(
     member: &Member,
     plan: &MemberDraft,
     written: &Written,
-    before: &str,
-    backup: &str,
-) -> Result<(), Failure> {
+) -> Result<Unmade, Failure> {
     let link = member.row.id;
     let difference =
         crate::reading::read(&*member.library, &home.store, Some(link), &member.exclusion)?;
+    let unmade = Unmade::of(&home.store, member, plan, written, &difference, number)?;
     let refused: HashSet<&NativeId> = written.refused.iter().map(|refusal| &refusal.id).collect();
+    let stay = unshown(written);
     let listed: HashSet<&NativeId> = plan.edits.listing.iter().map(ListingEdit::item).collect();
     let mut lost = difference.vanished.iter().filter(|base| base.listing == Listing::Listed);
     let mut unexpected =
         !difference.arrived.is_empty() || lost.any(|base| !listed.contains(&base.held.id));
-    let edited = edited_fields(plan);
+    let edited = edited_fields(plan, written);
     let same = difference.reading.revision == written.revision;
     let left = if same { Left::Alone } else { Left::Touched };
     let heads = home.store.heads(&member.row.document)?;
@@ -448,22 +381,20 @@ fn settle(
         let held = as_left(member, &base.held, now, fields, left);
         unexpected |= held != *now;
         let shard = segue_document::shard_of(&base.item.0);
-        let kept = refused.contains(&now.id).then(|| plan.shown(member, shard).cloned()).flatten();
-        let stays = refused.contains(&now.id) || plan.kept.contains_key(&now.id);
+        let kept = stay.contains(&now.id).then(|| plan.shown(member, shard).cloned()).flatten();
+        let stays = stay.contains(&now.id) || plan.kept.contains_key(&now.id);
         let shown = kept.or_else(|| base.shown.clone().filter(|_| stays));
-        tx.put_base_item(
-            link,
-            &BaseItem { item: base.item, held, shown, listing: Listing::Listed },
-        )?;
+        let row = BaseItem { item: base.item, held, shown, listing: Listing::Listed };
+        tx.put_base_item(link, &row)?;
     }
-    keep_refused(&tx, member, plan, &refused)?;
+    keep_refused(&tx, member, plan, &stay)?;
     for base in &plan.overridden {
         let pending = plan.pending.contains(&segue_document::shard_of(&base.item.0));
-        if pending && !refused.contains(&base.held.id) && !edited.contains_key(&base.held.id) {
+        if pending && !stay.contains(&base.held.id) && !edited.contains_key(&base.held.id) {
             tx.put_base_item(link, base)?;
         }
     }
-    note_kept(&tx, link, plan, &difference)?;
+    note_outcome(&tx, member, plan, &difference, &unmade)?;
     unexpected |= !hiding::settle(&tx, member, plan, &refused, &difference)?;
     unexpected |= settle_lists(&tx, member, plan, written, &difference)?;
     if !plan.is_held_back() {
@@ -477,16 +408,35 @@ fn settle(
     let settled = !unexpected && plan.held.is_empty();
     row.revision = settled.then(|| difference.reading.revision.0.clone());
     tx.put_link(&row)?;
-    tx.put_operation_link(&OperationLink {
-        operation: number,
-        link,
-        before: Some(before.to_owned()),
-        after: Some(written.revision.0.clone()),
-        backup: Some(backup.to_owned()),
-        written: plan.edits.len() as u64,
-    })?;
+    let made = unmade.made(plan);
+    note_written(&tx, number, member, written, made)?;
+    record::wrote(&tx, number, link, made, &unmade.counts(member, plan))?;
     tx.clear_intent(number, link)?;
-    Ok(tx.commit()?)
+    tx.commit()?;
+    Ok(unmade)
+}
+
+/// What the operation did to a library, which [`prepare`] noted before.
+fn note_written(
+    tx: &Tx<'_>,
+    number: i64,
+    member: &Member,
+    written: &Written,
+    count: u64,
+) -> Result<(), Failure> {
+    let link = member.row.id;
+    let Some(noted) = tx.operation_links(number)?.into_iter().find(|noted| noted.link == link)
+    else {
+        return Ok(());
+    };
+    // What was done to it since an earlier write of this operation is in the library, and not in the backup.
+    let is_known = match (&noted.after, noted.written) {
+        (Some(after), _) => *after == member.revision_read().0,
+        (None, 0) => noted.before.as_ref() == Some(&member.revision_read().0),
+        (None, _) => false,
+    };
+    let after = is_known.then(|| written.revision.0.clone());
+    Ok(tx.put_operation_link(&OperationLink { after, written: noted.written + count, ..noted })?)
 }
 
 /// Base rows of collections after a write. Returns whether anything is not as it was asked for.
@@ -518,13 +468,11 @@ pub(crate) fn finish(
     number: i64,
     libraries: &[Found],
 ) -> Result<(), Failure> {
-    let part = libraries.iter().any(|found| {
-        matches!(found.state, LibraryState::Waiting | LibraryState::Failed | LibraryState::Held)
-    });
+    let torn = home.store.intents()?.iter().any(|intent| intent.operation == number);
+    let torn = torn
+        || libraries.iter().any(|found| found.state == LibraryState::Failed && found.written > 0);
     let tx = home.store.transaction()?;
-    let summary = crate::report::summary(operation, libraries);
-    let row = row(operation, number, if part { "partly" } else { "done" });
-    tx.put_operation(&OperationRow { summary, ..row })?;
+    tx.put_operation(&record::end(&tx, operation, number, libraries, torn)?)?;
     if let Some(undone) = operation.undoes
         && let Some(mut row) = tx.operation(undone)?
     {

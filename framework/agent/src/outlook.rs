@@ -3,15 +3,15 @@
 //! It judges nothing; the pass says of each item how it stands, and here is which library has it and what it is
 //! called there.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use segue_model::{ItemId, Listing, NativeId};
+use segue_model::{Item, ItemId, Listing, NativeId};
 use segue_store::{Reader, StoreError};
 
 use crate::command::{LIMITED_MAX, Limited, LimitedItem};
 use crate::limits::Outlook;
 use crate::pass::{Member, MemberDraft};
-use crate::shown::Titles;
+use crate::shown::{self, Titles};
 
 /// Everything that is or would be withheld from a library, and everything that ends within a week, each in the order of
 /// ends and titles.
@@ -21,11 +21,11 @@ pub(crate) fn of(
     draft: &MemberDraft,
     limited: &[Outlook],
 ) -> Result<(Vec<LimitedItem>, Vec<LimitedItem>), StoreError> {
-    let titles = Titles::of(store, member, draft);
+    let titles = Titles::of(store, member, draft)?;
     let (mut withheld, mut ending) = (Vec::new(), Vec::new());
     for outlook in limited {
-        for native in natives(store, member, draft, outlook.item)? {
-            let title = titles.item(&native)?;
+        for (native, title) in natives(store, member, draft, outlook.item)? {
+            let title = title.map_or_else(|| titles.item(&native), Ok)?;
             if outlook.state.is_valid() {
                 ending.extend(outlook.until.map(|at| LimitedItem::ending(outlook.item, title, at)));
             } else {
@@ -40,22 +40,26 @@ pub(crate) fn of(
     Ok((withheld, ending))
 }
 
-/// How a library knows an item.
+/// How a library knows an item, and what it is called if that is known nowhere else.
 fn natives(
     store: &Reader,
     member: &Member,
     draft: &MemberDraft,
     item: ItemId,
-) -> Result<BTreeSet<NativeId>, StoreError> {
-    let mut natives = BTreeSet::new();
+) -> Result<BTreeMap<NativeId, Option<String>>, StoreError> {
+    let mut natives = BTreeMap::new();
     if !member.pairing {
         let rows = store.base_by_item(member.row.id, item, member.capabilities.schema)?;
         let kept = rows.into_iter().filter(|base| base.listing != Listing::Gone);
-        natives.extend(kept.map(|base| base.held.id));
+        natives.extend(kept.map(|base| (base.held.id, None)));
     }
     let shard = segue_document::shard_of(&item.0);
     let work = draft.work.get(&shard).into_iter().flatten().filter(|work| work.item == item);
-    natives.extend(work.filter_map(|work| Some(work.sight.now()?.id.clone())));
+    natives.extend(work.filter_map(|work| Some((work.sight.now()?.id.clone(), None))));
+    if let Some(parked) = &draft.parked {
+        let titled = |item: Item| (item.id.clone(), Some(shown::title(&item)));
+        natives.extend(parked.named(item)?.into_iter().map(titled));
+    }
     Ok(natives)
 }
 

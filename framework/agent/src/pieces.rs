@@ -12,7 +12,7 @@ use segue_store::Tx;
 
 use crate::failure::Failure;
 
-/// Brings the base to what was reached of `changes`; returns how many edits were made whole.
+/// Brings the base to what was reached of `changes`; returns the edits that were made whole.
 pub(crate) fn settle(
     tx: &Tx<'_>,
     link: LinkId,
@@ -20,12 +20,12 @@ pub(crate) fn settle(
     changes: &ChangeSet,
     now: &Catalog,
     shown: &BTreeMap<u8, Heads>,
-) -> Result<u64, Failure> {
+) -> Result<ChangeSet, Failure> {
     let mut items: BTreeMap<&NativeId, Vec<&FieldEdit>> = BTreeMap::new();
     for edit in &changes.fields {
         items.entry(&edit.item).or_default().push(edit);
     }
-    let mut made = 0;
+    let mut made = ChangeSet::default();
     for (native, edits) in items {
         let (Some(item), Some(mut base)) = (now.item(native), tx.base_item(link, native, schema)?)
         else {
@@ -33,10 +33,10 @@ pub(crate) fn settle(
         };
         let mut is_whole = true;
         for edit in edits {
-            let reached = reached(edit, item.fields.value(edit.field));
+            let reached = reached(edit.old.as_ref(), edit, item.fields.value(edit.field));
             let is_made = reached == edit.new;
             is_whole &= is_made;
-            made += u64::from(is_made);
+            made.fields.extend(is_made.then(|| edit.clone()));
             base.held.fields.set(edit.field, reached);
         }
         if is_whole && let Some(heads) = shown.get(&segue_document::shard_of(&base.item.0)) {
@@ -47,18 +47,27 @@ pub(crate) fn settle(
     Ok(made)
 }
 
-/// What a field held when our edit had reached it as far as it did.
-fn reached(edit: &FieldEdit, now: Option<&Value>) -> Option<Value> {
+/// What a field held when our edit had reached it as far as it did: `base` before, and `now` with whatever else was done.
+pub(crate) fn reached(
+    base: Option<&Value>,
+    edit: &FieldEdit,
+    now: Option<&Value>,
+) -> Option<Value> {
     if edit.field.rule != Rule::Set {
-        return if now == edit.new.as_ref() { edit.new.clone() } else { edit.old.clone() };
+        return if now == edit.new.as_ref() { edit.new.clone() } else { base.cloned() };
     }
     let elements = |set: Option<&Value>| -> BTreeSet<Box<str>> {
         set.and_then(Value::as_list).unwrap_or_default().iter().cloned().collect()
     };
-    let [old, new, now] = [edit.old.as_ref(), edit.new.as_ref(), now].map(elements);
-    let touched: BTreeSet<Box<str>> = old.symmetric_difference(&new).cloned().collect();
-    let (kept, reached) = (old.difference(&touched), now.intersection(&touched));
-    let set: BTreeSet<Box<str>> = kept.chain(reached).cloned().collect();
+    let [base, now] = [base, now].map(elements);
+    let [old, new] = [edit.old.as_ref(), edit.new.as_ref()].map(elements);
+    let touched = |element: &str| old.contains(element) != new.contains(element);
+    let all: BTreeSet<&Box<str>> = base.union(&now).collect();
+    let set = all.into_iter().filter(|element| {
+        let is_ours = touched(element) && now.contains(*element) == new.contains(*element);
+        if is_ours { now.contains(*element) } else { base.contains(*element) }
+    });
+    let set: BTreeSet<Box<str>> = set.cloned().collect();
     (!set.is_empty()).then(|| Value::list(set))
 }
 
@@ -86,7 +95,8 @@ mod tests {
                 old: set(old),
                 new: set(new),
             };
-            assert_eq!(reached(&edit, set(now).as_ref()), set(expected), "{old:?} {new:?} {now:?}");
+            let reached = reached(edit.old.as_ref(), &edit, set(now).as_ref());
+            assert_eq!(reached, set(expected), "{old:?} {new:?} {now:?}");
         }
     }
 
@@ -95,7 +105,8 @@ mod tests {
         let (old, new) = (Some(Value::Int(20)), Some(Value::Int(40)));
         let edit = FieldEdit { item: "1".into(), field: &music::RATING, old, new };
         for (now, expected) in [(40, 40), (20, 20), (60, 20)] {
-            assert_eq!(reached(&edit, Some(&Value::Int(now))), Some(Value::Int(expected)));
+            let reached = reached(edit.old.as_ref(), &edit, Some(&Value::Int(now)));
+            assert_eq!(reached, Some(Value::Int(expected)));
         }
     }
 }

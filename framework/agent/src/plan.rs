@@ -13,16 +13,17 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use crate::agent::Agent;
-use crate::command::{LibrarySpec, Limited, PassReport, PlanReport, ShownEdit};
+use crate::command::{LibrarySpec, PassReport, PlanReport, ShownEdit};
 use crate::exclusion::Rules;
 use crate::failure::Failure;
-use crate::libraries;
+use crate::libraries::{self, Open};
 use crate::limits::seats;
 use crate::names::Names;
 use crate::operate::{self, Operation};
 use crate::pass::{self, Draft, Frame, Member};
 use crate::progress::Progress;
 use crate::report;
+use crate::rounds;
 use crate::sync::{self, Away};
 use crate::{limits, services, shown};
 
@@ -49,7 +50,7 @@ pub(crate) fn plan(
     // What nobody named is all that is linked, and none of it stops the rest.
     let specs = if specs.is_empty() { Vec::new() } else { resolve(agent, specs)? };
     let operation = OperationId(agent.world.random_bytes());
-    let drafted = draft(agent, &specs, write_tags, operation, false, progress)?;
+    let drafted = draft(agent, &specs, write_tags, operation, libraries::open, progress)?;
     let digest = digest(&drafted);
     let now = (agent.world.now)();
     let id = fresh_name(agent, operation)?;
@@ -80,9 +81,8 @@ pub(crate) fn show(
     what: &str,
     progress: &dyn Progress,
 ) -> Result<Vec<ShownEdit>, Failure> {
-    let kept = load(agent, plan)?;
-    let operation = kept.operation;
-    let drafted = draft(agent, &kept.libraries, kept.write_tags, operation, false, progress)?;
+    let Kept { libraries: specs, write_tags, operation, .. } = load(agent, plan)?;
+    let drafted = draft(agent, &specs, write_tags, operation, libraries::open, progress)?;
     Ok(shown::edits(&agent.home.store, &drafted.draft, &drafted.members, what)?)
 }
 
@@ -97,8 +97,10 @@ pub(crate) fn apply(
         return Err(applied(plan, &row));
     }
     crate::recover::recover(agent)?;
+    crate::recover::note_interrupted(agent)?;
     let operation = kept.operation;
-    let mut drafted = draft(agent, &kept.libraries, kept.write_tags, operation, false, progress)?;
+    let open = libraries::open_finished;
+    let mut drafted = draft(agent, &kept.libraries, kept.write_tags, operation, open, progress)?;
     if digest(&drafted) != kept.digest {
         return Err(changed(plan, &kept, &drafted));
     }
@@ -114,14 +116,17 @@ pub(crate) fn apply(
     let operation = Operation {
         number: None,
         id: kept.operation,
-        kind: "apply",
+        kind: "apply".into(),
         summary: format!("{} {}", if linking { "linked" } else { "synced" }, names.join(", ")),
         plan: Some(plan.to_owned()),
         undoes: None,
         time,
         confirmed: true,
     };
-    let report = execute(agent, &operation, &mut drafted, progress)?;
+    let report = rounds::execute(agent, &operation, &mut drafted, progress)?;
+    if let Some(number) = report.operation {
+        operate::finish(&mut agent.home, &operation, number, &report.libraries)?;
+    }
     let tx = agent.home.store.transaction()?;
     tx.remove_plan(plan)?;
     tx.commit()?;
@@ -147,7 +152,7 @@ pub(crate) fn draft(
     named: &[LibrarySpec],
     write_tags: bool,
     operation: OperationId,
-    confirmed: bool,
+    open: Open,
     progress: &dyn Progress,
 ) -> Result<Drafted, Failure> {
     let specs = resolve(agent, named)?;
@@ -162,7 +167,7 @@ pub(crate) fn draft(
         let is_named = named.iter().any(|spec| {
             spec.app == row.app && spec.path.as_ref().is_none_or(|path| *path == row.path)
         });
-        match libraries::open(agent, &row.app, &row.path) {
+        match open(agent, &row.app, &row.path) {
             Ok(library) => {
                 labels.push((label.clone(), is_named));
                 opened.push((row, label, library));
@@ -181,7 +186,7 @@ pub(crate) fn draft(
             member => members.push(member?),
         }
     }
-    let draft = draft_members(agent, &mut members, document, operation, confirmed, progress)?;
+    let draft = draft_members(agent, &mut members, document, operation, false, progress)?;
     Ok(Drafted { members, draft, document, away, root })
 }
 
@@ -352,44 +357,6 @@ fn begin_document(agent: &mut Agent, drafted: &Drafted) -> Result<(), Failure> {
             },
         )?;
     }
-    Ok(tx.commit()?)
-}
-
-/// Executes a draft and reports.
-pub(crate) fn execute(
-    agent: &mut Agent,
-    operation: &Operation,
-    drafted: &mut Drafted,
-    progress: &dyn Progress,
-) -> Result<PassReport, Failure> {
-    let executed = operate::execute(
-        &mut agent.home,
-        operation,
-        &drafted.draft,
-        &mut drafted.members,
-        progress,
-    )?;
-    remember_questions(agent, drafted)?;
-    let held = drafted.members.iter().zip(&drafted.draft.members);
-    Ok(PassReport {
-        operation: executed.number,
-        libraries: executed.libraries,
-        conflicts: crate::conflicts::total(&agent.home.store, &drafted.document)?,
-        held: held.flat_map(|(member, draft)| report::held(&member.label, draft)).collect(),
-        kept: Vec::new(),
-        away: Vec::new(),
-        ending: Limited::default(),
-    })
-}
-
-fn remember_questions(agent: &mut Agent, drafted: &Drafted) -> Result<(), Failure> {
-    if drafted.draft.questions.is_empty() {
-        return Ok(());
-    }
-    let mut all = agent.home.store.questions(&drafted.document)?;
-    all.extend(drafted.draft.questions.iter().map(|q| (q.item, q.other, q.reason.to_owned())));
-    let tx = agent.home.store.transaction()?;
-    tx.set_questions(&drafted.document, &all)?;
     Ok(tx.commit()?)
 }
 

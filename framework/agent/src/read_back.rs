@@ -7,10 +7,12 @@ use std::collections::{HashMap, HashSet};
 
 use segue_model::{BaseItem, Item, LinkId, NativeId};
 use segue_store::Tx;
+use segue_translator::Written;
 
 use crate::failure::Failure;
 use crate::pass::{Member, MemberDraft};
 use crate::reading::Difference;
+use crate::unheld::{Unmade, taken};
 
 /// What was refused stays at what the app had been shown. An item that reads as its base says is not in the
 /// difference.
@@ -30,19 +32,45 @@ pub(crate) fn keep_refused(
     Ok(())
 }
 
+/// The items of which the app was not shown all that the document says.
+pub(crate) fn unshown(written: &Written) -> HashSet<&NativeId> {
+    // Who got all that it can hold was shown the rest: what it changes from now on is newer.
+    let unable = written.unable.iter().filter(|one| one.lacks.is_empty()).map(|one| &one.id);
+    written.refused.iter().map(|refusal| &refusal.id).chain(unable).collect()
+}
+
+/// Remembers what became of the edits, and what could not be read.
+pub(crate) fn note_outcome(
+    tx: &Tx<'_>,
+    member: &Member,
+    plan: &MemberDraft,
+    difference: &Difference,
+    unmade: &Unmade,
+) -> Result<(), Failure> {
+    note_kept(tx, member.row.id, plan, difference, unmade)?;
+    crate::losses::keep(tx, member, difference)?;
+    let was = member.difference.as_ref().map_or(&member.revision, |read| &read.reading.revision);
+    Ok(unmade.keep(tx, member, plan, &was.0, &difference.reading.revision.0)?)
+}
+
 /// Remembers which values the app did not keep.
-pub(crate) fn note_kept(
+fn note_kept(
     tx: &Tx<'_>,
     link: LinkId,
     plan: &MemberDraft,
     difference: &Difference,
+    unmade: &Unmade,
 ) -> Result<(), Failure> {
     let read: HashMap<&NativeId, &Item> =
         difference.changed.iter().map(|(_, now)| (&now.id, now)).collect();
     let is_contested = crate::contested::is_any(tx, link)?;
-    for edit in &plan.edits.fields {
+    for edit in plan.edits.fields.iter().filter(|edit| !unmade.is_for_good(edit)) {
         let now = read.get(&edit.item).copied();
-        let kept = now.is_some_and(|now| now.fields.value(edit.field) == edit.new.as_ref());
+        let kept = now.is_some_and(|now| {
+            let mut held = now.fields.value(edit.field).cloned();
+            difference.without_kept(&edit.item, edit.field, &mut held);
+            held == edit.new
+        });
         if is_contested || !kept {
             crate::contested::note(tx, link, edit, kept)?;
         }
@@ -87,10 +115,13 @@ pub(crate) fn as_left(
 /// A field with the value that was asked for.
 pub(crate) type Asked = (&'static segue_model::Field, Option<segue_model::Value>);
 
-pub(crate) fn edited_fields(plan: &MemberDraft) -> HashMap<NativeId, Vec<Asked>> {
+pub(crate) fn edited_fields(
+    plan: &MemberDraft,
+    written: &Written,
+) -> HashMap<NativeId, Vec<Asked>> {
     let mut edited: HashMap<NativeId, Vec<Asked>> = HashMap::new();
     for edit in &plan.edits.fields {
-        edited.entry(edit.item.clone()).or_default().push((edit.field, edit.new.clone()));
+        edited.entry(edit.item.clone()).or_default().push((edit.field, taken(written, edit)));
     }
     edited
 }

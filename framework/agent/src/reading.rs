@@ -14,9 +14,12 @@ use segue_model::{
 };
 use segue_reconcile::exclusion::Exclusion;
 use segue_store::{BaseCursor, RawBase, Reader, StoreError, Tx, pack};
-use segue_translator::{Capabilities, Container, Error, ErrorKind, Library, Reading, Sink, Want};
+use segue_translator::{
+    Capabilities, Container, Error, ErrorKind, Library, Narrow, Reading, Sink, Want,
+};
 
 use crate::failure::Failure;
+use crate::parked::Parked;
 use crate::pass::Member;
 
 /// How a library differs from its base.
@@ -24,8 +27,10 @@ use crate::pass::Member;
 pub(crate) struct Difference {
     /// What the translator says about the read.
     pub(crate) reading: Reading,
-    /// Items that the base does not have.
+    /// Items that the base does not have, but for those that are parked.
     pub(crate) arrived: Vec<Item>,
+    /// Of a library that has no base yet, what need not be at hand.
+    pub(crate) parked: Option<Parked>,
     /// Items that differ from the base, and those that were gone and are back.
     pub(crate) changed: Vec<(BaseItem, Item)>,
     /// Items of the base that the library does not list, those included that were gone already.
@@ -34,6 +39,8 @@ pub(crate) struct Difference {
     pub(crate) collections: Vec<Collection>,
     /// The limits that items carry.
     pub(crate) limits: Vec<(NativeId, CarriedLimit)>,
+    /// Elements that items are taken to have still although they were sent without them.
+    pub(crate) kept: HashMap<NativeId, Vec<(&'static Field, Box<str>)>>,
     /// How many items the library lists.
     pub(crate) items: u64,
     /// How many items the base has.
@@ -48,6 +55,18 @@ impl Difference {
     /// How many items are rated; 0 where the schema knows no ratings.
     pub(crate) fn rated(&self) -> u64 {
         self.present.get(music::RATING.name).copied().unwrap_or(0)
+    }
+
+    /// What the library itself has of an item's field, of which an element may have been kept.
+    pub(crate) fn without_kept(&self, id: &NativeId, field: &Field, value: &mut Option<Value>) {
+        for (kept, element) in self.kept.get(id).into_iter().flatten() {
+            let Some(all) = value.as_ref().and_then(Value::as_list).filter(|_| *kept == field)
+            else {
+                continue;
+            };
+            let left: Vec<_> = all.iter().filter(|one| *one != element).cloned().collect();
+            *value = (!left.is_empty()).then(|| Value::list(left));
+        }
     }
 
     /// How many collections are edited by people.
@@ -73,13 +92,15 @@ pub(crate) fn read(
             }
             _ => Vec::new(),
         };
+    let parked = link.is_none().then(|| Parked::new(store, capabilities.schema)).flatten();
     let mut merge = Merge {
+        is_new: base.is_none(),
         base,
         capabilities,
         exclusion,
         fixed,
         is_known: false,
-        out: Difference::default(),
+        out: Difference { parked, ..Difference::default() },
         last: None,
         failed: None,
     };
@@ -93,29 +114,52 @@ pub(crate) fn read(
     // What is there and cannot be read now is neither gone nor changed.
     let lost: HashSet<&NativeId> = reading.losses.iter().map(|loss| &loss.id).collect();
     merge.out.vanished.retain(|base| !lost.contains(&base.held.id));
-    keep_unseen(&mut merge.out.changed, &reading.unseen);
+    forgive_narrow(&mut merge.out.changed, &reading.narrow);
+    keep_unseen(&mut merge.out, &reading);
     merge.out.reading = reading;
     Ok(merge.out)
 }
 
 /// Gives items the elements back that they had and that may be there unseen.
-fn keep_unseen(changed: &mut Vec<(BaseItem, Item)>, unseen: &[(&'static Field, Box<str>)]) {
-    if unseen.is_empty() {
+fn keep_unseen(out: &mut Difference, reading: &Reading) {
+    if reading.unseen.is_empty() {
         return;
     }
-    let elements = |item: &Item, field: &Field| -> BTreeSet<Box<str>> {
-        let set = item.fields.value(field).and_then(Value::as_list);
-        set.unwrap_or_default().iter().cloned().collect()
-    };
-    for (base, now) in changed.iter_mut() {
-        for (field, element) in unseen {
+    let is_suspect =
+        |id: &NativeId| reading.suspects.as_ref().is_none_or(|all| all.binary_search(id).is_ok());
+    for (base, now) in out.changed.iter_mut().filter(|(_, now)| is_suspect(&now.id)) {
+        for (field, element) in &reading.unseen {
             let mut set = elements(now, field);
             if elements(&base.held, field).contains(element) && set.insert(element.clone()) {
                 now.fields.set(field, Some(Value::list(set)));
+                out.kept.entry(now.id.clone()).or_default().push((field, element.clone()));
             }
         }
     }
-    changed.retain(|(base, now)| base.listing != Listing::Listed || base.held != *now);
+    out.changed.retain(|(base, now)| base.listing != Listing::Listed || base.held != *now);
+}
+
+/// Takes elements from the base that an item lacks and cannot have where it lies: nobody removed them.
+fn forgive_narrow(changed: &mut [(BaseItem, Item)], narrow: &[Narrow]) {
+    if narrow.is_empty() {
+        return;
+    }
+    let mut by_item: HashMap<&NativeId, Vec<&Narrow>> = HashMap::new();
+    for one in narrow {
+        by_item.entry(&one.id).or_default().push(one);
+    }
+    for (base, now) in changed.iter_mut() {
+        for one in by_item.get(&now.id).into_iter().flatten() {
+            let (mut had, has) = (elements(&base.held, one.field), elements(now, one.field));
+            had.retain(|element| has.contains(element) || one.holds.contains(element));
+            base.held.fields.set(one.field, (!had.is_empty()).then(|| Value::list(had)));
+        }
+    }
+}
+
+fn elements(item: &Item, field: &Field) -> BTreeSet<Box<str>> {
+    let set = item.fields.value(field).and_then(Value::as_list);
+    set.unwrap_or_default().iter().cloned().collect()
 }
 
 /// Whether people did something with an item: rated it, played it.
@@ -161,6 +205,8 @@ struct Merge<'s> {
     exclusion: &'s Exclusion,
     /// Fields that never change and that the base has.
     fixed: Vec<&'static Field>,
+    /// There is no base, and so nothing that could be taken for lost.
+    is_new: bool,
     /// The translator was told that the item of the base's next row is known.
     is_known: bool,
     out: Difference,
@@ -217,7 +263,11 @@ impl Merge<'_> {
         }
         if !self.reach(&item.id)? {
             item.fields.shrink();
-            self.out.arrived.push(item);
+            let left = match &mut self.out.parked {
+                Some(parked) => parked.park(item)?,
+                None => Some(item),
+            };
+            self.out.arrived.extend(left);
             return Ok(());
         }
         if let Some(base) = &mut self.base
@@ -254,6 +304,10 @@ fn is_as_it_was(raw: &RawBase<'_>, item: &Item) -> bool {
 impl Sink for Merge<'_> {
     fn container(&mut self, _: Container) -> Want {
         Want::Items
+    }
+
+    fn is_new(&self) -> bool {
+        self.is_new
     }
 
     fn knows(&mut self, item: &NativeId) -> Result<bool, Error> {

@@ -4,7 +4,8 @@
 //! its first file was; of these pasts the one is taken in which the user did less since. If it was,
 //! the base takes what we wrote, the app had been shown it, and what differs beyond that is the
 //! user's. If not, nothing happened, and the next pass plans it again. A library that is written piece by
-//! piece says of each piece what became of it ([`crate::pieces`]). It writes into no app.
+//! piece says of each piece what became of it ([`crate::pieces`]). It writes nothing into an app but what the
+//! translator itself left unfinished.
 
 use segue_model::{
     BaseCollection, Catalog, ChangeSet, Collection, CollectionEdit, FieldEdit, NativeId, Rule,
@@ -20,7 +21,7 @@ use crate::hiding;
 use crate::home::Home;
 use crate::journal::Note;
 use crate::lists_after::in_document;
-use crate::{libraries, pieces};
+use crate::{libraries, pieces, record, report};
 
 /// Settles every intent whose library can be read.
 pub(crate) fn recover(agent: &mut Agent) -> Result<(), Failure> {
@@ -33,24 +34,37 @@ pub(crate) fn recover(agent: &mut Agent) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Settles what became of one write that did not say so itself: it was killed, or failed midway.
+/// Says in the log of operations that were killed before or after their writes that they were. Called before another one
+/// begins.
+pub(crate) fn note_interrupted(agent: &mut Agent) -> Result<(), Failure> {
+    let operations = agent.home.store.operations()?;
+    let begun = operations.iter().filter(|row| row.state == record::BEGUN && row.undoes.is_none());
+    for row in begun {
+        let tx = agent.home.store.transaction()?;
+        record::interrupted(&tx, row.n)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+/// Settles what became of one write that did not say so itself: it was killed, or failed midway. Returns how many edits
+/// were made.
 pub(crate) fn settle(
     home: &mut Home,
     row: LinkRow,
     library: &dyn Library,
     intent: &Intent,
-) -> Result<(), Failure> {
-    // A library that cannot be read now keeps its intent; its own pass fails and says why.
-    let Ok((catalog, _)) = Collector::collect(library) else { return Ok(()) };
+) -> Result<u64, Failure> {
+    // A library that cannot be finished or read now keeps its intent; its own pass fails and says why.
+    let read = library.finish().and_then(|()| Collector::collect(library));
+    let Ok((catalog, _)) = read else { return Ok(0) };
     let schema = library.capabilities().schema;
     let changes = intent.changes(schema)?;
-    let backup = format!("{}/{}", intent.operation, row.id);
-    let backup = Some(backup).filter(|name| home.backup_folder(name).exists());
     let tx = home.store.transaction()?;
     let lists = tx.base_collections(row.id, schema)?;
     hiding::recover(&tx, row.id, schema, &changes, &catalog)?;
     let note = Note::parse(&intent.extra);
-    let written = if library.capabilities().piecewise {
+    let made = if library.capabilities().piecewise {
         pieces::settle(&tx, row.id, schema, &changes, &catalog, &note.shown)?
     } else if is_carried_out(&changes, &catalog, &lists) {
         settle_fields(&tx, &row, schema, &changes)?;
@@ -58,31 +72,23 @@ pub(crate) fn settle(
         for (shard, heads) in &note.shown {
             tx.put_link_heads(row.id, *shard, heads)?;
         }
-        changes.len() as u64
+        changes
     } else {
-        0
+        ChangeSet::default()
     };
-    if written > 0 {
-        tx.put_operation_link(&OperationLink {
-            operation: intent.operation,
-            link: row.id,
-            before: None,
-            // Not known: what the app's user did since is in the file too.
-            after: None,
-            backup,
-            written,
-        })?;
+    let written = made.len() as u64;
+    let noted = tx.operation_links(intent.operation)?.into_iter().find(|one| one.link == row.id);
+    if let Some(noted) = noted.filter(|_| written > 0) {
+        // What it was afterwards is not known: what the app's user did since is in the file too.
+        let written = noted.written + written;
+        tx.put_operation_link(&OperationLink { after: None, written, ..noted })?;
     }
+    record::wrote(&tx, intent.operation, row.id, written, &report::counts(schema, &made))?;
+    record::interrupted(&tx, intent.operation)?;
     tx.put_link(&LinkRow { revision: None, ..row })?;
     tx.clear_intent(intent.operation, intent.link)?;
-    // An undo that has begun goes on, even if it has to wait for an app first.
-    if let Some(mut operation) = tx.operation(intent.operation)?
-        && operation.undoes.is_none()
-    {
-        operation.state = "partly".into();
-        tx.put_operation(&operation)?;
-    }
-    Ok(tx.commit()?)
+    tx.commit()?;
+    Ok(written)
 }
 
 /// Whether more of what was to be written is there than of what was there before; or the items, and
@@ -184,7 +190,7 @@ fn settle_fields(
     Ok(())
 }
 
-fn settle_lists(
+pub(crate) fn settle_lists(
     tx: &Tx<'_>,
     row: &LinkRow,
     mut lists: Vec<BaseCollection>,

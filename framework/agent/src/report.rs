@@ -9,12 +9,12 @@ use segue_store::Reader;
 use serde_json::Value as Json;
 
 use crate::command::{
-    ConflictRow, ConflictValue, Found, HeldBatch, LibraryPlan, LibraryState, PlanReport,
+    ConflictRow, ConflictValue, Found, HeldBatch, LOSSES_MAX, LibraryPlan, LibraryState, LossRow,
+    Lost, PlanReport,
 };
 use crate::failure::Failure;
 use crate::limits::Outlook;
 use crate::names::Names;
-use crate::operate::Operation;
 use crate::outlook;
 use crate::pass::{Draft, Member, MemberDraft};
 
@@ -24,6 +24,9 @@ pub(crate) fn counts(schema: &Schema, edits: &ChangeSet) -> Vec<(String, u64)> {
     for edit in &edits.fields {
         let name = if schema.is_places(edit.field) { journey(edit) } else { edit.field.name };
         *counts.entry(name).or_default() += 1;
+    }
+    for edit in &edits.copies {
+        *counts.entry(edit.field.name).or_default() += 1;
     }
     let count = |hides: bool| {
         let is_it = |edit: &&ListingEdit| matches!(edit, ListingEdit::Hide { .. }) == hides;
@@ -38,6 +41,45 @@ pub(crate) fn counts(schema: &Schema, edits: &ChangeSet) -> Vec<(String, u64)> {
         }
     }
     counts
+}
+
+/// Adds counts of what was written to others, name by name.
+pub(crate) fn add_counts(sum: &mut Vec<(String, u64)>, more: &[(String, u64)]) {
+    for (name, count) in more {
+        match sum.iter_mut().find(|(known, _)| known == name) {
+            Some((_, sum)) => *sum += count,
+            None => sum.push((name.clone(), *count)),
+        }
+    }
+}
+
+impl Found {
+    /// A library to which nothing was done yet.
+    pub(crate) fn new(library: &str, state: LibraryState) -> Self {
+        Self {
+            library: library.to_owned(),
+            state,
+            written: 0,
+            lifted: 0,
+            meanwhile: 0,
+            lost: Lost::default(),
+            reason: None,
+            backup: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Adds what a later round of the same operation did: how far it came is how far that came.
+    pub(crate) fn add(&mut self, later: Self) {
+        let is_quiet = later.state == LibraryState::Unchanged && self.written > 0;
+        self.state = if is_quiet { LibraryState::Written } else { later.state };
+        self.written += later.written;
+        self.lifted += later.lifted;
+        (self.meanwhile, self.lost) = (later.meanwhile, later.lost);
+        self.reason = later.reason;
+        self.backup.extend(later.backup);
+        add_counts(&mut self.fields, &later.fields);
+    }
 }
 
 /// What becomes of an item that lies elsewhere then.
@@ -69,22 +111,57 @@ fn journeys(fields: &[(String, u64)]) -> String {
 }
 
 /// One sentence for the log.
-pub(crate) fn summary(operation: &Operation, libraries: &[Found]) -> String {
+pub(crate) fn summary(what: &str, number: i64, libraries: &[Found]) -> String {
     let parts: Vec<String> = libraries
         .iter()
         .filter(|found| {
-            found.written > 0 || found.lifted > 0 || found.state == LibraryState::Waiting
+            found.written > 0
+                || found.lifted > 0
+                || found.state == LibraryState::Waiting
+                || not_held(found, number).is_some()
         })
-        .map(|found| match found.state {
-            LibraryState::Waiting => format!("{} waits", found.library),
-            _ if found.written == 0 => format!("{} gave {}", found.library, found.lifted),
-            _ => format!("{} got {}{}", found.library, found.written, journeys(&found.fields)),
+        .map(|found| {
+            let said = match found.state {
+                LibraryState::Waiting => format!("{} waits", found.library),
+                _ if found.written > 0 => {
+                    format!("{} got {}{}", found.library, found.written, journeys(&found.fields))
+                }
+                _ if found.lifted > 0 => format!("{} gave {}", found.library, found.lifted),
+                _ => found.library.clone(),
+            };
+            let more = not_held(found, number);
+            said + &more.map(|more| format!(" and cannot hold {more}")).unwrap_or_default()
         })
         .collect();
     if parts.is_empty() {
-        return operation.summary.clone();
+        return what.to_owned();
     }
-    format!("{}: {}", operation.summary, parts.join(", "))
+    format!("{what}: {}", parts.join(", "))
+}
+
+/// What of this operation a library cannot hold, if there is anything.
+fn not_held(found: &Found, operation: i64) -> Option<String> {
+    let first = &found.lost.refused.first;
+    let mut now = first.iter().filter(|one| one.operation == Some(operation));
+    let one = now.next()?;
+    let more = if now.next().is_some() || found.lost.refused.count > first.len() as u64 {
+        " and more"
+    } else {
+        ""
+    };
+    Some(format!("{} of {}{more}: {}", words(one), one.item, one.why))
+}
+
+/// Which value it is: "keywords urgent".
+fn words(one: &LossRow) -> String {
+    let field = one.field.as_deref().unwrap_or_default();
+    let value = match &one.value {
+        Json::Null => return field.to_owned(),
+        Json::String(text) => text.clone(),
+        Json::Array(all) => all.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    format!("{field} {value}")
 }
 
 /// A value as JSON.
@@ -294,7 +371,7 @@ fn library(
         removes: 0,
         collections: draft.edits.collections.len() as u64,
         items: member.items(store)?,
-        only_here: draft.only_here.len() as u64,
+        only_here: draft.alone(),
         fields,
         growth: growth.into_iter().map(|(name, by)| (name.to_owned(), by)).collect(),
         new_collections: made.len() as u64,
@@ -308,6 +385,7 @@ fn library(
         hides: member.capabilities.hides,
         withheld: outlook::bounded(withheld),
         ending: outlook::bounded(ending),
+        lost: crate::losses::of_member(store, member, Some(LOSSES_MAX))?,
     })
 }
 

@@ -7,13 +7,15 @@
 //! before anything is written, so that an undo that was interrupted here can be gone on with, and
 //! itself be taken back, and nothing of it is taken for an edit of the app's user.
 
+use std::path::PathBuf;
+
 use segue_document::Record;
 use segue_model::{
     BaseCollection, BaseItem, ChangeSet, CollectionEdit, CollectionId, EntryId, LinkId, NativeId,
     Schema,
 };
 use segue_reconcile::exclusion::Exclusion;
-use segue_store::{LinkRow, OperationLink};
+use segue_store::{LinkRow, OperationLink, Tx};
 use segue_translator::{Collector, ErrorKind, Library, Revision};
 
 use crate::agent::Agent;
@@ -25,6 +27,7 @@ use crate::libraries;
 use crate::links::{self, Turn};
 use crate::operate::find_out;
 use crate::shards::Shards;
+use crate::shared::{self, Seen};
 
 /// What became of the files.
 #[derive(Default)]
@@ -43,7 +46,9 @@ pub(crate) fn restore(agent: &mut Agent, undone: i64, number: i64) -> Result<Res
     let mut turned = links::turned(&agent.home.store, undone, Turn::Linked)?;
     turned.extend(links::turned(&agent.home.store, undone, Turn::Unlinked)?);
     let own = agent.home.store.operation_links(number)?;
-    for link in agent.home.store.operation_links(undone)? {
+    let touched = agent.home.store.operation_links(undone)?;
+    let named = named(agent, &touched)?;
+    for link in touched {
         let Some(known) = agent.home.store.link(link.link)? else { continue };
         // Who speaks for the library now: it may have been linked anew since.
         let known = links::active_of(&agent.home.store, &known)?.unwrap_or(known);
@@ -54,24 +59,35 @@ pub(crate) fn restore(agent: &mut Agent, undone: i64, number: i64) -> Result<Res
         if noted.as_ref().is_some_and(|noted| noted.after.is_some()) {
             continue;
         }
+        let label = libraries::label(&known.app, &known.path, &named);
         match one(agent, &known, &link, number, keep, noted) {
             Ok(None) => {}
             Ok(Some((written, left))) => {
                 if left > 0 {
-                    out.kept.push(format!("{}: {left} values that were changed since", known.app));
+                    out.kept.push(format!("{label}: {left} values that were changed since"));
                 }
-                out.found.push(outcome(&known.app, LibraryState::Written, written, None));
+                out.found.push(outcome(&label, LibraryState::Written, written, None));
             }
             Err(Failure::Library(error)) => {
                 use ErrorKind::{Absent, Corrupt, TooLarge, Unsupported};
                 out.waits |=
                     keep && !matches!(error.kind, Absent | Corrupt | TooLarge | Unsupported);
-                out.found.push(not_taken_back(&known.app, &error));
+                out.found.push(not_taken_back(&label, &error));
             }
             Err(other) => return Err(other),
         }
     }
     Ok(out)
+}
+
+/// The libraries that an undo is about or that are linked, to tell those of one app apart.
+fn named(agent: &Agent, touched: &[OperationLink]) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let is_named = |row: &LinkRow| row.active || touched.iter().any(|link| link.link == row.id);
+    let rows = agent.home.store.links()?.into_iter().filter(is_named);
+    let mut named: Vec<_> = rows.map(|row| (row.app, row.path)).collect();
+    named.sort();
+    named.dedup();
+    Ok(named)
 }
 
 /// Brings one library back. Returns how many edits that were and how many values stay, or nothing
@@ -85,7 +101,7 @@ fn one(
     noted: Option<OperationLink>,
 ) -> Result<Option<(u64, usize)>, Failure> {
     let Some(backup) = &link.backup else { return Ok(None) };
-    let library = libraries::open(agent, &known.app, &known.path)?;
+    let library = libraries::open_finished(agent, &known.app, &known.path)?;
     let revision = library.revision()?;
     let folder = agent.home.backup_folder(backup);
     let written = crate::inverse::kept(&folder, library.capabilities().schema)?;
@@ -121,7 +137,49 @@ fn one(
         tx.clear_intent(number, known.id)?;
         Ok(tx.put_operation_link(&OperationLink { after, written, ..noted })?)
     })?;
+    tell_others(agent, (known, &*library), &back, untouched, number)?;
     Ok(Some((written, left)))
+}
+
+/// What came back in one library came back in those that hold the same files too: that is no edit of their users.
+fn tell_others(
+    agent: &mut Agent,
+    (known, library): (&LinkRow, &dyn Library),
+    back: &ChangeSet,
+    untouched: bool,
+    number: i64,
+) -> Result<(), Failure> {
+    let places = shared::places(known, library);
+    let rules = Rules::now(agent)?;
+    for row in agent.home.store.links()? {
+        if !row.active || row.id == known.id || row.document != known.document {
+            continue;
+        }
+        // Its own pass says why it cannot be read.
+        let Ok(other) = libraries::open(agent, &row.app, &row.path) else { continue };
+        if !shared::overlap(&places, &shared::places(&row, &*other)) {
+            continue;
+        }
+        let exclusion = rules.of(&row);
+        // Nobody touched the files since, so how the lists are is our doing.
+        if untouched {
+            let store = &agent.home.store;
+            let difference = match crate::reading::read(&*other, store, Some(row.id), &exclusion) {
+                Ok(difference) => difference,
+                Err(Failure::Library(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let schema = other.capabilities().schema;
+            let now = &difference.collections;
+            let lists = rebase_lists(agent, &row, schema, now, &exclusion)?;
+            let tx = agent.home.store.transaction()?;
+            put_lists(&tx, row.id, schema, &lists)?;
+            tx.commit()?;
+        }
+        let seen = Seen { row: &row, library: &*other, exclusion: &exclusion };
+        shared::follow(&mut agent.home, number, &seen, None, &[(known.id, back)])?;
+    }
+    Ok(())
 }
 
 /// Backs a library up, and keeps beside it what is about to be written.
@@ -197,21 +255,13 @@ fn write_back(
         return Ok((revision, 0, left));
     }
     let written = library.write(&revision, back)?;
-    let refused = written.refused.len();
+    let refused = written.refused.len() + written.unable.len();
     let made = back.len().saturating_sub(refused) as u64;
     Ok((written.revision, made, left + refused))
 }
 
 fn outcome(library: &str, state: LibraryState, written: u64, reason: Option<String>) -> Found {
-    Found {
-        library: library.to_owned(),
-        state,
-        written,
-        lifted: 0,
-        reason,
-        backup: Vec::new(),
-        fields: Vec::new(),
-    }
+    Found { written, reason, ..Found::new(library, state) }
 }
 
 /// After a restore the base is what the library holds: the difference is our own doing.
@@ -220,7 +270,7 @@ fn rebase(
     known: &LinkRow,
     library: &dyn Library,
     keep: bool,
-    also: impl FnOnce(&segue_store::Tx<'_>) -> Result<(), Failure>,
+    also: impl FnOnce(&Tx<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let schema = library.capabilities().schema;
     // What the operation wrote may be what the document still says, and a list may have come back
@@ -249,15 +299,25 @@ fn rebase(
         };
         tx.put_base_item(known.id, &row)?;
     }
-    for base in tx.base_collections(known.id, schema)? {
-        tx.remove_base_collection(known.id, &base.held.id)?;
-    }
-    for base in &lists {
-        tx.put_base_collection(known.id, base)?;
-    }
+    put_lists(&tx, known.id, schema, &lists)?;
     tx.put_link(&row)?;
     also(&tx)?;
     Ok(tx.commit()?)
+}
+
+fn put_lists(
+    tx: &Tx<'_>,
+    link: LinkId,
+    schema: &'static Schema,
+    lists: &[BaseCollection],
+) -> Result<(), Failure> {
+    for base in tx.base_collections(link, schema)? {
+        tx.remove_base_collection(link, &base.held.id)?;
+    }
+    for base in lists {
+        tx.put_base_collection(link, base)?;
+    }
+    Ok(())
 }
 
 /// Base rows of the collections that are there again: found by name, entries in the document's

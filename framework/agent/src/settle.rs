@@ -237,10 +237,11 @@ pub(crate) fn person_writes(
 ) -> Result<PassReport, Failure> {
     crate::members::refuse_reader(&agent.home, &document)?;
     crate::recover::recover(agent)?;
+    crate::recover::note_interrupted(agent)?;
     let operation = Operation {
         number: Some(agent.home.store.next_operation()?),
         id: OperationId(agent.world.random_bytes()),
-        kind,
+        kind: kind.to_owned(),
         summary,
         plan: None,
         undoes: None,
@@ -282,7 +283,7 @@ pub(crate) fn persist(
     let tx = agent.home.store.transaction()?;
     changed.persist(&tx, &agent.home.device, operation.id)?;
     if let Some(number) = operation.number {
-        tx.put_operation(&crate::operate::row(operation, number, "begun"))?;
+        tx.put_operation(&crate::operate::row(operation, number, crate::record::BEGUN))?;
     }
     Ok(tx.commit()?)
 }

@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::ops::Range;
 
 use flate2::Compression;
 use flate2::read::{DeflateDecoder, DeflateEncoder};
 use segue_access::{DeviceKey, sign_change};
 use segue_document::{Committed, RawChange, Record, Shard, Step, Write};
 use segue_model::{ChangeHash, DocumentId, Heads, OperationId};
-use segue_store::{LogEntry, Reader, StoreError, Tx};
+use segue_store::{LogEntry, Reader, Spill, StoreError, Tx};
 
 use crate::failure::Failure;
 
@@ -34,6 +35,8 @@ pub(crate) struct Shards<'s> {
     released: BTreeMap<u8, Released>,
     /// A shard in which nothing was written yet: copying it is cheaper than making another.
     empty: Shard,
+    /// Where changes wait that are many.
+    spill: Spill,
 }
 
 struct Loaded {
@@ -54,46 +57,72 @@ struct Released {
     log_len: u64,
     changes: Changes,
     /// The shard as its cache, if that is due.
-    saved: Option<Vec<u8>>,
+    saved: Option<Waiting>,
 }
 
-/// More bytes of changes than this are kept deflated: those of a million first sights are half a gigabyte.
+/// More bytes of changes than this wait deflated, and on disk: those of a million first sights are half a gigabyte.
 const DEFLATED_FROM: usize = 16 << 10;
+
+/// Fewer bytes than this are not worth a place on disk.
+const PUT_ASIDE_FROM: usize = 4 << 10;
 
 /// Changes that wait to be persisted.
 struct Changes {
     /// The hash and the length of each.
     each: Vec<(ChangeHash, usize)>,
     /// All of them, one after the other; deflated if they are many.
-    bytes: Vec<u8>,
+    bytes: Waiting,
     is_deflated: bool,
 }
 
-impl Changes {
-    fn of(changes: Vec<RawChange>) -> Self {
-        let each = changes.iter().map(|change| (change.hash, change.bytes.len())).collect();
-        let mut bytes: Vec<u8> = changes.into_iter().flat_map(|change| change.bytes).collect();
-        let is_deflated = bytes.len() > DEFLATED_FROM;
-        if is_deflated {
-            let mut deflated = Vec::new();
-            // Into memory it cannot fail; if it does, they are kept as they are.
-            if DeflateEncoder::new(&bytes[..], Compression::fast())
-                .read_to_end(&mut deflated)
-                .is_err()
-            {
-                return Self { each, bytes, is_deflated: false };
-            }
-            bytes = deflated;
-        }
-        bytes.shrink_to_fit();
-        Self { each, bytes, is_deflated }
+/// Bytes that are not needed now.
+enum Waiting {
+    Here(Vec<u8>),
+    PutAside(Range<u64>),
+}
+
+impl Waiting {
+    /// Puts bytes aside if they are many. What cannot be put aside waits here.
+    fn of(mut bytes: Vec<u8>, spill: &mut Spill) -> Self {
+        let place = (bytes.len() > PUT_ASIDE_FROM).then(|| spill.put(&bytes).ok()).flatten();
+        place.map_or_else(
+            || {
+                bytes.shrink_to_fit();
+                Self::Here(bytes)
+            },
+            Self::PutAside,
+        )
     }
 
-    fn inflated(&self) -> Result<Vec<RawChange>, StoreError> {
-        let mut bytes = Cow::Borrowed(&self.bytes);
+    fn bytes(&self, spill: &Spill) -> Result<Cow<'_, [u8]>, StoreError> {
+        match self {
+            Self::Here(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::PutAside(place) => spill.get(place).map(Cow::Owned),
+        }
+    }
+}
+
+impl Changes {
+    fn of(changes: Vec<RawChange>, spill: &mut Spill) -> Self {
+        let each = changes.iter().map(|change| (change.hash, change.bytes.len())).collect();
+        let mut bytes: Vec<u8> = changes.into_iter().flat_map(|change| change.bytes).collect();
+        let mut is_deflated = false;
+        if bytes.len() > DEFLATED_FROM {
+            let mut deflated = Vec::new();
+            // Into memory it cannot fail; if it does, they are kept as they are.
+            let mut encoder = DeflateEncoder::new(&bytes[..], Compression::fast());
+            if encoder.read_to_end(&mut deflated).is_ok() {
+                (bytes, is_deflated) = (deflated, true);
+            }
+        }
+        Self { each, bytes: Waiting::of(bytes, spill), is_deflated }
+    }
+
+    fn inflated(&self, spill: &Spill) -> Result<Vec<RawChange>, StoreError> {
+        let mut bytes = self.bytes.bytes(spill)?;
         if self.is_deflated {
             let mut inflated = Vec::with_capacity(self.each.iter().map(|(_, length)| length).sum());
-            let read = DeflateDecoder::new(&self.bytes[..]).read_to_end(&mut inflated);
+            let read = DeflateDecoder::new(&bytes[..]).read_to_end(&mut inflated);
             read.map_err(|error| StoreError::Damaged { detail: error.to_string() })?;
             bytes = Cow::Owned(inflated);
         }
@@ -111,6 +140,7 @@ impl Changes {
 pub(crate) struct Changed {
     document: DocumentId,
     shards: BTreeMap<u8, Released>,
+    spill: Spill,
 }
 
 impl<'s> Shards<'s> {
@@ -122,7 +152,8 @@ impl<'s> Shards<'s> {
         let known = reader.heads(&document)?;
         let empty = Shard::create(actor)?;
         let (loaded, released) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { reader, document, actor, known, loaded, released, empty })
+        let spill = reader.spill();
+        Ok(Self { reader, document, actor, known, loaded, released, empty, spill })
     }
 
     /// The state of a shard, without loading it.
@@ -220,7 +251,7 @@ impl<'s> Shards<'s> {
         if let Some(loaded) = self.loaded.remove(&index)
             && !loaded.changes.is_empty()
         {
-            self.released.insert(index, loaded.release());
+            self.released.insert(index, loaded.release(&mut self.spill));
         }
     }
 
@@ -230,14 +261,14 @@ impl<'s> Shards<'s> {
         for index in loaded {
             self.release(index);
         }
-        Changed { document: self.document, shards: self.released }
+        Changed { document: self.document, shards: self.released, spill: self.spill }
     }
 
     fn load(&mut self, index: u8) -> Result<&mut Loaded, Failure> {
         if !self.loaded.contains_key(&index) {
             let mut loaded = open(self.reader, &self.document, index, self.actor, &self.empty)?;
             if let Some(released) = self.released.remove(&index) {
-                loaded.changes = released.changes.inflated()?;
+                loaded.changes = released.changes.inflated(&self.spill)?;
                 let changes: Vec<_> = loaded.changes.iter().map(|c| c.bytes.clone()).collect();
                 loaded.shard.apply(&changes)?;
             }
@@ -250,14 +281,14 @@ impl<'s> Shards<'s> {
 }
 
 impl Loaded {
-    fn release(self) -> Released {
+    fn release(self, spill: &mut Spill) -> Released {
         let log_len = self.log_len + self.changes.len() as u64;
         let is_due = log_len - self.cached_len >= CACHE_LAG_MAX;
         Released {
             heads: self.shard.heads(),
             log_len,
-            saved: is_due.then(|| self.shard.save()),
-            changes: Changes::of(self.changes),
+            saved: is_due.then(|| Waiting::of(self.shard.save(), spill)),
+            changes: Changes::of(self.changes, spill),
         }
     }
 }
@@ -281,11 +312,12 @@ impl Changed {
         operation: OperationId,
     ) -> Result<(), StoreError> {
         for (index, shard) in &self.shards {
-            for change in shard.changes.inflated()? {
+            for change in shard.changes.inflated(&self.spill)? {
                 tx.append(&signed(key, self.document, *index, Some(operation), change))?;
             }
             if let Some(saved) = &shard.saved {
-                tx.put_shard(&self.document, *index, &shard.heads, saved, shard.log_len)?;
+                let saved = saved.bytes(&self.spill)?;
+                tx.put_shard(&self.document, *index, &shard.heads, &saved, shard.log_len)?;
             }
             tx.put_heads(&self.document, *index, &shard.heads)?;
         }

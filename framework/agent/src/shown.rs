@@ -1,8 +1,8 @@
 //! The edits of a plan, one by one, with the names that a person knows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use segue_model::{Collection, CollectionEdit, Item, NativeId, Value};
+use segue_model::{Collection, CollectionEdit, Item, ListingEdit, NativeId, Value};
 use segue_store::{Reader, StoreError};
 use serde_json::Value as Json;
 
@@ -13,6 +13,9 @@ use crate::report::{self, json};
 
 /// Asks for what the apps cannot hold.
 pub(crate) const LOSSES: &str = "losses";
+
+/// What an edit of a collection is said to be of.
+pub(crate) const LIST: &str = "playlist";
 
 /// Asks for what licences withhold, and what they allow for less than a week.
 pub(crate) const WITHHELD: &str = "withheld";
@@ -32,24 +35,13 @@ pub(crate) fn edits(
     };
     let mut out = Vec::new();
     if what == LOSSES {
-        let loss = |member: &Member, what: &str| ShownEdit {
-            library: member.label.clone(),
-            what: what.to_owned(),
-            field: LOSSES.to_owned(),
-            old: Json::Null,
-            new: Json::Null,
-        };
-        let of = |member| move |what: &&str| loss(member, what);
-        return Ok(members
-            .iter()
-            .flat_map(|member| member.capabilities.cannot_hold.iter().map(of(member)))
-            .collect());
+        return losses(store, members);
     }
     if what == WITHHELD {
         return withheld(store, draft, members);
     }
     for (member, draft) in members.iter().zip(&draft.members) {
-        let titles = Titles::of(store, member, draft);
+        let titles = Titles::of(store, member, draft)?;
         let wanted = |name: &str| field == "all" || field == name;
         let mut own = Vec::new();
         for edit in draft.edits.fields.iter().filter(|edit| wanted(edit.field.name)) {
@@ -59,6 +51,7 @@ pub(crate) fn edits(
                 field: edit.field.name.to_owned(),
                 old: json(edit.old.as_ref()),
                 new: json(edit.new.as_ref()),
+                why: None,
             });
         }
         if wanted("playlists") {
@@ -68,6 +61,33 @@ pub(crate) fn edits(
         }
         own.sort_by(|a, b| (&a.what, &a.field).cmp(&(&b.what, &b.field)));
         out.extend(own);
+    }
+    Ok(out)
+}
+
+/// What the apps cannot hold, what of that was found, and what of them cannot be carried.
+fn losses(store: &Reader, members: &[Member]) -> Result<Vec<ShownEdit>, StoreError> {
+    let mut out = Vec::new();
+    for member in members {
+        let of = |what: String, field: &str, new: Json, why: Option<String>| ShownEdit {
+            library: member.label.clone(),
+            what,
+            field: field.to_owned(),
+            old: Json::Null,
+            new,
+            why,
+        };
+        let declared = member.capabilities.cannot_hold.iter();
+        out.extend(declared.map(|what| of((*what).into(), LOSSES, Json::Null, None)));
+        let lost = crate::losses::of_member(store, member, None)?;
+        for one in lost.refused.first {
+            let field = one.field.unwrap_or_default();
+            out.push(of(one.item, &field, one.value, Some(one.why)));
+        }
+        for one in lost.losses.first {
+            out.push(of(one.item, LOSSES, Json::Null, Some(one.why)));
+        }
+        out.extend(lost.unseen.map(|what| of(what, LOSSES, Json::Null, None)));
     }
     Ok(out)
 }
@@ -86,6 +106,7 @@ fn withheld(
             field: WITHHELD.to_owned(),
             old: Json::Null,
             new: Json::from(one.words),
+            why: None,
         }));
     }
     Ok(out)
@@ -97,11 +118,17 @@ pub(crate) struct Titles<'a> {
     member: &'a Member,
     /// Items that were read just now; the others are in the base.
     read: HashMap<&'a NativeId, &'a Item>,
+    /// Of those that are parked, the titles of what is edited.
+    parked: HashMap<&'a NativeId, String>,
     lists: HashMap<&'a NativeId, &'a Collection>,
 }
 
 impl<'a> Titles<'a> {
-    pub(crate) fn of(store: &'a Reader, member: &'a Member, draft: &'a MemberDraft) -> Self {
+    pub(crate) fn of(
+        store: &'a Reader,
+        member: &'a Member,
+        draft: &'a MemberDraft,
+    ) -> Result<Self, StoreError> {
         let read = draft.work.values().flatten().filter_map(|work| match &work.sight {
             Sight::New(item)
             | Sight::Changed(_, item)
@@ -111,17 +138,21 @@ impl<'a> Titles<'a> {
         });
         let based = member.base_collections.iter().map(|base| &base.held);
         let lists = based.chain(draft.lists.iter().map(|list| &list.held));
-        Self {
+        Ok(Self {
             store,
             member,
             read: read.map(|item| (&item.id, item)).collect(),
+            parked: parked(draft)?,
             lists: lists.map(|list| (&list.id, list)).collect(),
-        }
+        })
     }
 
     pub(crate) fn item(&self, id: &NativeId) -> Result<String, StoreError> {
         if let Some(item) = self.read.get(id) {
             return Ok(title(item));
+        }
+        if let Some(title) = self.parked.get(id) {
+            return Ok(title.clone());
         }
         let schema = self.member.capabilities.schema;
         let base = self.store.base_item(self.member.row.id, id, schema)?;
@@ -145,12 +176,30 @@ impl<'a> Titles<'a> {
             CollectionEdit::Remove { id, old } => (name(id), self.items(old)?, Json::Null),
         };
         let library = self.member.label.clone();
-        Ok(ShownEdit { library, what, field: "playlist".into(), old, new })
+        Ok(ShownEdit { library, what, field: LIST.into(), old, new, why: None })
     }
 
     fn items(&self, ids: &[NativeId]) -> Result<Json, StoreError> {
         ids.iter().map(|id| self.item(id).map(Json::from)).collect()
     }
+}
+
+/// The titles of parked items that are edited.
+fn parked(draft: &MemberDraft) -> Result<HashMap<&NativeId, String>, StoreError> {
+    let listed = draft.edits.listing.iter().map(ListingEdit::item);
+    let edited: HashSet<&NativeId> =
+        draft.edits.fields.iter().map(|edit| &edit.item).chain(listed).collect();
+    let mut titles = HashMap::new();
+    let Some(parked) = draft.parked.as_ref().filter(|_| !edited.is_empty()) else {
+        return Ok(titles);
+    };
+    parked.each(|row, _| {
+        if let Some(id) = edited.get(&NativeId::new(row.native)) {
+            titles.insert(*id, title(&parked.item(row)?));
+        }
+        Ok(())
+    })?;
+    Ok(titles)
 }
 
 /// Title and artist or authors, else the file's name, else the library's own id.

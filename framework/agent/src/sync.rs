@@ -9,13 +9,15 @@ use crate::command::{
 };
 use crate::exclusion::Rules;
 use crate::failure::Failure;
-use crate::libraries;
+use crate::libraries::{self, Open};
 use crate::names::Names;
 use crate::operate::Operation;
-use crate::pass::Member;
+use crate::pass::{Member, Planned};
 use crate::plan::{self, Drafted};
 use crate::progress::Progress;
+use crate::record;
 use crate::report;
+use crate::rounds;
 use crate::services;
 
 /// Syncs what is linked, as far as it can be reached.
@@ -66,7 +68,7 @@ pub(crate) fn operation(agent: &Agent, confirmed: bool) -> Operation {
     Operation {
         number: None,
         id: OperationId(agent.world.random_bytes()),
-        kind: "sync",
+        kind: "sync".into(),
         summary: "synced".into(),
         plan: None,
         undoes: None,
@@ -84,6 +86,12 @@ pub(crate) fn pass(
 ) -> Result<PassReport, Failure> {
     crate::recover::recover(agent)?;
     crate::limits::seats::tend(agent)?;
+    let documents = documents(agent, specs)?;
+    let interrupted = match operation.number {
+        Some(_) => None,
+        None => gone_on_with(agent, &documents, operation)?,
+    };
+    let operation = interrupted.as_ref().unwrap_or(operation);
     let mut report = PassReport {
         operation: operation.number,
         libraries: Vec::new(),
@@ -93,26 +101,60 @@ pub(crate) fn pass(
         away: Vec::new(),
         ending: Limited::default(),
     };
-    let documents = documents(agent, specs)?;
-    let several = documents.len() > 1;
+    let mut is_over = false;
     for rows in documents {
-        let mut drafted = draft(agent, rows, operation, progress)?;
+        let mut drafted = draft(agent, rows, operation, libraries::open_finished, progress)?;
         report.libraries.extend(drafted.away.iter().map(left_out));
         if drafted.members.is_empty() {
             continue;
         }
         // However many documents it is about, one pass is one operation.
         let this = Operation { number: report.operation, ..operation.clone() };
-        let done = plan::execute(agent, &this, &mut drafted, progress)?;
+        let done = rounds::execute(agent, &this, &mut drafted, progress)?;
+        is_over = true;
         report.operation = report.operation.or(done.operation);
         report.libraries.extend(done.libraries);
         report.conflicts += done.conflicts;
         report.held.extend(done.held);
     }
-    if let Some(number) = report.operation.filter(|_| several) {
+    if let Some(number) = report.operation.filter(|_| is_over) {
         crate::operate::finish(&mut agent.home, operation, number, &report.libraries)?;
     }
     Ok(report)
+}
+
+/// The last operation, if it was interrupted and is about nothing but these documents: what is left of it is a part of it
+/// whenever it is done, so that it is taken back as one.
+fn gone_on_with(
+    agent: &mut Agent,
+    documents: &[Vec<LinkRow>],
+    operation: &Operation,
+) -> Result<Option<Operation>, Failure> {
+    crate::recover::note_interrupted(agent)?;
+    let store = &agent.home.store;
+    let last = store.operations()?.pop().filter(|row| {
+        let is_open = row.state == record::BEGUN || row.state == record::INTERRUPTED;
+        is_open && row.undoes.is_none() && row.undone_by.is_none()
+    });
+    let Some(row) = last else { return Ok(None) };
+    let known = record::Record::of(store, row.n)?;
+    for link in known.links() {
+        let link = store.link(link)?.filter(|link| link.active);
+        let is_here = |document| documents.iter().flatten().any(|row| row.document == document);
+        if link.is_some_and(|link| !is_here(link.document)) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(Operation {
+        number: Some(row.n),
+        id: row.id,
+        kind: row.kind,
+        summary: known.summary().map_or(row.summary, str::to_owned),
+        plan: row.plan,
+        undoes: None,
+        time: row.at,
+        confirmed: operation.confirmed,
+    }))
 }
 
 /// Says what a pass would do, over all documents.
@@ -124,7 +166,7 @@ pub(crate) fn dry_run(
     let operation = operation(agent, false);
     let mut report = PlanReport::default();
     for rows in documents(agent, specs)? {
-        let drafted = draft(agent, rows, &operation, progress)?;
+        let drafted = draft(agent, rows, &operation, libraries::open, progress)?;
         let names = Names::of(agent, &drafted.members)?;
         let store = &agent.home.store;
         report.add(report::plan(store, &drafted.draft, &drafted.members, &names, String::new())?);
@@ -159,10 +201,11 @@ fn documents(agent: &Agent, specs: &[LibrarySpec]) -> Result<Vec<Vec<LinkRow>>, 
 }
 
 /// Opens what can be opened and drafts a pass over it; the rest failed and lost nothing.
-fn draft(
+pub(crate) fn draft(
     agent: &Agent,
     rows: Vec<LinkRow>,
     operation: &Operation,
+    open: Open,
     progress: &dyn Progress,
 ) -> Result<Drafted, Failure> {
     let Some(document) = rows.first().map(|row| row.document) else {
@@ -177,7 +220,7 @@ fn draft(
             away.push((label, Away::Paused(row.app)));
             continue;
         }
-        match libraries::open(agent, &row.app, &row.path) {
+        match open(agent, &row.app, &row.path) {
             Ok(library) => {
                 labels.push(label.clone());
                 opened.push((row, label, library));
@@ -190,7 +233,11 @@ fn draft(
     let read = Member::open_all(opened, &agent.home.store, &rules, progress);
     for (label, member) in labels.into_iter().zip(read) {
         match member {
-            Ok(member) => members.push(member),
+            Ok(mut member) => {
+                let planned = crate::operate::planned(&agent.home, operation, &member);
+                member.planned = Planned::of(planned);
+                members.push(member);
+            }
             Err(Failure::Library(error)) => away.push((label, Away::Failed(error))),
             Err(other) => return Err(other),
         }
@@ -222,15 +269,7 @@ fn left_out((library, away): &(String, Away)) -> Found {
             (LibraryState::Paused, format!("go on with it: segue service {app} play"))
         }
     };
-    Found {
-        library: library.clone(),
-        state,
-        written: 0,
-        lifted: 0,
-        reason: Some(reason),
-        backup: Vec::new(),
-        fields: Vec::new(),
-    }
+    Found { reason: Some(reason), ..Found::new(library, state) }
 }
 
 fn state_of(error: &segue_translator::Error) -> LibraryState {

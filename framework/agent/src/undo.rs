@@ -17,6 +17,7 @@ use crate::libraries;
 use crate::links::{self, Turn};
 use crate::operate::Operation;
 use crate::progress::Progress;
+use crate::record;
 use crate::restore::{self, Restored};
 use crate::settle::Writes;
 use crate::shards::{Changed, Shards};
@@ -81,25 +82,26 @@ pub(crate) fn resume(
     progress: &dyn Progress,
 ) -> Result<Option<Resumed>, Failure> {
     let operations = agent.home.store.operations()?;
-    let begun = operations.iter().find(|row| row.undoes.is_some() && row.state == BEGUN);
+    let begun = operations.iter().find(|row| row.undoes.is_some() && row.state == record::BEGUN);
     let undone = |n| operations.iter().find(|row| row.n == n);
     let Some((begun, undone)) = begun.and_then(|row| Some((row, undone(row.undoes?)?))) else {
         return Ok(None);
     };
     crate::recover::recover(agent)?;
+    let begun_as = record::Record::of(&agent.home.store, begun.n)?;
     let kind = if begun.kind == "redo" { "redo" } else { "undo" };
     let operation = Operation {
         number: Some(begun.n),
         id: begun.id,
-        kind,
-        summary: begun.summary.clone(),
+        kind: kind.to_owned(),
+        summary: begun_as.summary().unwrap_or(&begun.summary).to_owned(),
         plan: None,
         undoes: Some(undone.n),
         time: begun.at,
         confirmed: true,
     };
     let report = carry_out(agent, undone, begun.n, &operation, progress)?;
-    let is_done = agent.home.store.operation(begun.n)?.is_none_or(|row| row.state != BEGUN);
+    let is_done = agent.home.store.operation(begun.n)?.is_none_or(|row| row.state != record::BEGUN);
     Ok(Some(Resumed { undone: undone.n, kind, is_done, report }))
 }
 
@@ -113,9 +115,6 @@ pub(crate) fn finish_first(agent: &mut Agent, progress: &dyn Progress) -> Result
     Err(Failure::refused(sentence, "then go on with it: segue sync"))
 }
 
-/// The state of an operation that is not over.
-const BEGUN: &str = "begun";
-
 fn take_back(
     agent: &mut Agent,
     row: &OperationRow,
@@ -126,12 +125,13 @@ fn take_back(
     refuse_reader(agent, row)?;
     refuse_paused(agent, row)?;
     crate::recover::recover(agent)?;
+    crate::recover::note_interrupted(agent)?;
     progress.step(&format!("Taking back op {}", row.n), None);
     let number = agent.home.store.next_operation()?;
     let operation = Operation {
         number: Some(number),
         id: OperationId(agent.world.random_bytes()),
-        kind,
+        kind: kind.to_owned(),
         summary: format!("took back op {}", row.n),
         plan: None,
         undoes: Some(row.n),
@@ -192,7 +192,7 @@ fn begin(
     for changed in &changed {
         changed.persist(&tx, &agent.home.device, operation.id)?;
     }
-    tx.put_operation(&crate::operate::row(operation, number, BEGUN))?;
+    tx.put_operation(&crate::operate::row(operation, number, record::BEGUN))?;
     links::end(&tx, row.n, number)?;
     tx.commit()?;
     Ok(kept)
@@ -224,7 +224,8 @@ fn carry_out(
     for library in &mut report.libraries {
         if let Some(index) = found.iter().position(|other| other.library == library.library) {
             let other = found.remove(index);
-            if library.state == LibraryState::Unchanged {
+            // What could not come back as it was, the pass brought in step, or says itself why not.
+            if library.state == LibraryState::Unchanged && other.state == LibraryState::Written {
                 *library = other;
             }
         }
@@ -308,7 +309,7 @@ pub(crate) fn bring_in_step(
         return Err(Failure::refused("nothing is linked", "link two libraries: segue plan"));
     };
     let tx = agent.home.store.transaction()?;
-    tx.put_operation(&crate::operate::row(operation, number, "done"))?;
+    tx.put_operation(&crate::operate::row(operation, number, record::DONE))?;
     if let Some(undone) = operation.undoes
         && let Some(mut row) = tx.operation(undone)?
     {
@@ -337,7 +338,7 @@ pub(crate) fn unlink(agent: &mut Agent, library: &LibrarySpec) -> Result<UnlinkR
     let operation = Operation {
         number: Some(number),
         id: OperationId(agent.world.random_bytes()),
-        kind: "unlink",
+        kind: "unlink".into(),
         summary: format!("unlinked {}", library.app),
         plan: None,
         undoes: None,
@@ -351,7 +352,7 @@ pub(crate) fn unlink(agent: &mut Agent, library: &LibrarySpec) -> Result<UnlinkR
     for (link, heads) in shown {
         tx.put_link_heads(link, COLLECTION_SHARD, &heads)?;
     }
-    tx.put_operation(&crate::operate::row(&operation, number, "done"))?;
+    tx.put_operation(&crate::operate::row(&operation, number, record::DONE))?;
     tx.put_link(&link)?;
     links::note(&tx, number, Turn::Unlinked, std::iter::once(link.id))?;
     tx.commit()?;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use segue_agent::command::{
-    ExcludeAction, Excluded, LibrarySpec, PassReport, PlanReport, Request, Response,
+    ExcludeAction, Excluded, LibrarySpec, LibraryState, PassReport, PlanReport, Request, Response,
 };
 use segue_agent::{Agent, Quiet, World};
 use segue_maildir::Maildir;
@@ -379,11 +379,30 @@ fn a_move_in_one_store_is_a_move_in_the_other() {
     assert_eq!(places(&mut desk, "0001"), "Projekte/Neu");
     let report = desk.sync();
     assert!(report.libraries.iter().all(|library| library.written == 0), "{report:?}");
-    // Undo brings it back, with the name that it had.
-    desk.pass(Request::Undo { operation: None });
+    // Undo brings it back, with the name that it had, and says in which of the two.
+    let report = desk.pass(Request::Undo { operation: None });
+    assert!(report.libraries.iter().all(|one| one.library.starts_with("maildir=")), "{report:?}");
+    assert_eq!(report.libraries.len(), 2, "{report:?}");
     assert_eq!(places(&mut desk, "0001"), "INBOX");
     assert_eq!(desk.files("b", "0001").len(), 1);
     assert!(desk.files("b", "0001")[0].starts_with(desk.folder.path().join("b/cur")));
+}
+
+#[test]
+fn what_is_taken_back_beside_a_damaged_list_of_keywords_is_taken_back_whole() {
+    let mut desk = Desk::new(1);
+    fs::write(desk.folder.path().join("b/Sent/dovecot-keywords"), "0 todo\nbroken line\n").unwrap();
+    let plan = desk.plan();
+    desk.pass(Request::Apply { plan: plan.plan });
+    desk.mark("a", "0001", "F");
+    desk.sync();
+    assert_eq!(desk.marks("b", "0001"), "F");
+    for (request, marks) in [(Request::Undo { operation: None }, "S"), (Request::Redo, "F")] {
+        let report = desk.pass(request);
+        let failed = report.libraries.iter().any(|one| one.state == LibraryState::Failed);
+        assert!(!failed, "{report:?}");
+        assert_eq!(desk.marks("b", "0001"), marks);
+    }
 }
 
 #[test]
@@ -472,7 +491,13 @@ fn f29_a_write_that_was_torn_is_finished_and_nothing_of_it_is_taken_for_an_edit(
     desk.sync();
     let changed = before.iter().filter(|(number, marks)| desk.marks("b", number) != **marks);
     assert!((1..before.len()).contains(&changed.count()), "it was not torn in the middle");
+    let Response::Log(log) = desk.run(Request::Log) else { panic!("there is no log") };
+    assert_eq!((log.len(), log[0].state.as_str()), (2, "interrupted"), "{log:?}");
+    assert!(log[0].summary.ends_with("interrupted: 4 of 6"), "{log:?}");
     desk.sync();
+    let Response::Log(log) = desk.run(Request::Log) else { panic!("there is no log") };
+    assert_eq!((log.len(), log[0].state.as_str()), (2, "done"), "{log:?}");
+    assert!(log[0].summary.ends_with(" got 6; interrupted, finished later"), "{log:?}");
     for number in before.keys() {
         for store in ["a", "b"] {
             let marks = desk.marks(store, number);

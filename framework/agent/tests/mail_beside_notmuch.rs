@@ -10,10 +10,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use segue_agent::command::{LibrarySpec, PassReport, Request, Response};
-use segue_agent::{Agent, Quiet, World};
+use segue_agent::command::{LibrarySpec, LibraryState, LogRow, PassReport, Request, Response};
+use segue_agent::{Agent, Moment, Progress, Quiet, World};
 use segue_translator::{Idle, Place};
 use serde_json::Value as Json;
+
+/// The tags of a message, the names of its files in both trees, and its places.
+type Told = (Vec<String>, [Vec<String>; 2], [Vec<String>; 3]);
 
 struct Desk {
     folder: tempfile::TempDir,
@@ -25,15 +28,20 @@ struct Desk {
 impl Desk {
     /// One tree that is linked as both. `None` where there is no notmuch, which is said.
     fn linked() -> Option<Self> {
-        Self::with(".config/notmuch/default/mail")
+        Self::with(".config/notmuch/default/mail", false)
     }
 
     /// Two trees of the same mail.
     fn apart() -> Option<Self> {
-        Self::with("Mail")
+        Self::with("Mail", false)
     }
 
-    fn with(mail: &str) -> Option<Self> {
+    /// Two trees of the same mail, of which notmuch's is linked as a Maildir too.
+    fn three() -> Option<Self> {
+        Self::with("Mail", true)
+    }
+
+    fn with(mail: &str, also_notmuchs: bool) -> Option<Self> {
         if Command::new("notmuch").arg("--version").output().is_err() {
             let _ = writeln!(std::io::stderr(), "here: notmuch is not installed");
             return None;
@@ -71,7 +79,9 @@ impl Desk {
         desk.notmuch(&["restore", "--input", dump.to_str().unwrap()]);
         let spec =
             |app: &str, path: Option<PathBuf>| LibrarySpec { app: app.into(), path, root: None };
-        let libraries = vec![spec("maildir", Some(desk.mail.clone())), spec("notmuch", None)];
+        let mut libraries = vec![spec("maildir", Some(desk.mail.clone())), spec("notmuch", None)];
+        let own = also_notmuchs.then(|| spec("maildir", Some(desk.notmuch_mail())));
+        libraries.extend(own);
         let Response::Plan(plan) = desk.run(Request::Plan { libraries, write_tags: false }) else {
             panic!("there is no plan")
         };
@@ -168,6 +178,50 @@ impl Desk {
         }
     }
 
+    fn sync(&mut self) -> PassReport {
+        self.pass(Request::Sync { libraries: Vec::new(), dry_run: false, yes: false })
+    }
+
+    /// One pass, after which nothing waits and nothing is left to do.
+    fn sync_whole(&mut self, progress: &dyn Progress) -> PassReport {
+        let request = Request::Sync { libraries: Vec::new(), dry_run: false, yes: false };
+        let Ok(Response::Pass(report)) = self.agent.run(request, progress) else {
+            panic!("the pass failed")
+        };
+        self.is_whole(&report);
+        report
+    }
+
+    fn is_whole(&mut self, report: &PassReport) {
+        let whole = [LibraryState::Written, LibraryState::Unchanged];
+        let is_whole = |found: &segue_agent::command::Found| whole.contains(&found.state);
+        assert!(report.libraries.iter().all(is_whole), "{report:?}");
+        // What a Maildir moves notmuch sees when it looks.
+        self.notmuch(&["new", "--no-hooks", "--quiet", "--full-scan"]);
+        let next = self.sync();
+        assert_eq!(next.operation, None, "{next:?}");
+    }
+
+    fn log(&mut self) -> Vec<LogRow> {
+        match self.run(Request::Log) {
+            Response::Log(rows) => rows,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What both trees and notmuch say of some messages, and in which folders these lie.
+    fn all(&mut self, ids: &[&str]) -> Vec<Told> {
+        let all = ids.iter().map(|id| {
+            let marks = [self.mail.clone(), self.notmuch_mail()].map(|tree| {
+                let files = files_of(&tree, id).into_iter();
+                let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+                files.map(name).filter(|name| !name.ends_with('T')).collect()
+            });
+            (self.tags(id), marks, self.places(id))
+        });
+        all.collect()
+    }
+
     /// Passes until nothing is left to do.
     fn settle(&mut self) {
         for _ in 0..5 {
@@ -191,6 +245,26 @@ impl Desk {
         };
         export["items"].as_array().unwrap().iter().find(is_it).unwrap().clone()
     }
+}
+
+/// Does something right after the first library was written.
+struct Meanwhile<F>(std::sync::Mutex<Option<F>>);
+
+impl<F: FnOnce() + Send> Progress for Meanwhile<F> {
+    fn step(&self, _: &str, _: Option<u64>) {}
+    fn advance(&self, _: u64) {}
+    fn reached(&self, moment: Moment) {
+        let act = self.0.lock().unwrap().take_if(|_| moment == Moment::Written);
+        if let Some(act) = act {
+            act();
+        }
+    }
+}
+
+/// Gives a file other letters, as a mail program does.
+fn mark(file: &Path, letters: &str) {
+    let (base, _) = file.to_str().unwrap().split_once(":2,").unwrap();
+    fs::rename(file, format!("{base}:2,{letters}")).unwrap();
 }
 
 fn query(id: &str) -> String {
@@ -291,4 +365,74 @@ fn a_move_in_either_tree_is_a_move_in_the_other_and_tags_stay() {
         (desk.tags("a.0019"), desk.tags("a.0045")),
         (tags.map(str::to_owned).into(), tagged)
     );
+}
+
+#[test]
+fn f39_one_act_over_one_tree_is_one_operation_and_is_taken_back_and_redone_as_one() {
+    let Some(mut desk) = Desk::three() else { return };
+    desk.settle();
+    let ids = ["a.0019", "a.0045"];
+    let (before, operations) = (desk.all(&ids), desk.log().len());
+    // In the tree that is apart: another flag and a keyword there, another folder here.
+    let file = desk.file("a.0019");
+    let letters = file.to_str().unwrap().split_once(":2,").unwrap().1.replace('S', "RS");
+    mark(&file, &letters);
+    desk.move_away("a.0045", "Later");
+    let there = desk.file("a.0045");
+    mark(&there, "DFR");
+    let report = desk.sync_whole(&Quiet);
+    let written = report.libraries.iter().filter(|found| found.written > 0);
+    assert!(written.count() >= 1 && report.libraries.iter().map(|one| one.lifted).sum::<u64>() > 0);
+    let after = desk.all(&ids);
+    for (tags, marks, places) in &after {
+        assert!(tags.contains(&"replied".to_owned()), "{tags:?}");
+        assert!(marks.iter().flatten().all(|name| name.contains('R')), "{marks:?}");
+        assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
+    }
+    let log = desk.log();
+    assert_eq!((log.len(), log[0].state.as_str()), (operations + 1, "done"), "{log:?}");
+    let report = desk.pass(Request::Undo { operation: None });
+    desk.is_whole(&report);
+    let back = desk.all(&ids);
+    for (is, was) in back.iter().zip(&before) {
+        assert_eq!((&is.0, &is.2), (&was.0, &was.2));
+        assert_eq!(is.1[1], was.1[1], "the names in notmuch's tree");
+    }
+    let report = desk.pass(Request::Redo);
+    desk.is_whole(&report);
+    for (is, was) in desk.all(&ids).iter().zip(&after) {
+        assert_eq!((&is.0, &is.2), (&was.0, &was.2));
+    }
+    assert_eq!(desk.log().len(), operations + 3);
+}
+
+#[test]
+fn f26_only_what_a_person_does_in_one_tree_while_it_is_written_is_an_edit() {
+    let Some(mut desk) = Desk::three() else { return };
+    desk.settle();
+    let file = desk.file("a.0019");
+    mark(&file, "DFRS");
+    // Nobody did anything in notmuch's tree: nothing is lifted from there, though both ways into it were written.
+    let report = desk.sync_whole(&Quiet);
+    let lifted = |report: &PassReport, name: &str| -> u64 {
+        let those = report.libraries.iter().filter(|found| found.library.contains(name));
+        those.map(|found| found.lifted).sum()
+    };
+    assert_eq!(lifted(&report, "notmuch"), 0, "{report:?}");
+    assert!(lifted(&report, "Mail") > 0, "{report:?}");
+    // A mail program marks a message of that tree right after the first of the two was written.
+    let mine = files_of(&desk.notmuch_mail(), "a.0045").remove(0);
+    let file = desk.file("a.0019");
+    mark(&file, "FS");
+    let meanwhile = Meanwhile(std::sync::Mutex::new(Some(move || mark(&mine, "R"))));
+    let report = desk.sync_whole(&meanwhile);
+    assert!(lifted(&report, "notmuch") > 0, "{report:?}");
+    assert_eq!(desk.marks("a.0045").0, "R", "{report:?}");
+    let tags = desk.tags("a.0045");
+    assert!(
+        tags.contains(&"replied".to_owned()) && !tags.contains(&"flagged".to_owned()),
+        "{tags:?}"
+    );
+    assert_eq!(desk.marks("a.0019").0, "FS");
+    assert!(!desk.tags("a.0019").contains(&"replied".to_owned()));
 }

@@ -94,12 +94,14 @@ pub(super) enum Command {
     ///   $ segue plan k7q --show ratings
     ///     strawberry   Blue in Green — Miles Davis   rating   not set → ★★★★★
     ///
-    /// `--show losses` lists what each app cannot hold, `--show withheld` what licences keep from it.
+    /// `--show losses` lists what each app cannot hold, what of that was found, and what of it cannot be
+    /// read; `--show withheld` what licences keep from it.
     ///
     /// With --json: "plan", "libraries" (each "library", "running", "sets", "adds", "removes",
-    /// "collections", "hides", "withheld" and "ending", each with "count" and "first", "excluded"),
-    /// "matched", "doubtful", "conflicts", "held" (each "library", "reason", "items", "lasting" if no
-    /// `--yes` lets it pass); with --show also "shown".
+    /// "collections", "hides", "withheld", "ending", "refused" (what others have and it cannot hold) and
+    /// "losses" (what of it cannot be read or passed on), each with "count" and "first", "unseen",
+    /// "excluded"), "matched", "doubtful", "conflicts", "held" (each "library", "reason", "items",
+    /// "lasting" if no `--yes` lets it pass); with --show also "shown".
     #[command(verbatim_doc_comment)]
     Plan(PlanArgs),
     /// Write exactly what a plan says, and keep its libraries linked
@@ -115,8 +117,10 @@ pub(super) enum Command {
     ///   Done as op 1.
     ///   After you quit the app:   segue sync
     ///
-    /// With --json: "operation", "libraries" (each "library", "state", "written", "reason"),
-    /// "conflicts". A state is written, unchanged, waiting, held, failed or paused.
+    /// With --json: "operation", "libraries" (each "library", "state", "written", "meanwhile": how many
+    /// edits found something else and are tried again by the next pass, "refused" and "losses" (as in a
+    /// plan: each "item", "field", "value", "why", "operation"), "unseen", "reason"), "conflicts". A state
+    /// is written, unchanged, waiting, held, failed or paused.
     #[command(verbatim_doc_comment)]
     Apply {
         /// The plan's id, as `segue plan` printed it
@@ -182,10 +186,10 @@ pub(super) enum Command {
     ///
     /// While the agent runs it passes on what changed by itself; see segue up.
     ///
-    /// With --json: "links" (each "library", "path", "document", "state", "reason"), "peers",
-    /// "agent" (null, or "pid", "version", "peer", "since"), "withheld" and "ending": how many items a
-    /// limit withholds, and how many more it will within a week; "excluded": how many rules keep
-    /// things on this device.
+    /// With --json: "links" (each "library", "path", "document", "state", "reason", "refused", "losses",
+    /// "unseen"), "peers", "agent" (null, or "pid", "version", "peer", "since"), "withheld" and
+    /// "ending": how many items a limit withholds, and how many more it will within a week; "excluded":
+    /// how many rules keep things on this device.
     #[command(verbatim_doc_comment)]
     Status,
     /// List what was done, the latest first

@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn an_unsound_store_fails() {
         for (sound, expected) in [(true, Exit::Done), (false, Exit::Failed)] {
-            let report = DoctorReport { checks: Vec::new(), sound };
+            let report = DoctorReport { checks: Vec::new(), lost: Vec::new(), sound };
             assert_eq!(exit(&Response::Doctor(report)), expected);
         }
     }

@@ -6,10 +6,11 @@ use crate::command::{
     AdmitReport, AgentRow, Check, ConflictRow, ConflictValue, Conformance, ConformanceReport,
     DoctorReport, ExclusionReport, ExclusionRow, ExportText, Found, FoundItem, HeldBatch,
     InvitationView, InviteReport, JoinReport, LibraryPlan, LibraryRow, LibraryState, LicenceHeard,
-    Limited, LimitedItem, LinkRow, LogRow, LookReport, MatchReport, MetricsText, PassReport,
-    PeerRow, PeersReport, PlanReport, QuestionRow, RefusedView, Request, Response, RevokeReport,
-    RoleName, ServiceLogRow, ServiceReport, ServiceRow, ShownEdit, StatusReport, StrikeReport,
-    StrikeRow, Trace, TraceValue, TrialResult, TrialRow, UnlinkReport, WaitingRow,
+    Limited, LimitedItem, LinkRow, LogRow, LookReport, LossRow, Losses, Lost, MatchReport,
+    MetricsText, PassReport, PeerRow, PeersReport, PlanReport, QuestionRow, RefusedView, Request,
+    Response, RevokeReport, RoleName, ServiceLogRow, ServiceReport, ServiceRow, ShownEdit,
+    StatusReport, StrikeReport, StrikeRow, Trace, TraceValue, TrialResult, TrialRow, UnlinkReport,
+    WaitingRow,
 };
 
 const ITEM: &str = "5f0c2a91aaaaaaaaaaaaaaaaaaaaaaaa";
@@ -114,6 +115,7 @@ pub(super) fn shown(title: &str) -> Vec<ShownEdit> {
         field: field.into(),
         old,
         new,
+        why: None,
     };
     vec![
         edit(title, "rating", json!(null), json!(70)),
@@ -122,13 +124,28 @@ pub(super) fn shown(title: &str) -> Vec<ShownEdit> {
     ]
 }
 
+/// What a library of mail cannot hold, and what of it cannot be read.
+pub(super) fn lost(title: &str) -> Lost {
+    let row = |field: Option<&str>, value, why: &str| LossRow {
+        item: title.into(),
+        field: field.map(Into::into),
+        value,
+        why: why.into(),
+        operation: Some(1),
+    };
+    let full = "the folder `Archive` has its 26 keywords already, and `urgent` is none of them";
+    let unreadable = "a message that cannot be read: permission denied";
+    Lost {
+        refused: Losses { count: 1, first: vec![row(Some("keywords"), json!(["urgent"]), full)] },
+        losses: Losses { count: 1_204, first: vec![row(None, json!(null), unreadable)] },
+        unseen: Some("nothing is taken to have left INBOX, or to have lost seen".into()),
+    }
+}
+
 /// A pass in which the libraries came as far as this.
 pub(super) fn pass(states: &[LibraryState]) -> PassReport {
     let row = |(index, state): (usize, &LibraryState)| Found {
-        library: ["rhythmbox", "strawberry", "mpd"][index].into(),
-        state: *state,
         written: if *state == LibraryState::Written { 115 } else { 0 },
-        lifted: 0,
         reason: match state {
             LibraryState::Waiting => Some("the app is running".into()),
             LibraryState::Failed => Some("cannot write /home/you/mpd: disk full".into()),
@@ -145,6 +162,7 @@ pub(super) fn pass(states: &[LibraryState]) -> PassReport {
             }
             _ => Vec::new(),
         },
+        ..Found::new(["rhythmbox", "strawberry", "mpd"][index], *state)
     };
     PassReport {
         operation: Some(1),
@@ -176,6 +194,7 @@ pub(super) fn status() -> StatusReport {
         document: "9a".repeat(32),
         state: state.into(),
         reason: reason.map(str::to_owned),
+        lost: Lost::default(),
         items,
         linked_at: NOW,
     };
@@ -427,6 +446,7 @@ pub(super) fn doctor() -> DoctorReport {
     let caches = check("caches", false, "item 5f0c2a91 differs from the log");
     DoctorReport {
         checks: vec![check("log", true, "12,413 changes, all signed"), caches],
+        lost: Vec::new(),
         sound: false,
     }
 }
@@ -475,6 +495,7 @@ pub(super) fn all(title: &str) -> Vec<(&'static str, Request, Response)> {
     plan.held = vec![HeldBatch { reason: text(), ..held() }];
     let mut pass = pass(&[LibraryState::Written, LibraryState::Failed]);
     pass.libraries[1].reason = Some(text());
+    pass.libraries[0].lost = lost(title);
     pass.kept = vec![text()];
     pass.ending = ending(title);
     let mut look = look();

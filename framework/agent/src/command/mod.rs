@@ -5,6 +5,7 @@
 
 mod exclude;
 mod licences;
+mod lost;
 mod peers;
 mod request;
 mod response;
@@ -16,15 +17,16 @@ pub use licences::{
     LimitedItem, OfficeReport, SeatAction, SeatHolder, SeatReport, SeatState, StrikeReport,
     StrikeRow,
 };
+pub use lost::{Check, DoctorReport, LOSSES_MAX, LibraryLost, LossRow, Losses, Lost};
 pub use peers::{
     AdmitReport, InvitationView, InviteReport, JoinReport, PeerRow, PeersReport, RefusedView,
     RevokeReport, RoleName, WaitingRow,
 };
 pub use request::{Conformance, LibrarySpec, Request, SpecError};
 pub use response::{
-    Check, ConflictRow, ConflictValue, ConformanceReport, DoctorReport, ExportText, Found,
-    FoundItem, HeldBatch, LeftOutRow, LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow,
-    LookReport, MatchReport, PassReport, PlanReport, QuestionRow, Response, ShownEdit,
-    StatusReport, Trace, TraceValue, TrialResult, TrialRow, UnlinkReport,
+    ConflictRow, ConflictValue, ConformanceReport, ExportText, Found, FoundItem, HeldBatch,
+    LeftOutRow, LibraryPlan, LibraryRow, LibraryState, LinkRow, LogRow, LookReport, MatchReport,
+    PassReport, PlanReport, QuestionRow, Response, ShownEdit, StatusReport, Trace, TraceValue,
+    TrialResult, TrialRow, UnlinkReport,
 };
 pub use service::{AgentRow, MetricsText, ServiceAction, ServiceLogRow, ServiceReport, ServiceRow};

@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
 use super::{
-    AdmitReport, AgentRow, ExclusionReport, ExclusionRow, InviteReport, JoinReport, LicenceReport,
-    LicenceRow, Limited, MetricsText, OfficeReport, PeerRow, PeersReport, RevokeReport, SeatReport,
-    ServiceLogRow, ServiceReport, StrikeReport,
+    AdmitReport, AgentRow, DoctorReport, ExclusionReport, ExclusionRow, InviteReport, JoinReport,
+    LicenceReport, LicenceRow, Limited, Lost, MetricsText, OfficeReport, PeerRow, PeersReport,
+    RevokeReport, SeatReport, ServiceLogRow, ServiceReport, StrikeReport,
 };
 
 /// Named numbers as a JSON object, in their order.
@@ -228,6 +228,9 @@ pub struct LibraryPlan {
     /// What they allow for less than a week.
     #[serde(default)]
     pub ending: Limited,
+    /// What was found not to be held or carried.
+    #[serde(flatten)]
+    pub lost: Lost,
 }
 
 /// How much of what was read of a library is left out because it stays on this device.
@@ -268,6 +271,9 @@ pub struct ShownEdit {
     pub old: Json,
     /// What it would hold.
     pub new: Json,
+    /// Why it cannot be, of what is lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// How far a library came in a pass.
@@ -299,7 +305,13 @@ pub struct Found {
     pub written: u64,
     /// How many edits of the app's user were taken over.
     pub lifted: u64,
-    /// Why it waits, is held or failed, or what was refused.
+    /// How many edits found something else than they expected; the next pass tries them again.
+    #[serde(default)]
+    pub meanwhile: u64,
+    /// What it cannot hold, and what of it cannot be carried.
+    #[serde(flatten)]
+    pub lost: Lost,
+    /// Why it waits, is held or failed.
     pub reason: Option<String>,
     /// Files that were backed up before the write, by name and size in bytes.
     #[serde(serialize_with = "as_object", deserialize_with = "of_object")]
@@ -395,6 +407,9 @@ pub struct LinkRow {
     pub state: String,
     /// More about the state.
     pub reason: Option<String>,
+    /// What it cannot hold, and what of it cannot be carried.
+    #[serde(flatten)]
+    pub lost: Lost,
     /// How many items the link knows.
     pub items: u64,
     /// When it was linked, in Unix seconds.
@@ -418,7 +433,7 @@ pub struct LogRow {
     pub undoes: Option<i64>,
     /// The operation that took it back.
     pub undone_by: Option<i64>,
-    /// How far it came: `done`, `partly`, `begun`.
+    /// How far it came: `done`, `partly`, `begun`; `interrupted` if the next sync goes on with it, or others finished it.
     pub state: String,
 }
 
@@ -512,26 +527,6 @@ pub struct UnlinkReport {
     pub library: String,
     /// The operation's number.
     pub operation: i64,
-}
-
-/// Everything that was checked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DoctorReport {
-    /// The checks, in order.
-    pub checks: Vec<Check>,
-    /// Whether all passed.
-    pub sound: bool,
-}
-
-/// One check.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Check {
-    /// What was checked.
-    pub name: String,
-    /// Whether it passed.
-    pub passed: bool,
-    /// What was found.
-    pub detail: String,
 }
 
 /// How a translator kept the laws.

@@ -67,7 +67,7 @@ fn begin(home: &Home, world: &World) -> Result<Operation, Failure> {
     Ok(Operation {
         number: Some(home.store.next_operation()?),
         id: OperationId(world.random_bytes()),
-        kind: "library",
+        kind: "library".into(),
         summary: "written as a library of another".into(),
         plan: None,
         undoes: None,
@@ -98,7 +98,7 @@ fn finish(home: &mut Home, operation: &Operation, changed: &Changed) -> Result<(
     let tx = home.store.transaction()?;
     changed.persist(&tx, &home.device, operation.id)?;
     if let Some(number) = operation.number {
-        tx.put_operation(&operate::row(operation, number, "done"))?;
+        tx.put_operation(&operate::row(operation, number, crate::record::DONE))?;
     }
     Ok(tx.commit()?)
 }

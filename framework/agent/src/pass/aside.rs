@@ -105,6 +105,11 @@ impl Aside {
         Ok(())
     }
 
+    /// Whether nothing stays, nor did until now.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.now.is_empty() && self.before.is_empty()
+    }
+
     /// Whether a field stays.
     pub(crate) fn field(&self, name: &str) -> bool {
         self.now.field(name)

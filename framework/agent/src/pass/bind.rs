@@ -1,6 +1,6 @@
 //! Says what happened to each item of each member, and which item of the document it is.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use segue_document::shard_of;
 use segue_model::{
@@ -9,7 +9,6 @@ use segue_model::{
 use segue_reconcile::arrival;
 use segue_reconcile::guard::{Batch, Tally, is_loss, looks_rebuilt};
 use segue_reconcile::identify::{self, Evidence, Identified, Known, Party, Question, Rung};
-use segue_reconcile::key;
 use sha2::{Digest, Sha256};
 
 use super::draft::Sight;
@@ -31,17 +30,17 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
     let mut arrived: Vec<Vec<Item>> = Vec::new();
     for (index, member) in members.iter_mut().enumerate() {
         let moved = moved_from_missing(pass, member)?;
+        leave_parked(pass, index, member)?;
         arrived.push(sort_differences(pass, index, member, moved));
     }
-    if arrived.iter().all(Vec::is_empty) {
+    let any_parked = pass.drafts.iter().any(|draft| draft.parked.is_some());
+    if arrived.iter().all(Vec::is_empty) && !any_parked {
         return Ok(Bound { questions: Vec::new(), matched: Vec::new(), items: None });
     }
-    let keyed = keyed(pass, members, &arrived)?;
-    let is_keyed = keyed.is_some();
-    let (identified, elsewhere) = match keyed {
-        Some(known) => (by_key(pass.frame.operation, members, &arrived, &known), known),
-        None => by_evidence(pass, members, &arrived)?,
-    };
+    if members.iter().any(|member| member.capabilities.schema.key.is_some()) {
+        return super::keyed::bind(pass, members, arrived);
+    }
+    let (identified, elsewhere) = by_evidence(pass, members, &arrived)?;
     let mut matched: Vec<_> = identified.matched.into_iter().collect();
     matched.sort_unstable();
     let mut seen: HashMap<ItemId, u32> = HashMap::new();
@@ -63,48 +62,9 @@ pub(super) fn bind(pass: &mut Pass<'_>, members: &mut [Member]) -> Result<Bound,
     let (may_write, mut questions) = (pass.frame.may_write, identified.questions);
     questions.retain(|_| may_write);
     let fresh = seen.keys().filter(|_| may_write);
-    let mut all: HashSet<ItemId> =
+    let all: HashSet<ItemId> =
         elsewhere.iter().chain(fresh).map(|item| pass.same.shown(*item)).collect();
-    // Of a kind with keys nothing was asked of the document; where a library is new, it is told what there is.
-    let is_new = members.iter().any(|member| member.pairing);
-    if is_keyed && is_new {
-        for shard in pass.shards.written() {
-            let records = pass.shards.records(shard)?;
-            let items = records.values().filter(|r| r.live.is_some() && r.kind.is_none());
-            all.extend(items.map(|record| ItemId(record.id)));
-            pass.shards.release(shard);
-        }
-    }
-    let items = (!is_keyed || is_new).then_some(all.len() as u64);
-    Ok(Bound { questions, matched, items })
-}
-
-/// Says what items are whose key alone says so. What the document `knows` already, or another member has, was
-/// matched.
-fn by_key(
-    operation: OperationId,
-    members: &[Member],
-    arrived: &[Vec<Item>],
-    knows: &HashSet<ItemId>,
-) -> Identified {
-    let mut identified = Identified::default();
-    let (mut earlier, mut count) = (HashSet::new(), 0);
-    for (member, items) in members.iter().zip(arrived) {
-        let id = |item: &Item| {
-            let own = key::item_of(member.capabilities.schema, item);
-            own.unwrap_or_else(|| fresh_id(operation, member.row.id, &item.id))
-        };
-        let ids: Vec<ItemId> = items.iter().map(id).collect();
-        count += ids.iter().filter(|id| knows.contains(id) || earlier.contains(*id)).count() as u64;
-        if identified.items.len() + 1 < members.len() {
-            earlier.extend(ids.iter().copied());
-        }
-        identified.items.push(ids);
-    }
-    if count > 0 {
-        identified.matched.insert(Rung::Key, count);
-    }
-    identified
+    Ok(Bound { questions, matched, items: Some(all.len() as u64) })
 }
 
 /// Says what items are by comparing them with each other and with all of the document, which is told, too.
@@ -126,6 +86,23 @@ fn by_evidence(
     let operation = pass.frame.operation;
     let fresh = |link, index: usize| fresh_id(operation, link, &natives[&link][index].id);
     Ok((identify::identify(known, &parties, &fresh), elsewhere))
+}
+
+/// Leaves parked what is parked, if the pass asks nothing of it before its shard: not what of it stays on this
+/// device, and not whether the document has it.
+fn leave_parked(pass: &mut Pass<'_>, index: usize, member: &mut Member) -> Result<(), Failure> {
+    let Some(difference) = member.difference.as_mut() else { return Ok(()) };
+    let Some(parked) = difference.parked.take() else { return Ok(()) };
+    let draft = &mut pass.drafts[index];
+    if pass.frame.may_write && draft.aside.is_nothing() {
+        draft.parked = Some(parked);
+        return Ok(());
+    }
+    parked.each(|row, _| {
+        difference.arrived.push(parked.item(row)?);
+        Ok(())
+    })?;
+    Ok(())
 }
 
 /// Finds out where the content of new libraries lies.
@@ -336,34 +313,6 @@ fn freeze(schema: &Schema, draft: &mut MemberDraft, base: &BaseItem, now: &Item)
     }
 }
 
-/// Which items that arrived the document has, where their keys alone say what they are: only the
-/// shards of these are looked at. `None` for kinds without keys.
-fn keyed(
-    pass: &mut Pass<'_>,
-    members: &[Member],
-    arrived: &[Vec<Item>],
-) -> Result<Option<HashSet<ItemId>>, Failure> {
-    let Some(schema) = members.first().map(|member| member.capabilities.schema) else {
-        return Ok(None);
-    };
-    if schema.key.is_none() {
-        return Ok(None);
-    }
-    let mut shards: BTreeMap<u8, Vec<ItemId>> = BTreeMap::new();
-    for item in arrived.iter().flatten().filter_map(|item| key::item_of(schema, item)) {
-        shards.entry(shard_of(&item.0)).or_default().push(item);
-    }
-    let mut known = HashSet::new();
-    for shard in pass.shards.written() {
-        let Some(items) = shards.get(&shard) else { continue };
-        let records = pass.shards.records(shard)?;
-        let is_live = |item: &ItemId| records.get(&item.0).is_some_and(|r| r.live.is_some());
-        known.extend(items.iter().copied().filter(is_live));
-        pass.shards.release(shard);
-    }
-    Ok(Some(known))
-}
-
 /// All live items of the document with their evidence. Needed only when something is new.
 fn known(pass: &mut Pass<'_>, members: &[Member]) -> Result<Vec<Known>, Failure> {
     let Some(schema) = members.first().map(|member| member.capabilities.schema) else {
@@ -406,7 +355,7 @@ fn absolute(root: Option<&Location>, path: &Location) -> Option<Location> {
 }
 
 /// A random id that the same plan gives again: drawn from the operation's own random id.
-fn fresh_id(operation: OperationId, link: LinkId, native: &NativeId) -> ItemId {
+pub(super) fn fresh_id(operation: OperationId, link: LinkId, native: &NativeId) -> ItemId {
     let mut hasher = Sha256::new();
     hasher.update(b"segue item v1\0");
     hasher.update(operation.0);

@@ -7,11 +7,13 @@ use segue_model::{
     ItemId, Listing, NativeId,
 };
 use segue_reconcile::guard::{Batch, Count, Tally, is_loss};
+use segue_store::StoreError;
 
 use super::aside::{Aside, Own};
 use super::{Frame, Member};
 use crate::failure::Failure;
 use crate::hiding::Mark;
+use crate::parked::Parked;
 
 /// What happened to one item of a library. What was known is boxed, because of a million items most are new.
 #[derive(Debug)]
@@ -122,6 +124,8 @@ pub(crate) struct MemberDraft {
     pub(crate) aside: Aside,
     /// Items with something to say, by shard.
     pub(crate) work: BTreeMap<u8, Vec<Work>>,
+    /// New items that are no work but while the pass is at their shard.
+    pub(crate) parked: Option<Parked>,
     /// Native ids of moved items, old to new.
     pub(crate) moved: HashMap<NativeId, NativeId>,
     /// Native ids that the library no longer lists.
@@ -178,8 +182,12 @@ pub(crate) struct MemberDraft {
     pub(crate) lifts: u64,
     /// New items of the library that nobody else has.
     pub(crate) only_here: HashSet<ItemId>,
+    /// How many such are parked.
+    pub(crate) parked_only_here: u64,
     /// Values that something puts back each time: no longer written.
     pub(crate) contested: Vec<(NativeId, &'static str)>,
+    /// Fields of items of which nothing is to be remembered any more: what they could not be given nobody asks for.
+    pub(crate) no_longer_asked: Vec<(NativeId, String)>,
     /// The app rebuilt its library.
     pub(crate) rebuilt: bool,
 }
@@ -195,6 +203,48 @@ impl MemberDraft {
         let Some(sight) = self.aside.admits(item, sight) else { return };
         let shard = segue_document::shard_of(&item.0);
         self.work.entry(shard).or_default().push(Work { item, sight, shown: None });
+    }
+
+    /// Whether there is work in a shard, parked or not.
+    pub(crate) fn has_work(&self, shard: u8) -> bool {
+        let parked = self.parked.as_ref();
+        self.work.contains_key(&shard) || parked.is_some_and(|parked| parked.count(shard) > 0)
+    }
+
+    /// The shards with work.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = u8> {
+        self.work.keys().copied().chain(self.parked.iter().flat_map(Parked::shards))
+    }
+
+    /// Takes up what is parked of a shard, behind its other work.
+    pub(super) fn unpark(&mut self, shard: u8) -> Result<(), StoreError> {
+        let Some(parked) = self.parked.as_ref().filter(|parked| parked.count(shard) > 0) else {
+            return Ok(());
+        };
+        let shown = parked.shown(shard);
+        let new = |(item, now)| Work { item, sight: Sight::New(now), shown: shown.cloned() };
+        let items = parked.items(shard)?;
+        self.work.entry(shard).or_default().extend(items.into_iter().map(new));
+        Ok(())
+    }
+
+    /// Forgets again what [`Self::unpark`] took up. All of them saw the shard for the first time: what the app was
+    /// shown of one, it was shown of all.
+    pub(super) fn park(&mut self, shard: u8) {
+        let Some(parked) = self.parked.as_mut().filter(|parked| parked.count(shard) > 0) else {
+            return;
+        };
+        let Some(work) = self.work.get_mut(&shard) else { return };
+        parked.show(shard, work.last().and_then(|last| last.shown.clone()));
+        work.truncate(work.len().saturating_sub(parked.count(shard)));
+        if work.is_empty() {
+            self.work.remove(&shard);
+        }
+    }
+
+    /// How many new items of the library nobody else has.
+    pub(crate) fn alone(&self) -> u64 {
+        self.only_here.len() as u64 + self.parked_only_here
     }
 
     /// Whether `batch` is held.
@@ -254,8 +304,12 @@ pub(super) fn guard_lowering(
     draft.contested = contested;
     let mut tally = Tally::default();
     let schema = member.capabilities.schema;
+    let is_loss = |edit: &FieldEdit| {
+        is_loss(schema, edit.field, edit.old.as_ref(), edit.new.as_ref())
+            && !member.planned.has(edit)
+    };
     for edit in &draft.edits.fields {
-        if is_loss(schema, edit.field, edit.old.as_ref(), edit.new.as_ref()) {
+        if is_loss(edit) {
             tally.add(Batch::cleared(schema, edit.field), 1);
         }
     }
@@ -264,7 +318,8 @@ pub(super) fn guard_lowering(
         let Some(field) = batch.field() else { continue };
         tally.total(batch, present(frame, member, field)?);
     }
-    let removed: usize = draft.edits.collections.iter().map(removed_entries).sum();
+    let lists = draft.edits.collections.iter().filter(|edit| !member.planned.has_list(edit));
+    let removed: usize = lists.map(removed_entries).sum();
     // What a limit takes out of a list is no accident.
     let removed = (removed as u64).saturating_sub(draft.entries_withheld);
     tally.add(Batch::LowerListRemovals, removed);
@@ -272,10 +327,7 @@ pub(super) fn guard_lowering(
     tally.total(Batch::LowerListRemovals, entries as u64);
     draft.judge(frame, member, &tally);
     let held = |batch: &Batch| draft.holds(batch);
-    let drops = |edit: &FieldEdit| {
-        let is_loss = is_loss(schema, edit.field, edit.old.as_ref(), edit.new.as_ref());
-        is_loss && held(&Batch::cleared(schema, edit.field))
-    };
+    let drops = |edit: &FieldEdit| is_loss(edit) && held(&Batch::cleared(schema, edit.field));
     let fields: Vec<_> = draft.edits.fields.iter().filter(|edit| !drops(edit)).cloned().collect();
     if held(&Batch::LowerListRemovals) {
         draft.edits.collections.retain(|edit| removed_entries(edit) == 0);

@@ -1,10 +1,33 @@
 //! Ids of new collections and entries: random, because an operation's id is, yet the same when a plan
 //! is made again.
 
-use segue_model::{Collection, CollectionId, EntryId, NativeId, OperationId};
+use segue_model::{Collection, CollectionId, DocumentId, EntryId, Heads, NativeId, OperationId};
+use segue_store::Reader;
 use sha2::{Digest, Sha256};
 
 use super::{LISTS, Member};
+use crate::failure::Failure;
+
+/// What the ids of a draft are drawn from: its operation. One that has written into the document already, and goes on,
+/// draws others, or a new entry would take the place of one from before.
+pub(super) fn seed(
+    store: &Reader,
+    document: DocumentId,
+    operation: OperationId,
+) -> Result<OperationId, Failure> {
+    if store.log_operation_first(&document, operation)?.is_none() {
+        return Ok(operation);
+    }
+    let mut hasher = Sha256::new();
+    hasher.update(b"segue goes on v1\0");
+    hasher.update(operation.0);
+    for hash in store.heads(&document)?.get(&LISTS).into_iter().flat_map(Heads::hashes) {
+        hasher.update(hash.0);
+    }
+    let mut seed = [0; 8];
+    seed.copy_from_slice(&hasher.finalize()[..8]);
+    Ok(OperationId(seed))
+}
 
 /// A collection's id: random, yet the same when the plan is made again.
 pub(super) fn fresh_id(operation: OperationId, member: &Member, now: &Collection) -> CollectionId {

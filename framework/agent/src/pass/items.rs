@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use segue_document::{Record, Shard, Write, resolve};
 use segue_model::{BaseItem, Heads, Item, ItemId, LinkId, Listing, NativeId, OperationId};
-use segue_reconcile::{lift, project};
+use segue_reconcile::lift::{self, Lifted};
+use segue_reconcile::project;
 use segue_translator::Capabilities;
 
 use super::draft::{Sight, Work};
@@ -22,7 +23,9 @@ const SCAN_MIN: usize = 16;
 /// read as one with items of other shards.
 pub(super) fn lift_shared(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
     for shard in shared(pass) {
+        unpark(pass, shard)?;
         lift_shard(pass, members, shard)?;
+        park(pass, shard);
     }
     Ok(())
 }
@@ -30,16 +33,18 @@ pub(super) fn lift_shared(pass: &mut Pass<'_>, members: &[Member]) -> Result<(),
 /// Lifts and compares every other shard, one after the other, so that only one is in memory.
 pub(super) fn each(pass: &mut Pass<'_>, members: &[Member]) -> Result<(), Failure> {
     let shared = shared(pass);
-    let work = pass.drafts.iter().flat_map(|draft| draft.work.keys().copied());
+    let work = pass.drafts.iter().flat_map(MemberDraft::shards);
     let mut all: BTreeSet<u8> = work.chain(pass.shards.written()).collect();
     all.retain(|shard| !shared.contains(shard));
     pass.frame.progress.step("Comparing", Some(all.len() as u64));
     for (done, shard) in all.into_iter().enumerate() {
+        unpark(pass, shard)?;
         let records = lift_shard(pass, members, shard)?;
         let due: BTreeSet<usize> = (0..members.len())
             .filter(|index| pass.is_due(*index, &members[*index], shard))
             .collect();
         project_shard(pass, members, shard, records, &due)?;
+        park(pass, shard);
         pass.frame.progress.advance(done as u64 + 1);
     }
     Ok(())
@@ -58,9 +63,20 @@ pub(super) fn project_shared(pass: &mut Pass<'_>, members: &[Member]) -> Result<
         }
     }
     for (shard, due) in due {
+        unpark(pass, shard)?;
         project_shard(pass, members, shard, None, &due)?;
+        park(pass, shard);
     }
     Ok(())
+}
+
+/// Takes up what is parked of a shard, of all members.
+fn unpark(pass: &mut Pass<'_>, shard: u8) -> Result<(), Failure> {
+    Ok(pass.drafts.iter_mut().try_for_each(|draft| draft.unpark(shard))?)
+}
+
+fn park(pass: &mut Pass<'_>, shard: u8) {
+    pass.drafts.iter_mut().for_each(|draft| draft.park(shard));
 }
 
 fn shared(pass: &Pass<'_>) -> BTreeSet<u8> {
@@ -114,16 +130,14 @@ fn lift_work(
         let (mut lifts, mut unseen) = (0, BTreeMap::new());
         for place in &places {
             let item = &work[*place];
-            let record = match &seen {
-                Some(records) => records.get(&item.item.0).map(Cow::Borrowed),
-                None => Some(Cow::Owned(pass.shards.record(&item.item.0, at.as_ref())?)),
-            };
-            let empty = || Cow::Owned(Record { id: item.item.0, ..Record::default() });
-            let record = record.unwrap_or_else(empty);
+            let record = record_of(&mut pass.shards, seen.as_ref(), item.item, at.as_ref())?;
             let others = others(&mut pass.shards, &pass.ended, member, item)?;
             let (operation, draft) = (pass.frame.operation, &pass.drafts[index]);
             let made = writes_of(operation, member, draft, item, &record, &twins, others);
-            let (made, rest) = aside::returning(pass, index, &member.view(), item, &record, made)?;
+            let Lifted { writes: made, unseen: others } = made;
+            let (made, mut rest) =
+                aside::returning(pass, index, &member.view(), item, &record, made)?;
+            rest.extend(others);
             if !matches!(item.sight, Sight::New(_)) {
                 let all = made.iter().chain(&rest);
                 lifts += all.filter(|write| is_edit(write)).count() as u64;
@@ -155,6 +169,18 @@ fn lift_work(
         }
     }
     Ok(())
+}
+
+/// What an app was shown of an item: from the records at hand, if there are any.
+fn record_of<'r>(
+    shards: &mut Shards<'_>,
+    at_hand: Option<&'r Records>,
+    item: ItemId,
+    at: Option<&Heads>,
+) -> Result<Cow<'r, Record>, Failure> {
+    let Some(records) = at_hand else { return Ok(Cow::Owned(shards.record(&item.0, at)?)) };
+    let empty = || Cow::Owned(Record { id: item.0, ..Record::default() });
+    Ok(records.get(&item.0).map_or_else(empty, Cow::Borrowed))
 }
 
 /// The state of the shard that the app had been shown of an item; `None` is the present one.
@@ -192,7 +218,7 @@ fn writes_of(
     record: &Record,
     twins: &HashMap<ItemId, Vec<Twin<'_>>>,
     others: bool,
-) -> Vec<Write> {
+) -> Lifted {
     let view = member.view();
     let frozen = |base: &Item, now: &Item| restore_frozen(draft, base, now);
     match &work.sight {
@@ -211,13 +237,13 @@ fn writes_of(
             lift::item(&view, record, seen, &[], operation)
         }
         Sight::Dropped(_) => {
-            let mut writes = lift::item(&view, record, lift::Seen::Dropped, &[], operation);
+            let mut lifted = lift::item(&view, record, lift::Seen::Dropped, &[], operation);
             if !others {
-                writes.push(Write::Delete);
+                lifted.writes.push(Write::Delete);
             }
-            writes
+            lifted
         }
-        Sight::Gone(_) => Vec::new(),
+        Sight::Gone(_) => Lifted::default(),
     }
 }
 
@@ -412,6 +438,7 @@ fn project_member(
     let (mut edits, mut overridden, mut is_pending) = (Vec::new(), Vec::new(), false);
     let is_limited = concerns || draft.withholding.contains(&shard);
     let (mut withheld, mut allowed) = (Vec::new(), Vec::new());
+    let (mut no_longer_asked, mut copies) = (Vec::new(), Vec::new());
     for row in rows_of_shard(pass, index, member, shard)? {
         let record = joined.get(&row.item.0).or_else(|| records.get(&row.item.0));
         let Some(record) = record.filter(|record| record.live.is_some()) else { continue };
@@ -428,11 +455,16 @@ fn project_member(
         let names = draft.frozen.get(&row.held.id);
         let is_held = |name: &str| names.is_some_and(|names| names.contains(name));
         let frozen = |name: &str| is_held(name) || draft.aside.field(name);
-        let made = project::item(&member.view(), record, &row.held, &frozen);
+        let mut made = project::item(&member.view(), record, &row.held, &frozen);
+        member.without_kept(&mut made);
+        let verdict = member.unheld.judge(&row.held, &mut made, pass.frame.confirmed);
+        no_longer_asked.extend(verdict.over);
+        is_pending |= !verdict.copies.is_empty();
+        copies.extend(verdict.copies);
         // What stays for good keeps its own heads; what a guard holds keeps the shard's.
         is_pending |= !made.is_empty() || (names.is_some() && pass.frame.may_write);
         edits.extend(made);
-        if row.shown.is_some() && names.is_none() {
+        if row.shown.is_some() && names.is_none() && !verdict.is_any {
             overridden.push(row.into_base());
         }
     }
@@ -445,10 +477,12 @@ fn project_member(
     let draft = &mut pass.drafts[index];
     draft.projected.insert(shard);
     draft.allowed.extend(allowed);
+    draft.no_longer_asked.extend(no_longer_asked);
     if is_pending {
         draft.pending.insert(shard);
     }
     draft.edits.fields.extend(edits);
+    draft.edits.copies.extend(copies);
     draft.overridden.extend(overridden);
     Ok(())
 }

@@ -161,11 +161,11 @@ fn lift_member(
         {
             pass.questions.push(Question {
                 item: ItemId(other.0),
-                other: ItemId(fresh_id(pass.frame.operation, member, now).0),
+                other: ItemId(fresh_id(pass.seed, member, now).0),
                 reason: "two lists of one name with different entries; both are kept",
             });
         }
-        let id = join.unwrap_or_else(|| fresh_id(pass.frame.operation, member, now));
+        let id = join.unwrap_or_else(|| fresh_id(pass.seed, member, now));
         bound.insert(id);
         let record = join.and_then(|id| records.get(&id.0).cloned());
         let record = record.unwrap_or_else(|| Record { id: id.0, ..Record::default() });
@@ -199,7 +199,7 @@ fn changed(
         .collect();
     let aside = &pass.drafts[index].aside;
     let old = aside.with_those_back(old, &record, &now.entries, &Settled(known));
-    let mut fresh = entry_ids(pass.frame.operation, &now.id, member);
+    let mut fresh = entry_ids(pass.seed, &now.id, member);
     let keep = member.pairing || pass.drafts[index].rebuilt;
     let mut lifted = list::lift(&record, &old, &now.entries, known, keep, &mut fresh);
     let link = Some(member.row.id);
@@ -233,7 +233,7 @@ fn arrived(
     let support = member.capabilities.collection(now.kind);
     let repeats = support.is_none_or(|support| support.repeats);
     let old = list::shown(record, known, repeats);
-    let mut fresh = entry_ids(pass.frame.operation, &now.id, member);
+    let mut fresh = entry_ids(pass.seed, &now.id, member);
     let mut lifted = list::lift(record, &old, &now.entries, known, true, &mut fresh);
     let mut fields = BTreeMap::new();
     fields.insert("name".to_owned(), (Value::text(now.name.clone()), Weight::Full));

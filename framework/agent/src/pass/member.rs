@@ -1,9 +1,13 @@
 //! One library that takes part in a pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::thread::ScopedJoinHandle;
 
-use segue_model::{BaseCollection, CarriedLimit, Heads, Item, Location, NativeId};
+use segue_model::{
+    BaseCollection, CarriedLimit, ChangeSet, CollectionEdit, FieldEdit, Heads, Item, Location,
+    NativeId, Value,
+};
 use segue_reconcile::exclusion::Exclusion;
 use segue_reconcile::{LinkView, Writing};
 use segue_store::{LinkRow, Reader, Store};
@@ -16,6 +20,8 @@ use crate::limits::unsaid;
 use crate::members::gave_nothing;
 use crate::progress::{Moment, Progress};
 use crate::reading::Difference;
+use crate::shared;
+use crate::unheld::{self, Unheld};
 
 /// A library, its link, and what was read of it.
 pub(crate) struct Member {
@@ -24,6 +30,8 @@ pub(crate) struct Member {
     pub(crate) label: String,
     pub(crate) capabilities: &'static Capabilities,
     pub(crate) library: Box<dyn Library>,
+    /// Where its writes change files.
+    pub(crate) places: Vec<PathBuf>,
     /// The link has no base: first contact, or its base was lost. Nothing is deleted.
     pub(crate) pairing: bool,
     /// A person said where the content lies.
@@ -40,15 +48,54 @@ pub(crate) struct Member {
     pub(crate) running: Option<String>,
     /// The state of the library, before it was read.
     pub(crate) revision: Revision,
+    /// What it could not be given.
+    pub(crate) unheld: Unheld,
     /// What limits its items carry, as far as it was looked at.
     pub(crate) carried: Vec<(NativeId, CarriedLimit)>,
     /// Where it was looked for licences beside its files.
     pub(crate) looked: Looked,
+    /// What this operation was about to write to it before it was interrupted.
+    pub(crate) planned: Planned,
     /// How it differs from the base; `None` if it is as it was when it was read last.
     pub(crate) difference: Option<Difference>,
     pub(crate) base_collections: Vec<BaseCollection>,
     /// What the library was shown, by shard.
     pub(crate) heads: BTreeMap<u8, Heads>,
+}
+
+/// Edits that a person or a guard let pass already. What is left of them is no loss that nobody thought of.
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
+    fields: HashMap<(NativeId, &'static str), Option<Value>>,
+    lists: Vec<CollectionEdit>,
+}
+
+impl Planned {
+    /// These edits.
+    pub(crate) fn of(edits: ChangeSet) -> Self {
+        let field = |edit: FieldEdit| ((edit.item, edit.field.name), edit.new);
+        Self { fields: edits.fields.into_iter().map(field).collect(), lists: edits.collections }
+    }
+
+    /// Whether a field was to become what it would be made now.
+    pub(crate) fn has(&self, edit: &FieldEdit) -> bool {
+        !self.fields.is_empty()
+            && self.fields.get(&(edit.item.clone(), edit.field.name)) == Some(&edit.new)
+    }
+
+    /// Whether a list was to become what it would be made now.
+    pub(crate) fn has_list(&self, edit: &CollectionEdit) -> bool {
+        self.lists.iter().any(|before| match (before, edit) {
+            (
+                CollectionEdit::Reorder { id, new, .. },
+                CollectionEdit::Reorder { id: other, new: now, .. },
+            ) => (id, new) == (other, now),
+            (CollectionEdit::Remove { id, .. }, CollectionEdit::Remove { id: other, .. }) => {
+                id == other
+            }
+            _ => false,
+        })
+    }
 }
 
 /// A link, what people call its library, and the library.
@@ -98,6 +145,7 @@ impl Member {
         let mut member = Self {
             heads: store.link_heads(row.id)?,
             running: library.running(),
+            places: shared::places(&row, &*library),
             label,
             capabilities,
             pairing,
@@ -106,8 +154,10 @@ impl Member {
             gave_nothing: store.setting(&gave_nothing(row.id))?.is_some(),
             exclusion: rules.of(&row),
             excluded: Known::of(store, row.id)?,
+            unheld: Unheld::of(store, row.id)?,
             carried: Vec::new(),
             looked: Looked::default(),
+            planned: Planned::default(),
             difference: None,
             base_collections,
             library,
@@ -119,11 +169,15 @@ impl Member {
             member.row.revision = None;
         }
         let is_new = member.row.revision.as_ref() != Some(&member.revision.0);
-        if pairing || is_new || member.excluded.rereads {
+        let rereads = member.excluded.rereads || crate::losses::rereads(store, member.row.id)?;
+        if pairing || is_new || rereads {
             member.read(store)?;
         } else {
             member.carried = unsaid::known(store, member.row.id)?;
         }
+        let losses = member.difference.iter().flat_map(|read| &read.reading.losses);
+        let lost = losses.map(|loss| unheld::name(&loss.id)).collect();
+        member.unheld.ask(&*member.library, &member.revision, &lost);
         member.looked = sidecars::look(store, &mut member)?;
         Ok(member)
     }
@@ -151,6 +205,11 @@ impl Member {
         Ok(())
     }
 
+    /// The state of the library that was read, or that is as it was read last.
+    pub(crate) fn revision_read(&self) -> &Revision {
+        self.difference.as_ref().map_or(&self.revision, |difference| &difference.reading.revision)
+    }
+
     /// The link as the planner sees it.
     pub(crate) fn view(&self) -> LinkView<'_> {
         LinkView {
@@ -170,6 +229,18 @@ impl Member {
             }
             (None, None) => None,
         }
+    }
+
+    /// Takes from edits of an item what the library was only taken to have still.
+    pub(crate) fn without_kept(&self, made: &mut Vec<FieldEdit>) {
+        let Some(difference) = self.difference.as_ref().filter(|read| !read.kept.is_empty()) else {
+            return;
+        };
+        for edit in &mut *made {
+            difference.without_kept(&edit.item, edit.field, &mut edit.old);
+            difference.without_kept(&edit.item, edit.field, &mut edit.new);
+        }
+        made.retain(|edit| edit.old != edit.new);
     }
 
     /// How many items the library lists.

@@ -13,6 +13,7 @@ mod descriptors;
 mod draft;
 mod ids;
 mod items;
+mod keyed;
 mod lists;
 mod member;
 mod roots;
@@ -38,7 +39,7 @@ use crate::shards::{Changed, Shards};
 
 pub(crate) use aside::OWN;
 pub(crate) use draft::{ListPlan, MemberDraft, Sight, Work};
-pub(crate) use member::Member;
+pub(crate) use member::{Member, Planned};
 
 /// What a pass needs beside its members.
 pub(crate) struct Frame<'a> {
@@ -132,6 +133,8 @@ pub(crate) fn draft(frame: &Frame<'_>, members: &mut [Member]) -> Result<Draft, 
 /// The state of a pass while it is worked out.
 pub(crate) struct Pass<'a> {
     frame: &'a Frame<'a>,
+    /// What new ids are drawn from.
+    seed: OperationId,
     policy: Box<dyn Policy>,
     shards: Shards<'a>,
     drafts: Vec<MemberDraft>,
@@ -152,7 +155,8 @@ impl<'a> Pass<'a> {
         let (conflicts, questions) = (BTreeMap::new(), Vec::new());
         let ended = descriptors::ended(frame.store, &record)?;
         let policy = Box::new(Unrestricted);
-        Ok(Self { frame, policy, shards, drafts, same, conflicts, questions, ended })
+        let seed = ids::seed(frame.store, frame.document, frame.operation)?;
+        Ok(Self { frame, seed, policy, shards, drafts, same, conflicts, questions, ended })
     }
 
     /// Whether a shard changed since the member was shown it, or the member has work in it. Every
@@ -165,7 +169,8 @@ impl<'a> Pass<'a> {
             let is_current = shown.is_some_and(|heads| *heads == self.shards.heads(shard));
             self.shards.is_written(shard) && (member.row.revision.is_none() || !is_current)
         };
-        draft.work.contains_key(&shard) || draft.withholding.contains(&shard) || behind()
+        let tries = member.unheld.tries(shard, self.frame.confirmed);
+        draft.has_work(shard) || draft.withholding.contains(&shard) || tries || behind()
     }
 }
 

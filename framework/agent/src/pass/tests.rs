@@ -11,7 +11,7 @@ use segue_model::{
 };
 use segue_reconcile::guard::Budgets;
 use segue_reconcile::policy::{Policy, Unrestricted};
-use segue_translator::{Idle, Place};
+use segue_translator::{Idle, Place, Translator};
 
 use super::{Draft, Frame, Member, SameAs};
 use crate::command::{LibrarySpec, Request, Response};
@@ -40,7 +40,7 @@ impl Policy for Withhold {
     }
 }
 
-fn agent(folder: &Path) -> Agent {
+pub(super) fn agent(folder: &Path) -> Agent {
     let count = AtomicU64::new(7);
     let world = World {
         now: Arc::new(|| 1_700_000_000),
@@ -53,7 +53,9 @@ fn agent(folder: &Path) -> Agent {
         }),
         host: Arc::new(Idle),
         place: Place::default(),
-        translators: vec![Arc::new(Memory(Kind::Exact)), Arc::new(Memory(Kind::Stars))],
+        translators: [Kind::Exact, Kind::Stars, Kind::Mail]
+            .map(|kind| Arc::new(Memory(kind)) as Arc<dyn Translator>)
+            .into(),
         programs: crate::registry::Programs::default(),
         device: "test".into(),
     };
@@ -92,7 +94,7 @@ fn song(name: &str, rating: i64) -> Item {
     item
 }
 
-fn open(agent: &Agent) -> Vec<Member> {
+pub(super) fn open(agent: &Agent) -> Vec<Member> {
     let store = &agent.home.store;
     let opened = store.links().unwrap().into_iter().map(|row| {
         let library = crate::libraries::open(agent, &row.app, &row.path).unwrap();
@@ -102,7 +104,7 @@ fn open(agent: &Agent) -> Vec<Member> {
     members.into_iter().map(Result::unwrap).collect()
 }
 
-fn draft_over(
+pub(super) fn draft_over(
     agent: &Agent,
     members: &mut [Member],
     policy: impl Policy + Copy + 'static,
@@ -134,7 +136,7 @@ fn draft(agent: &Agent, policy: impl Policy + Copy + 'static) -> Draft {
 }
 
 /// A whole pass, as `segue sync` makes it. Returns how many edits were written to each library.
-fn pass(agent: &mut Agent, policy: impl Policy + Copy + 'static) -> Vec<u64> {
+pub(super) fn pass(agent: &mut Agent, policy: impl Policy + Copy + 'static) -> Vec<u64> {
     crate::recover::recover(agent).unwrap();
     let mut members = open(agent);
     let id = OperationId(agent.world.random_bytes());
@@ -142,7 +144,7 @@ fn pass(agent: &mut Agent, policy: impl Policy + Copy + 'static) -> Vec<u64> {
     let operation = Operation {
         number: None,
         id,
-        kind: "sync",
+        kind: "sync".into(),
         summary: String::new(),
         plan: None,
         undoes: None,
@@ -151,6 +153,9 @@ fn pass(agent: &mut Agent, policy: impl Policy + Copy + 'static) -> Vec<u64> {
     };
     let done =
         crate::operate::execute(&mut agent.home, &operation, &draft, &mut members, &Quiet).unwrap();
+    if let Some(number) = done.number {
+        crate::operate::finish(&mut agent.home, &operation, number, &done.libraries).unwrap();
+    }
     done.libraries.iter().map(|found| found.written).collect()
 }
 

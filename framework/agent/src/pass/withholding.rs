@@ -35,6 +35,15 @@ pub(super) fn carried(pass: &Pass<'_>, members: &[Member]) -> Result<Vec<Carried
         for work in draft.work.values().flatten() {
             items.extend(work.sight.now().map(|now| (now.id.clone(), work.item)));
         }
+        if let Some(parked) = &draft.parked {
+            parked.each(|row, _| {
+                let native = NativeId::new(row.native);
+                if natives.contains(&native) {
+                    items.insert(native, row.item);
+                }
+                Ok(())
+            })?;
+        }
         all.extend(
             carried().filter_map(|(native, limit)| Some((*items.get(native)?, limit.clone()))),
         );

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use segue_model::LinkId;
-use segue_translator::{Heard, Library};
+use segue_translator::{ErrorKind, Heard, Library};
 
 use super::event::Event;
 use super::schedule::POLL_MS;
@@ -70,6 +70,12 @@ fn listen(link: LinkId, library: &dyn Library, wanted: &AtomicBool, events: &Eve
                     return;
                 }
             }
+            // It is said once, and the rest is listened to.
+            Err(error) if error.kind == ErrorKind::TooLarge => {
+                if events.blocking_send(Event::Said(error.to_string())).is_err() {
+                    return;
+                }
+            }
             // The looks say why; until then nobody is there to listen to.
             Err(_) => std::thread::sleep(Duration::from_millis(POLL_MS)),
         }
@@ -83,7 +89,7 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use segue_translator::model::ChangeSet;
-    use segue_translator::{Capabilities, Error, ErrorKind, Reading, Revision, Sink, Written};
+    use segue_translator::{Capabilities, Error, Reading, Revision, Sink, Written};
 
     use super::*;
 
@@ -91,7 +97,7 @@ mod tests {
 
     /// An app that says what the test says, and tells the test that it is listened to.
     struct Told {
-        says: Mutex<Receiver<Heard>>,
+        says: Mutex<Receiver<Result<Heard, Error>>>,
         listened: Mutex<Sender<()>>,
     }
 
@@ -108,7 +114,7 @@ mod tests {
 
         fn listen(&self, _: Duration) -> Result<Heard, Error> {
             let _ = self.listened.lock().unwrap().send(());
-            Ok(self.says.lock().unwrap().recv().unwrap_or(Heard::Mute))
+            self.says.lock().unwrap().recv().unwrap_or(Ok(Heard::Mute))
         }
 
         fn revision(&self) -> Result<Revision, Error> {
@@ -148,8 +154,8 @@ mod tests {
         listening.only(&[LINK], open);
         // It is opened once.
         listening.only(&[LINK], open);
-        say.send(Heard::Nothing).unwrap();
-        say.send(Heard::Change).unwrap();
+        say.send(Ok(Heard::Nothing)).unwrap();
+        say.send(Ok(Heard::Change)).unwrap();
         let event = heard.blocking_recv();
         assert!(matches!(event, Some(Event::Touched(links)) if links == [LINK]));
         // It listens again, and hears after its link has ended.
@@ -157,7 +163,7 @@ mod tests {
             listens.recv().unwrap();
         }
         listening.only(&[], open);
-        say.send(Heard::Change).unwrap();
+        say.send(Ok(Heard::Change)).unwrap();
         assert!(listens.recv().is_err(), "it listens no more");
         drop(listening);
         assert!(heard.blocking_recv().is_none(), "and said nothing");
@@ -172,10 +178,26 @@ mod tests {
         let app = Mutex::new(Some(Box::new(app) as Box<dyn Library>));
         let mut listening = Listening::new(events);
         listening.only(&[LINK], |_| app.lock().unwrap().take());
-        say.send(Heard::Mute).unwrap();
+        say.send(Ok(Heard::Mute)).unwrap();
         drop(say);
         assert_eq!(listens.iter().count(), 1);
         drop(listening);
         assert!(heard.blocking_recv().is_none());
+    }
+
+    #[test]
+    fn what_is_too_much_to_listen_to_is_said_and_the_rest_is_listened_to() {
+        let (events, mut heard) = tokio::sync::mpsc::channel(8);
+        let (say, says) = channel();
+        let (listened, _listens) = channel();
+        let app = Told { says: Mutex::new(says), listened: Mutex::new(listened) };
+        let app = Mutex::new(Some(Box::new(app) as Box<dyn Library>));
+        let mut listening = Listening::new(events);
+        listening.only(&[LINK], |_| app.lock().unwrap().take());
+        say.send(Err(Error::new(ErrorKind::TooLarge, "listen to", "/told", "too many"))).unwrap();
+        say.send(Ok(Heard::Change)).unwrap();
+        let said = heard.blocking_recv();
+        assert!(matches!(said, Some(Event::Said(text)) if text.contains("too many")));
+        assert!(matches!(heard.blocking_recv(), Some(Event::Touched(_))));
     }
 }

@@ -156,7 +156,8 @@ async fn run_loop(
     tell(Told::Serving(&row));
     systemd::notify("READY=1");
     let mut desk = Desk::new(jobs, watch, Some(net.clone()), passes, moments, now, tell);
-    desk.tell(None, format!("looks after {} libraries", links.len()));
+    let libraries = if links.len() == 1 { "library" } else { "libraries" };
+    desk.tell(None, format!("looks after {} {libraries}", links.len()));
     desk.take(Event::Linked(links));
     while !desk.is_over {
         let event = tokio::select! {

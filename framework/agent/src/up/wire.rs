@@ -255,15 +255,7 @@ mod tests {
 
         let fields =
             ["rating", "play_count", "playlists"].map(|name| (name.to_owned(), 2)).to_vec();
-        let found = Found {
-            library: "mpd".into(),
-            state: LibraryState::Written,
-            written: 2,
-            lifted: 0,
-            reason: None,
-            backup: Vec::new(),
-            fields,
-        };
+        let found = Found { written: 2, fields, ..Found::new("mpd", LibraryState::Written) };
         let report = PassReport {
             operation: Some(1),
             libraries: vec![found],

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use segue_agent::command::{
-    ConflictRow, LibrarySpec, LibraryState, PassReport, PlanReport, Request, Response,
+    ConflictRow, LibrarySpec, LibraryState, LogRow, PassReport, PlanReport, Request, Response,
 };
 use segue_agent::{Agent, Failure, Quiet, World};
 use segue_translator::model::{Catalog, Collection, Item, Location, NativeId, Value, music};
@@ -356,6 +356,14 @@ impl Bench {
         let items = export["items"].as_array().unwrap();
         let found = items.iter().find(|item| item["fields"]["duration"] == duration(number));
         found.map(|item| item["fields"].clone())
+    }
+
+    /// All operations, newest first.
+    pub(crate) fn log(&mut self) -> Vec<LogRow> {
+        match self.run(Request::Log) {
+            Response::Log(rows) => rows,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) fn conflicts(&mut self) -> Vec<ConflictRow> {

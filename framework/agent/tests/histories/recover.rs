@@ -391,6 +391,70 @@ fn f39_a_killed_operation_is_taken_back() {
     }
 }
 
+/// What is left of an operation that was killed is a part of it. Control: `gone_on_with` of `sync.rs`.
+#[test]
+fn f39_a_killed_operation_that_was_finished_later_is_taken_back_as_one() {
+    let kinds = [Kind::Exact, Kind::Stars, Kind::NoRepeat];
+    for (killed_at, when) in [Kind::Stars, Kind::NoRepeat].into_iter().zip(BOTH) {
+        let mut bench = linked(&kinds);
+        let operations = bench.log().len();
+        bench.rate(Kind::Exact, 1, Some(80));
+        bench.list(Kind::Exact, "Mix", &[1, 2, 3]);
+        killed(&mut bench, killed_at, when);
+        let begun = bench.log().remove(0);
+        assert_eq!(begun.state, "begun", "{begun:?}");
+        let report = bench.sync();
+        assert_eq!(report.operation, Some(begun.operation), "{when:?}");
+        in_step(&mut bench);
+        let log = bench.log();
+        assert_eq!((log.len(), log[0].state.as_str()), (operations + 1, "done"), "{log:?}");
+        for library in ["memory-stars got ", "memory-norepeat got "] {
+            assert!(log[0].summary.contains(library), "{log:?}");
+        }
+        assert!(log[0].summary.ends_with("; interrupted, finished later"), "{log:?}");
+        bench.pass(Request::Undo { operation: None });
+        in_step(&mut bench);
+        assert_eq!(kinds.map(|kind| bench.rating(kind, 1)), [None; 3], "{when:?}");
+        assert_eq!(kinds.map(|kind| bench.songs(kind, "Mix").unwrap()), [[1, 2]; 3], "{when:?}");
+        bench.pass(Request::Redo);
+        in_step(&mut bench);
+        assert_eq!(kinds.map(|kind| bench.rating(kind, 1)), [Some(80); 3], "{when:?}");
+        assert!(bench.conflicts().is_empty(), "{when:?}");
+    }
+}
+
+/// Control: `seed` of `ids.rs`.
+#[test]
+fn f21_what_comes_to_a_list_after_a_kill_takes_the_place_of_nothing() {
+    for when in BOTH {
+        let mut bench = linked(&PAIR);
+        bench.list(Kind::Exact, "Mix", &[1, 2, 3]);
+        killed(&mut bench, Kind::Stars, when);
+        bench.list(Kind::Exact, "Mix", &[1, 2, 3, 4]);
+        in_step(&mut bench);
+        assert_eq!(PAIR.map(|kind| bench.songs(kind, "Mix").unwrap()), [[1, 2, 3, 4]; 2]);
+    }
+}
+
+/// Control: `planned` in `guard_lowering` of `draft.rs`.
+#[test]
+fn f05_what_a_killed_pass_was_to_clear_is_not_counted_twice() {
+    let mut bench = Bench::with_songs(47, &PAIR, 100);
+    for number in 1..=100 {
+        bench.rate(Kind::Exact, number, Some(80));
+        bench.play(Kind::Exact, number, 1);
+    }
+    bench.link();
+    in_step(&mut bench);
+    for number in 1..=15 {
+        bench.rate(Kind::Exact, number, None);
+    }
+    killed(&mut bench, Kind::Stars, When::Before);
+    let report = bench.sync();
+    assert!(report.held.is_empty(), "{report:?}");
+    assert_eq!(ratings(&bench, 15), [None; 2]);
+}
+
 /// Controls: `put_operation_link`, which says where the backup is; `recover` in `take_back`.
 #[test]
 fn f39_a_killed_first_contact_is_taken_back() {
@@ -440,7 +504,7 @@ fn f39_an_undo_that_is_killed_is_no_edit() {
     }
 }
 
-/// Control: that `to_be_shown` of `operate.rs` says nothing where something is held.
+/// Control: that `to_be_shown` of `committed.rs` says nothing where something is held.
 #[test]
 fn f19_what_was_held_was_not_shown() {
     let mut bench = Bench::with_songs(5, &PAIR, 13);

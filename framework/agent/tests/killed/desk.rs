@@ -28,10 +28,14 @@ pub(crate) type Snapshot = BTreeMap<PathBuf, (Vec<u8>, SystemTime)>;
 pub(crate) struct Desk(TempDir);
 
 impl Desk {
-    pub(crate) fn new() -> Self {
+    /// A home without any library.
+    pub(crate) fn empty() -> Self {
         // In memory where that is possible: what is tried are kills, not power cuts.
-        let home = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let desk = Self(home);
+        Self(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    pub(crate) fn new() -> Self {
+        let desk = Self::empty();
         fs::create_dir_all(desk.rhythmdb().parent().unwrap()).unwrap();
         fs::create_dir_all(desk.strawberry().parent().unwrap()).unwrap();
         let read = |name: &str| fs::read_to_string(Path::new(FIXTURES).join(name)).unwrap();

@@ -10,6 +10,7 @@
 #![expect(clippy::print_stdout, reason = "how much was tried is part of the answer")]
 
 mod desk;
+mod mail;
 mod state;
 mod trace;
 
@@ -116,6 +117,8 @@ struct Played {
     between: Apps,
     after: Apps,
     end: State,
+    /// How it is when the whole operation is taken back then; of commands that are no undo.
+    taken_back: Option<(State, usize)>,
     calls: Vec<Call>,
 }
 
@@ -133,7 +136,8 @@ impl Played {
         desk.run(&["sync"]);
         let end = State::of(&desk);
         assert_eq!(end.apps, after, "{}: a sync afterwards wrote something", scene.name);
-        Self { desk, words, begin, before, between, after, end, calls }
+        let taken_back = (words[0] != "undo").then(|| take_back(&desk).unwrap());
+        Self { desk, words, begin, before, between, after, end, taken_back, calls }
     }
 
     fn words(&self) -> Vec<&str> {
@@ -167,6 +171,17 @@ impl Played {
         }
         if !odd {
             sound(desk)?;
+        }
+        if blow == Blow::Kill
+            && let Some((state, operations)) = &self.taken_back
+        {
+            let (taken_back, known) = take_back(desk)?;
+            if let Some(difference) = taken_back.difference(state) {
+                return Err(format!("undo does not take all back:\n{difference}"));
+            }
+            if known != *operations {
+                return Err(format!("{known} operations, not {operations}"));
+            }
         }
         // What was taken back in two goes comes back in one.
         if odd && self.words[0] == "undo" {
@@ -205,6 +220,22 @@ impl Played {
         }
         Ok(())
     }
+}
+
+/// Takes the last operation back. Returns what is there then, and how many operations the log has.
+fn take_back(desk: &Desk) -> Result<(State, usize), String> {
+    let log = |desk: &Desk| -> serde_json::Value {
+        serde_json::from_str(&desk.run(&["log", "--json"]).out).unwrap()
+    };
+    let last = log(desk)[0].clone();
+    if last["state"] != "done" {
+        return Err(format!("it is not over: {last}"));
+    }
+    let ran = desk.run(&["undo"]);
+    if ran.code != Some(0) {
+        return Err(format!("undo {:?}: {}{}", ran.code, ran.out, ran.err));
+    }
+    Ok((State::of(desk), log(desk).as_array().unwrap().len()))
 }
 
 fn sound(desk: &Desk) -> Result<(), String> {

@@ -113,6 +113,18 @@ pub(crate) fn strike(desk: &Desk, words: &[&str], call: &Call, blow: Blow) -> (R
     (ran, happened)
 }
 
+/// Runs a command and kills it at a call of this name and number among those that concern these files.
+pub(crate) fn kill(desk: &Desk, words: &[&str], call: (&str, usize), files: &[&str]) -> bool {
+    let (name, number) = call;
+    let (trace, inject) =
+        (format!("trace={name}"), format!("inject={name}:signal=KILL:when={number}"));
+    let files: Vec<String> =
+        files.iter().map(|file| desk.path().join(file).display().to_string()).collect();
+    let mut options = vec!["-e", &trace, "-e", &inject];
+    options.extend(files.iter().flat_map(|file| ["-P", file]));
+    strace(desk, &options, words).0.code.is_none()
+}
+
 fn strace(desk: &Desk, options: &[&str], words: &[&str]) -> (Ran, String) {
     let log = desk.path().join("trace");
     let mut command = desk.within("strace");

@@ -1,7 +1,7 @@
 //! What is linked, and what was done.
 
 use super::words::{clean, count, minute, shell_word, short_id};
-use super::{Page, Table};
+use super::{Page, Table, lost};
 use crate::command::{LogRow, PeerRow, StatusReport, UnlinkReport};
 
 pub(super) fn status(report: &StatusReport) -> Page {
@@ -12,12 +12,16 @@ pub(super) fn status(report: &StatusReport) -> Page {
     let mut table = Table::with_right(&[2]);
     for link in &report.links {
         let items = count(link.items, "item", "items");
-        table.row([link.library.as_str(), &link.state, &items, &link.path]);
+        let but = lost::brief(&link.lost).map(|words| format!(" but for {words}"));
+        let state = link.state.clone() + &but.unwrap_or_default();
+        table.row([link.library.as_str(), &state, &items, &link.path]);
         if let Some(reason) = &link.reason {
             table.row(["", reason]);
         }
     }
-    let mut page = peers(Page::of(table.lines(2)), &report.peers);
+    let lost = report.links.iter().map(|link| lost::lines(&link.library, &link.lost, lost::ALL));
+    let data = table.lines(2) + &lost.collect::<String>();
+    let mut page = peers(Page::of(data), &report.peers);
     if report.conflicts > 0 {
         let differ = count(report.conflicts, "value differs", "values differ");
         page = page.say(format!("{differ} between apps: segue conflicts"));

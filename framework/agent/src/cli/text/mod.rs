@@ -11,6 +11,7 @@ mod items;
 mod licences;
 mod links;
 mod look;
+mod lost;
 mod pass;
 mod peers;
 mod plan;
@@ -22,7 +23,7 @@ pub(super) mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::command::{DoctorReport, Request, Response};
+use crate::command::{DoctorReport, LibraryLost, Request, Response};
 use table::Table;
 
 /// An answer in words.
@@ -106,9 +107,12 @@ fn doctor(report: &DoctorReport) -> Page {
         let passed = if check.passed { "ok" } else { "FAILED" };
         table.row([passed, check.name.as_str(), check.detail.as_str()]);
     }
-    let page = Page::of(table.lines(2));
-    if report.sound {
-        return page.say("All is well.");
+    let lost = |one: &LibraryLost| lost::lines(&one.library, &one.lost, lost::ALL);
+    let lost: String = report.lost.iter().map(lost).collect();
+    let page = Page::of(table.lines(2) + &lost);
+    match (report.sound, lost.is_empty()) {
+        (true, true) => page.say("All is well."),
+        (true, false) => page.say("All is sound, but for what is named above."),
+        (false, _) => page.say("Not all is well. Nothing was changed."),
     }
-    page.say("Not all is well. Nothing was changed.")
 }

@@ -4,7 +4,7 @@ use indicatif::DecimalBytes;
 
 use super::plan::{by_field, held};
 use super::words::{clean, count, number};
-use super::{Page, Table};
+use super::{Page, Table, lost};
 use crate::command::{Found, LibraryState, PassReport, Request};
 use crate::limits::ending::sentence;
 
@@ -15,9 +15,12 @@ pub(super) fn page(request: &Request, pass: &PassReport) -> Page {
         table.row(["backup".to_owned(), files.join(", ")]);
     }
     for library in &pass.libraries {
-        table.row([library.library.clone(), state(library), detail(library)]);
+        table.row([library.library.clone(), state(library, pass), detail(library)]);
     }
     let mut data = table.lines(2) + &held(&pass.held);
+    for library in &pass.libraries {
+        data += &lost::lines(&library.library, &library.lost, lost::ALL);
+    }
     data.extend(pass.kept.iter().map(|kept| format!("  left as it is: {}\n", clean(kept))));
     let page = match request {
         Request::Apply { .. } if pass.operation.is_some() => {
@@ -44,10 +47,15 @@ fn backup(pass: &PassReport) -> Vec<String> {
     each.collect()
 }
 
-fn state(library: &Found) -> String {
+fn state(library: &Found, pass: &PassReport) -> String {
+    let any = pass.libraries.iter().any(|library| library.written > 0);
     match library.state {
+        LibraryState::Written if library.meanwhile + library.lost.refused.count > 0 => {
+            if library.written == 0 { "could not be written" } else { "written, read back" }
+        }
         LibraryState::Written => "written, read back, equal",
-        LibraryState::Unchanged if library.lifted > 0 => "gave its edits to the others",
+        LibraryState::Unchanged if library.lifted > 0 && any => "gave its edits to the others",
+        LibraryState::Unchanged if library.lifted > 0 => "its edits are kept",
         LibraryState::Unchanged => "nothing to write",
         LibraryState::Waiting => "waits",
         LibraryState::Held => "held",
@@ -80,7 +88,9 @@ fn notices(pass: &PassReport, page: Page) -> Page {
     let page = match pass.operation {
         Some(operation) => page.say(format!("Done as op {operation}.")),
         None if pass.libraries.iter().all(|it| is_quiet(it.state)) => {
-            page.say("In step: there was nothing to do.")
+            let lost = pass.libraries.iter().any(|it| lost::brief(&it.lost).is_some());
+            let but = if lost { " but for what is named above" } else { "" };
+            page.say(format!("In step{but}: there was nothing to do."))
         }
         None => page.say("Nothing was written."),
     };

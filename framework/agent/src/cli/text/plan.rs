@@ -9,7 +9,7 @@ use super::settle::values;
 use super::words::{
     clean, count, field_name, growth, nouns, number, of_field, shell_word, title, value,
 };
-use super::{Page, Table};
+use super::{Page, Table, lost};
 use crate::command::{HeldBatch, LeftOutRow, LibraryPlan, Limited, PlanReport, Request, ShownEdit};
 
 /// So many libraries stand beside each other.
@@ -27,6 +27,13 @@ pub(super) fn page(plan: &PlanReport) -> Page {
     data += &disagreements(plan);
     data += &limits(plan);
     data += &remarks(plan);
+    for library in &plan.libraries {
+        let all = match plan.plan.as_str() {
+            "" => lost::ALL.to_owned(),
+            plan => format!("segue plan {} --show losses", shell_word(plan)),
+        };
+        data += &lost::lines(&library.library, &library.lost, &all);
+    }
     data += &held(&plan.held);
     end(plan, data)
 }
@@ -36,7 +43,10 @@ fn known(plan: &PlanReport) -> String {
     let [item, items, ..] = nouns(schema);
     let mut table = Table::with_right(&[0]);
     for (rung, found) in plan.rungs.iter().filter(|(_, found)| *found > 0) {
-        table.row([number(*found), rung_words(rung, schema)]);
+        // Of three libraries each item may be found twice.
+        let words = rung_words(rung, schema);
+        let several = plan.libraries.len() > 2 && *found >= plan.items;
+        table.row([number(*found), if several { format!("times {words}") } else { words }]);
     }
     let alone = plan.libraries.iter().filter(|library| library.only_here > 0);
     for library in alone.filter(|_| plan.libraries.len() > 1) {
@@ -61,7 +71,7 @@ fn rung_words(rung: &str, schema: &str) -> String {
         ("file", _) => "same file",
         ("recording", _) => "same recording and release (MusicBrainz)",
         ("identifier", _) => "same identifier (ISBN, UUID, …)",
-        ("key", _) => "same content, and the same identifier in it",
+        ("key", _) => "same content",
         ("path", true) => "same place below the root, same length",
         ("path", false) => "same place below the root",
         ("tags", true) => "same artist, album and title, nearly the same length",
@@ -103,7 +113,9 @@ fn changes(libraries: &[LibraryPlan]) -> Table {
     }
     table.row(row("deleted", &|library| number(library.removes)));
     if any(|library| library.lifts) {
-        table.row(row("gives the others", &|library| count(library.lifts, "edit", "edits")));
+        let gets = any(|library| library.sets + library.collections);
+        let label = if gets { "gives the others" } else { "edits of its own" };
+        table.row(row(label, &|library| count(library.lifts, "edit", "edits")));
     }
     table
 }
@@ -283,7 +295,11 @@ pub(super) fn edits(request: &Request, edits: &[ShownEdit]) -> Page {
     let mut table = Table::default();
     if matches!(request, Request::ShowPlan { what, .. } if what == crate::shown::LOSSES) {
         for loss in edits {
-            table.row([loss.library.clone(), clean(&loss.what)]);
+            let (field, value) = (field_name(&loss.field, 1), value(&loss.field, &loss.new));
+            let is_found = loss.field != crate::shown::LOSSES;
+            let what = if is_found { format!("{field} {value}") } else { String::new() };
+            let why = loss.why.as_deref().map(clean).unwrap_or_default();
+            table.row([loss.library.clone(), clean(&loss.what), what, why]);
         }
         let page = Page::of(table.lines(2)).say("Segue keeps all of this. Nothing was changed.");
         return written_by(request, page);

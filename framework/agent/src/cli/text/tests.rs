@@ -9,7 +9,7 @@ use crate::command::{
     SeatState, ServiceAction, ServiceReport, StatusReport,
 };
 
-fn shown(request: &Request, response: &Response) -> String {
+pub(super) fn shown(request: &Request, response: &Response) -> String {
     let Page { data, talk, next } = page(request, response);
     let next = next.map(|next| format!("{}   {}", next.why, next.command));
     let talk: Vec<String> = talk.into_iter().chain(next).collect();
@@ -24,11 +24,12 @@ fn sample_of(kind: &str) -> String {
     shown(&request, &response)
 }
 
-fn pass(request: &Request, report: PassReport) -> String {
+pub(super) fn pass(request: &Request, report: PassReport) -> String {
     shown(request, &Response::Pass(report))
 }
 
-const SYNC: Request = Request::Sync { libraries: Vec::new(), dry_run: false, yes: false };
+pub(super) const SYNC: Request =
+    Request::Sync { libraries: Vec::new(), dry_run: false, yes: false };
 
 #[test]
 fn look() {
@@ -409,6 +410,7 @@ fn what_licences_withhold_and_soon_will() {
         field: "withheld".into(),
         old: serde_json::Value::Null,
         new: "until 2026-11-21 18:31 UTC".into(),
+        why: None,
     };
     assert_snapshot!(shown(&show, &Response::Shown(vec![one])), @r"
       mpd   So What — Miles Davis   until 2026-11-21 18:31 UTC

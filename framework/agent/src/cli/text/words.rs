@@ -140,6 +140,8 @@ pub(super) fn field_name(field: &str, number: u64) -> String {
         "last_played" => ("last-played date", "last-played dates"),
         "added_at" => ("added date", "added dates"),
         "playlists" => ("playlist", "playlists"),
+        "flags" => ("flag", "flags"),
+        "keywords" => ("keyword", "keywords"),
         journey @ ("copied" | "moved" | "put back" | "taken out") => (journey, journey),
         "replaygain_track_peak" | "replaygain_album_peak" => {
             ("ReplayGain peak", "ReplayGain peaks")
