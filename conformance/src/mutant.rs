@@ -330,6 +330,10 @@ impl Library for Broken {
         self.inner.revision()
     }
 
+    fn finish(&self) -> Result<(), Error> {
+        self.inner.finish()
+    }
+
     fn read(&self, sink: &mut dyn Sink) -> Result<Reading, Error> {
         let read = self.inner.read(sink);
         match self.defect {

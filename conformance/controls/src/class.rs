@@ -35,6 +35,9 @@ pub struct Control {
     pub target: String,
     /// The tests, each with its modules. Every one of them must fail.
     pub tests: Vec<String>,
+    /// Built on its own, because its source does not compile with a switch.
+    #[serde(default)]
+    pub alone: bool,
     /// What is replaced. Several where two layers guard the same.
     #[serde(rename = "switch")]
     pub switches: Vec<Switch>,
@@ -78,6 +81,13 @@ pub fn all(root: &Path) -> Result<Vec<Class>, String> {
         Ok(Class { id, ..class })
     };
     paths.into_iter().map(read).collect()
+}
+
+impl Class {
+    /// Its controls, each with a name: `F04-2`.
+    pub fn named(&self) -> impl Iterator<Item = (String, &Control)> {
+        (1..).zip(&self.controls).map(|(n, control)| (format!("{}-{n}", self.id), control))
+    }
 }
 
 impl Switch {

@@ -39,19 +39,21 @@ fn say(line: &str) {
 fn run(only: &[String]) -> Result<(), String> {
     let (root, start) = (root(), Instant::now());
     let classes = all(&root)?;
-    let controls = in_order(&chosen(&classes, only)?);
+    let chosen = chosen(&classes, only)?;
     let built = build_folder(&root).map_err(|error| error.to_string())?;
     let folder = built.join("controls");
     let fail = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(&folder).map_err(fail)?;
     let lock = File::create(folder.join("lock")).map_err(fail)?;
     lock.try_lock().map_err(|_| "another `cargo controls` runs in this build folder".to_owned())?;
-    let bed = Bed::lay(&root, &built, &folder.join("tree")).map_err(fail)?;
+    let every: Vec<_> = classes.iter().flat_map(Class::named).collect();
+    let bed = Bed::lay(&root, &built, &folder.join("tree"), &every).map_err(fail)?;
+    let controls = in_order(&chosen, &bed);
     let cargo = Cargo::new(bed.tree(), &folder.join("build"), &built).map_err(fail)?;
     with_guards(&cargo, &controls)?;
     let mut unseen = 0;
-    for (class, control) in &controls {
-        unseen += usize::from(!is_seen(&bed, &cargo, class, control)?);
+    for trial in &controls {
+        unseen += usize::from(!is_seen(&bed, &cargo, trial)?);
     }
     let (all, took) = (controls.len(), start.elapsed().as_secs());
     if unseen > 0 {
@@ -68,17 +70,23 @@ fn chosen<'a>(classes: &'a [Class], only: &[String]) -> Result<Vec<&'a Class>, S
     Ok(classes.iter().filter(|class| only.is_empty() || only.contains(&class.id)).collect())
 }
 
+/// A control with its name.
+struct Trial<'a> {
+    name: String,
+    control: &'a Control,
+}
+
 /// Tries one control, says how it went, and whether its tests see that the guard is off.
-fn is_seen(bed: &Bed, cargo: &Cargo, class: &Class, control: &Control) -> Result<bool, String> {
-    let began = Instant::now();
-    let verdict = bed.without(control, || cargo.test(control))?;
+fn is_seen(bed: &Bed, cargo: &Cargo, trial: &Trial<'_>) -> Result<bool, String> {
+    let (began, Trial { name, control }) = (Instant::now(), trial);
+    let verdict = bed.without((name, control), || cargo.test(control))?;
     let (word, why) = match &verdict {
         Verdict::Failed => ("seen by", String::new()),
         Verdict::Passed => ("NOT SEEN by", String::new()),
         Verdict::Unclear(why) => ("NO CONTROL of", format!(": {why}")),
     };
     let (took, names) = (began.elapsed().as_secs_f64(), control.tests.join(", "));
-    say(&format!("{took:6.1} s  {}  {}: {word} {names}{why}", class.id, control.off));
+    say(&format!("{took:6.1} s  {name}  {}: {word} {names}{why}", control.off));
     Ok(verdict == Verdict::Failed)
 }
 
@@ -87,21 +95,22 @@ fn build_folder(root: &Path) -> std::io::Result<PathBuf> {
     std::path::absolute(named.unwrap_or_else(|| root.join("target")))
 }
 
-/// Sorted by what has to be built again: controls of one crate, and then of one test, stand together.
-fn in_order<'a>(classes: &[&'a Class]) -> Vec<(&'a Class, &'a Control)> {
-    let all = classes.iter().flat_map(|class| class.controls.iter().map(|c| (*class, c)));
-    let mut all: Vec<_> = all.collect();
-    all.sort_by_key(|(_, control)| {
+/// First what needs nothing built again; then by crate and test, so that little is.
+fn in_order<'a>(classes: &[&'a Class], bed: &Bed) -> Vec<Trial<'a>> {
+    let all = classes.iter().flat_map(|class| class.named());
+    let mut all: Vec<_> = all.map(|(name, control)| Trial { name, control }).collect();
+    all.sort_by_key(|Trial { name, control }| {
         let source = control.switches.first().and_then(|switch| switch.file.split_once("/src/"));
-        (source.map(|(folder, _)| folder), &control.package, &control.target)
+        let folder = source.map(|(folder, _)| folder);
+        (bed.is_alone(name), folder, &control.package, &control.target)
     });
     all
 }
 
 /// The same tests with every guard on, where they must pass: a test that fails anyway sees nothing.
-fn with_guards(cargo: &Cargo, controls: &[(&Class, &Control)]) -> Result<(), String> {
+fn with_guards(cargo: &Cargo, controls: &[Trial<'_>]) -> Result<(), String> {
     let mut targets: BTreeMap<(&str, &str), BTreeSet<&String>> = BTreeMap::new();
-    for (_, control) in controls {
+    for Trial { control, .. } in controls {
         let names = targets.entry((&control.package, &control.target)).or_default();
         names.extend(&control.tests);
     }

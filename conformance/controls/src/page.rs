@@ -11,7 +11,8 @@ How tools like Segue have lost what people entered, what is in the way of each h
 
 A class is *closed* if its test runs with every change, carries the class's number in its name, and fails when the guard is
 switched off. `cargo controls` does that for every row: on a copy of the sources it replaces a few words, so that the guard
-is off, and requires that the copy compiles and that every named test fails. `cargo controls --only F04` does it for one class.
+is off, and requires that the copy compiles and that every named test fails. `cargo controls --only F04` does it for one class. The copy is
+built once, with both ways of each guarded function in it and a switch ([decision 0044](decisions/0044-one-build-for-all-controls.md)).
 Killed writes are tried with `strace`, without which there is no control of them.
 The table is `conformance/controls/classes`; `SEGUE_BLESS=1 cargo test -p segue-controls` writes this page from it.
 

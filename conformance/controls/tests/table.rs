@@ -108,8 +108,8 @@ fn sources_of(control: &Control) -> Vec<String> {
 
 fn folder_of(package: &str) -> PathBuf {
     let name = package.strip_prefix("segue-").unwrap_or(package);
-    let places =
-        ["framework", "translators", "examples"].map(|place| root().join(place).join(name));
+    let places = ["framework", "translators", "conformance", "examples"]
+        .map(|place| root().join(place).join(name));
     let found = places.into_iter().find(|place| place.join("Cargo.toml").is_file());
     found.unwrap_or_else(|| panic!("there is no package {package}"))
 }

@@ -111,7 +111,7 @@ fn at_every(case: &Case<'_>, blow: &Blow) -> Verdict {
     let calls: Vec<_> =
         calls.into_iter().filter(|call| !blow.except.contains(&call.name.as_str())).collect();
     // The last first: there a library is most often found torn.
-    for call in chosen(&calls).into_iter().rev() {
+    for (index, call) in chosen(&calls).into_iter().rev().enumerate() {
         laid.again()?;
         let injection = format!("inject={}:{}:when={}", call.name, blow.injection, call.number);
         let calls = format!("trace={}", call.name);
@@ -129,6 +129,10 @@ fn at_every(case: &Case<'_>, blow: &Blow) -> Verdict {
         ensure!(injected, "{at}: the call was not made again");
         let state = is_old_or_new(case, &laid, (&old, &new), &at)?;
         ensure!(code != Some(0) || state == State::New, "{at}: success was told, nothing written");
+        // Whoever writes without asking for it first must get along too.
+        if index % 2 == 0 {
+            finishes(&laid, &at)?;
+        }
         goes_on(case, &laid, &at)?;
     }
     Ok(())
@@ -207,6 +211,21 @@ fn is_old_or_new(
     };
     laid.sound().or_else(|stop| fail(format!("{at}: {stop:?}")))?;
     Ok(state)
+}
+
+/// What a crash left behind is finished once, and read as before.
+fn finishes(laid: &Laid, at: &str) -> Verdict {
+    let (before, _) = laid.read()?;
+    let finish = || laid.open()?.finish().or_fail("cannot finish");
+    finish().or_else(|stop| fail(format!("{at}, then: {stop:?}")))?;
+    let (after, files) = (laid.read()?.0, laid.files()?);
+    if let Some(difference) = edits::difference(&before, &after) {
+        return fail(format!("{at}: finished, it reads otherwise: {difference}"));
+    }
+    laid.sound().or_else(|stop| fail(format!("{at}, finished: {stop:?}")))?;
+    finish()?;
+    ensure!(laid.files()? == files, "{at}: what was finished is finished again");
+    Ok(())
 }
 
 /// What a crash left behind must not be in the way of the next write.

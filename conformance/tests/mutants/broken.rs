@@ -345,7 +345,7 @@ impl Broken {
 
     /// Makes the edits of fields, and then those of collections.
     fn write_in_two(&self, expected: &Revision, changes: &ChangeSet) -> Result<Written, Error> {
-        let ChangeSet { listing, fields, collections } = changes.clone();
+        let ChangeSet { listing, fields, collections, .. } = changes.clone();
         let first = ChangeSet { listing, fields, ..ChangeSet::default() };
         let first = self.inner.write(expected, &first)?;
         let second = ChangeSet { collections, ..ChangeSet::default() };

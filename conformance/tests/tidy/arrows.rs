@@ -51,6 +51,9 @@ fn allowed(folder: &str) -> Option<(&'static [&'static str], &'static [&'static 
             &["segue-reconcile", "segue-sync", "segue-translator", "segue-model"],
             &["segue-memory"],
         ),
+        "conformance/simulation" => {
+            (&["segue-document", "segue-model", "segue-reconcile", "segue-translator"], &[])
+        }
         "translators/notmuch" => {
             (&["segue-mail", "segue-maildir", "segue-translator"], &["segue-conformance"])
         }

