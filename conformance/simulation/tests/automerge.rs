@@ -1,0 +1,98 @@
+//! The plain document says what the real one says, whatever is committed at whatever state.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use segue_document::{Origin, Shard, Weight, Write};
+use segue_model::{Heads, LinkId, OperationId, Value};
+use segue_simulation::merge::{History, Version};
+
+const ITEM: [u8; 16] = [7; 16];
+
+fn write(rng: &mut Rng) -> Write {
+    let link = LinkId([rng.u8(1..4); 8]);
+    let number = rng.i64(0..4) * 20;
+    let value = (rng.u8(..4) > 0).then_some(Value::Int(number));
+    match rng.u8(..9) {
+        0 => {
+            let fields = BTreeMap::from([("rating".into(), (Value::Int(number), Weight::Full))]);
+            Write::Origin(link, Origin { operation: OperationId([9; 8]), location: None, fields })
+        }
+        1 => Write::Member(link, rng.bool().then(|| format!("/{number}").as_str().into())),
+        2 | 3 => Write::Register { name: "rating".into(), value, link: Some(link) },
+        4 => Write::Compete { name: "rating".into(), value, link: Some(link) },
+        5 => Write::Raise("last_played".into(), number),
+        6 => Write::Counter {
+            name: "play_count".into(),
+            link,
+            baseline: number,
+            added: rng.i64(0..9),
+        },
+        7 => {
+            let element = ["a", "b"][rng.usize(..2)].to_owned();
+            Write::Element { name: "flags".into(), element, present: rng.bool() }
+        }
+        _ => [Write::Delete, Write::Revive][rng.usize(..2)].clone(),
+    }
+}
+
+/// A state of both documents.
+#[derive(Clone)]
+struct State {
+    heads: Heads,
+    version: Version,
+}
+
+fn merged(one: &State, two: &State) -> State {
+    let hashes = [one.heads.hashes(), two.heads.hashes()].concat();
+    State { heads: Heads::new(hashes), version: one.version | two.version }
+}
+
+fn all(states: &[State]) -> State {
+    states.iter().cloned().reduce(|one, two| merged(&one, &two)).unwrap()
+}
+
+#[test]
+fn the_plain_document_merges_as_automerge_does() {
+    for seed in 0..150 {
+        let mut rng = Rng::with_seed(seed);
+        let mut real = Shard::create([seed as u8; 16]).unwrap();
+        let mut plain = History::default();
+        let mut states = vec![State { heads: Shard::genesis_heads().unwrap(), version: 0 }];
+        for step in 1..14_u8 {
+            let mut at = states[rng.usize(..states.len())].clone();
+            if rng.u8(..3) == 0 {
+                at = merged(&at, &states[rng.usize(..states.len())]);
+            }
+            let writes: Vec<Write> = (0..rng.usize(1..3)).map(|_| write(&mut rng)).collect();
+            // Only one device ever writes these, so that no two are concurrent.
+            if writes.iter().any(|write| matches!(write, Write::Origin(..) | Write::Member(..))) {
+                at = all(&states);
+            }
+            let operation = OperationId([step; 8]);
+            let both = BTreeMap::from([(ITEM, writes.clone())]);
+            let made = real.commit(Some(&at.heads), operation, i64::from(step), &both).unwrap();
+            let version = plain.commit(at.version, 0, operation, &ITEM, writes.clone());
+            let heads = made.map_or(at.heads, |made| made.branch);
+            let state = State { heads, version };
+            let [real, plain] = [
+                real.record(&ITEM, Some(&state.heads)).unwrap(),
+                plain.record(state.version, &ITEM),
+            ];
+            assert_eq!(sorted(real), sorted(plain), "seed {seed}, step {step}: {writes:?}");
+            states.push(state);
+        }
+        let all = all(&states);
+        let [real, plain] = [real.record(&ITEM, None).unwrap(), plain.record(all.version, &ITEM)];
+        assert_eq!(sorted(real), sorted(plain), "seed {seed}");
+    }
+}
+
+/// Which of concurrent values comes last is said by random names of devices in the real one.
+fn sorted(mut record: segue_document::Record) -> segue_document::Record {
+    for registers in record.registers.values_mut() {
+        registers.sort_by_key(|register| (register.operation, register.value.clone()));
+    }
+    record
+}
