@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Two devices, each with one tree of mail that the real Dovecot serves and the real notmuch indexes: what is flagged,
-tagged and moved in one of the four is the same in all, as the programs themselves tell it.
+"""Two devices, each with one tree of mail that the real Dovecot serves and the real notmuch and mu index: what is flagged,
+tagged and moved in one of them is the same in all, as the programs themselves tell it.
 
     real-mail.py [SEGUE [MAILDIRPP FS]]      SEGUE: the binary (default: segue on the PATH)
 
 MAILDIRPP and FS: copies of these two trees are used, of Dovecot's two layouts, instead of the bundled ones.
 
-Needs Dovecot 2.3 (doveadm, imap) and notmuch 0.37; where they are not installed it says so and ends with 0. Root
+Needs Dovecot 2.3 (doveadm, imap) and notmuch 0.37; where they are not installed it says so and ends with 0. mu 1.8 is
+asked too where it is installed. Root
 becomes `nobody`, because Dovecot serves no root. Nothing outside a temporary folder is touched, and the network
 is this computer's own.
 """
 
+import json
 import os
 import re
 import shutil
@@ -23,11 +25,12 @@ HERE = Path(__file__).resolve().parent
 FIXTURES = HERE / "../../translators/maildir/fixtures"
 FLAGS = {"\\Seen": "seen", "\\Flagged": "flagged", "\\Answered": "answered", "\\Draft": "draft", "$Forwarded": "forwarded"}
 TAGS = {"flagged": "flagged", "replied": "answered", "draft": "draft", "passed": "forwarded"}
+MU = {"seen": "seen", "flagged": "flagged", "replied": "answered", "draft": "draft", "passed": "forwarded"}
 INDEXED = {"unread", "attachment", "signed", "encrypted"}
 
 
 def run(command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, **options)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=600, **options)
     if done.returncode not in (0, 4):
         sys.exit(f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done.stdout
@@ -136,6 +139,25 @@ class Device:
             seen[message] = (flags, {tag.lower() for tag in tags - TAGS.keys() - INDEXED})
         return seen
 
+    def mu(self, *words, **options):
+        return run(["mu", *words, f"--muhome={self.home}/mu"], env={**os.environ, "HOME": str(self.home)}, **options)
+
+    def mu_flags(self):
+        """What mu says: the flags of each message, of all its files together. It knows no keywords."""
+        if not (self.home / "mu").exists():
+            self.mu("init", f"--maildir={self.mail}")
+        self.mu("index", "--quiet")
+        seen = {}
+        for found in json.loads(self.mu("find", "--format=json", "maildir:/ or not maildir:/"), strict=False):
+            if found[":message-id"].startswith("a."):
+                seen.setdefault(found[":message-id"], set()).update(MU[flag] for flag in found[":flags"] if flag in MU)
+        return seen
+
+    def flag_in_mu(self, message):
+        """As mu4e does it: the server renames the file."""
+        told = self.mu("server", input=f'(move :msgid "{message}" :flags "+F")\n(quit)\n')
+        assert ":error" not in told, told
+
 
 def meet(one, two):
     """Each tells the other, and mail is indexed as a person's timer does it."""
@@ -152,6 +174,7 @@ def meet(one, two):
 def compare(what, one, two):
     """All four programs tell the same of each message that both devices have."""
     imap, tags = [one.imap(), two.imap()], [one.tags(), two.tags()]
+    mu = [device.mu_flags() if shutil.which("mu") else {} for device in (one, two)]
     both = sorted(imap[0].keys() & imap[1].keys())
     wrong = []
     for message in both:
@@ -161,9 +184,12 @@ def compare(what, one, two):
         for index in (0, 1):
             if message in tags[index] and tags[index][message] != told[index][:2]:
                 wrong.append(f"{message}: notmuch {tags[index][message]}, IMAP {told[index][:2]} on device {index + 1}")
+            if message in mu[index] and mu[index][message] != told[index][0]:
+                wrong.append(f"{message}: mu {mu[index][message]}, IMAP {told[index][0]} on device {index + 1}")
     if wrong:
         sys.exit(f"{what}:\n" + "\n".join(wrong[:20]))
-    print(f"{what}: {len(both)} messages, the same in Dovecot and notmuch on both devices")
+    programs = "Dovecot, notmuch and mu" if mu[0] else "Dovecot and notmuch"
+    print(f"{what}: {len(both)} messages, the same in {programs} on both devices")
     return both
 
 
@@ -227,6 +253,15 @@ def main():
         one.segue("undo")
         meet(one, two)
         compare("the last taken back", one, two)
+
+        if shutil.which("mu"):
+            # mu takes away keywords that a message has.
+            without = ((m, keywords | flags & {"flagged", "forwarded"}) for m, (flags, keywords, _) in one.imap().items())
+            plain = next(message for message, marks in without if message in both and not marks)
+            one.flag_in_mu(plain)
+            meet(one, two)
+            compare("flagged in mu here", one, two)
+            assert "flagged" in two.imap()[plain][0]
 
 
 main()

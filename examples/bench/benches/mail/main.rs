@@ -11,6 +11,7 @@
 #[expect(dead_code, reason = "more is asked of devices that sync music")]
 mod device;
 mod floor;
+mod notmuch;
 mod others;
 mod store;
 mod table;
@@ -54,10 +55,14 @@ fn main() -> Outcome<()> {
         let store = Store::new(files)?;
         rows.extend(alone(&program, &store)?);
         if files <= OTHERS_MAX {
-            let parts =
-                [travel::rows(&program, files), others::mbsync(files), others::muchsync(files)];
+            let parts: [&dyn Fn() -> Outcome<Vec<Row>>; 4] = [
+                &|| travel::rows(&program, files),
+                &|| travel::tags(&program, files),
+                &|| others::muchsync(files),
+                &|| others::mbsync(files),
+            ];
             for part in parts {
-                match part {
+                match part() {
                     Ok(more) => rows.extend(more),
                     Err(why) => say(&format!("not measured: {why}"))?,
                 }
@@ -98,6 +103,8 @@ fn alone(program: &Path, store: &Store) -> Outcome<Vec<Row>> {
     // What the first left for the second to write is written.
     segue(&["sync"])?;
     rows.push(row("segue: nothing changed", segue(&["sync"])?.0).time(IDLE_AIM));
+    // Without a word it looks at what is linked, and a look reads all anew and keeps nothing.
+    rows.push(row("segue: the read alone, all headers", segue(&[])?.0).peak(PEAK_AIM));
     store.mark("FRS")?;
     let (took, said) = segue(&["sync"])?;
     lifted(&said)?;

@@ -6,19 +6,22 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::Outcome;
 use crate::store::{Store, base, first, mark};
 use crate::table::Row;
 use crate::timed::timed;
+use crate::{Outcome, notmuch};
 
-fn command(program: &str, home: &Path) -> Command {
+pub(crate) fn command(program: &str, home: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").current_dir(home);
     command
 }
 
+/// What one message is tagged with.
+const TAG: &str = "bench";
+
 /// Why a program cannot be run, if it cannot.
-fn installed(program: &str) -> Outcome<()> {
+pub(crate) fn installed(program: &str) -> Outcome<()> {
     let found = ["/usr/bin", "/bin"].iter().any(|folder| Path::new(folder).join(program).exists());
     if found { Ok(()) } else { Err(format!("{program} is not installed").into()) }
 }
@@ -56,7 +59,7 @@ pub(crate) fn mbsync(files: u32) -> Outcome<Vec<Row>> {
     Ok(rows)
 }
 
-/// Two databases by muchsync: first, without a change, with one flag.
+/// Two databases by muchsync: first, without a change, with one flag, with one tag.
 pub(crate) fn muchsync(files: u32) -> Outcome<Vec<Row>> {
     installed("muchsync")?;
     installed("notmuch")?;
@@ -64,37 +67,27 @@ pub(crate) fn muchsync(files: u32) -> Outcome<Vec<Row>> {
     let home = here.path().parent().ok_or("no folder")?.to_owned();
     let there = there.path();
     fs::create_dir(there.join("mail"))?;
-    for folder in [&home, there] {
-        let config = format!(
-            "[database]\npath={}/mail\n[user]\nname=x\nprimary_email=me@example.net\n[new]\ntags=unread\n\
-             [search]\nexclude_tags=\n[maildir]\nsynchronize_flags=true\n",
-            folder.display()
-        );
-        fs::write(folder.join(".notmuch-config"), config)?;
-    }
+    let (near, far) = (notmuch::Home::at(&home)?, notmuch::Home::at(there)?);
     let shell = home.join("shell");
     let count = format!("tee {0}/up | sh -c \"$*\" | tee {0}/down", home.display());
     fs::write(&shell, format!("#!/bin/sh\nshift\nexport HOME={}\n{count}\n", there.display()))?;
     fs::set_permissions(&shell, fs::Permissions::from_mode(0o755))?;
-    let notmuch = |home: &Path, words: &[&str]| {
-        let mut notmuch = command("notmuch", home);
-        notmuch.args(words);
-        timed(&notmuch)
-    };
     let run = || {
         let mut muchsync = command("muchsync", &home);
         muchsync.arg("-s").arg(&shell).arg("other");
         timed(&muchsync).map(|(took, _)| took)
     };
-    let mut rows = vec![Row::new(files, "notmuch: first index", notmuch(&home, &["new"])?.0)];
-    notmuch(there, &["new"])?;
+    let mut rows = vec![Row::new(files, "notmuch: first index", near.run(&["new"])?.0)];
+    far.run(&["new"])?;
     rows.push(Row::new(files, "muchsync: first", run()?));
     run()?;
     rows.push(Row::new(files, "muchsync: nothing changed", run()?));
     mark(&here.path(), "FRS")?;
     rows.push(Row::new(files, "muchsync: one flag", run()?));
-    let bytes = fs::metadata(home.join("up"))?.len() + fs::metadata(home.join("down"))?.len();
-    rows.push(Row::bytes(files, "muchsync: its bytes, both ways", bytes));
+    let bytes = || -> Outcome<u64> {
+        Ok(fs::metadata(home.join("up"))?.len() + fs::metadata(home.join("down"))?.len())
+    };
+    rows.push(Row::bytes(files, "muchsync: its bytes, both ways", bytes()?));
     let flagged = first(&here.path())?.ok_or("the inbox is empty")?;
     let there = there.join("mail/cur");
     let arrived = there.join(format!("{}:2,FRS", base(&flagged)?));
@@ -102,6 +95,12 @@ pub(crate) fn muchsync(files: u32) -> Outcome<Vec<Row>> {
     let is_marked = names().any(|entry| entry.file_name().to_string_lossy().ends_with(":2,FRS"));
     if !arrived.exists() && !is_marked {
         return Err("muchsync carried no flag".into());
+    }
+    near.tag(TAG)?;
+    rows.push(Row::new(files, "muchsync: one tag", run()?));
+    rows.push(Row::bytes(files, "muchsync: its bytes, both ways", bytes()?));
+    if !far.has(TAG)? {
+        return Err("muchsync carried no tag".into());
     }
     Ok(rows)
 }
