@@ -1,6 +1,8 @@
 //! Safe handling of an app's files: whole replacement or none, cheap revisions, bounded reads.
 //!
-//! Links are followed and written through; mode and owner are kept. Nothing here knows a format.
+//! Links are followed and written through; mode, owner, access list and extended attributes are kept. Of a
+//! file with several hard links the other names keep what they had, as when an app saves in this way. Nothing
+//! here knows a format.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
@@ -8,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::attributes;
 use crate::{Error, ErrorKind, Revision};
 
 /// Between a file's name and the number of the process that is about to replace it.
@@ -76,7 +79,8 @@ impl Replacement {
     /// Starts to replace `path`, through links, in the same folder.
     ///
     /// # Errors
-    /// The file system's.
+    /// `Absent` for a link to what is not there, `Denied` for a file that nobody may write, and the file
+    /// system's.
     pub fn create(path: &Path) -> Result<Self, Error> {
         Self::with_mode(path, 0o644)
     }
@@ -84,13 +88,13 @@ impl Replacement {
     /// The same, with a file that nobody else may read if there was none.
     ///
     /// # Errors
-    /// The file system's.
+    /// As [`Self::create`].
     pub fn create_private(path: &Path) -> Result<Self, Error> {
         Self::with_mode(path, 0o600)
     }
 
     fn with_mode(path: &Path, fresh: u32) -> Result<Self, Error> {
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let target = resolved(path)?;
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(format!("{TEMPORARY}{}", std::process::id()));
         let temporary = target.with_file_name(name);
@@ -98,6 +102,10 @@ impl Replacement {
         remove_leftovers(&target);
         let old = fs::metadata(&target).ok();
         let mode = old.as_ref().map_or(fresh, |meta| meta.permissions().mode() & 0o7777);
+        if mode & 0o222 == 0 {
+            let detail = "it is marked as read-only";
+            return Err(Error::new(ErrorKind::Denied, "write", target, detail));
+        }
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -106,10 +114,13 @@ impl Replacement {
             .map_err(fail)?;
         // Says that we live; where locks do not work, nobody removes what others left.
         let _ = file.try_lock();
-        file.set_permissions(fs::Permissions::from_mode(mode)).map_err(fail)?;
-        if let Some(old) = old {
-            // Only root can give a file away; where we cannot, the file stays ours.
-            let _ = std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()));
+        let like_old = match old {
+            Some(old) => attributes::carry_over(&target, &old, &file),
+            None => file.set_permissions(fs::Permissions::from_mode(mode)),
+        };
+        if let Err(error) = like_old {
+            let _ = fs::remove_file(&temporary);
+            return Err(fail(error));
         }
         Ok(Self { target, temporary, writer: Some(BufWriter::with_capacity(1 << 18, file)) })
     }
@@ -153,6 +164,16 @@ impl Drop for Replacement {
         if self.writer.take().is_some() {
             let _ = fs::remove_file(&self.temporary);
         }
+    }
+}
+
+/// Where a file lies or would lie. A link to what is not there is none: what it names may be on a disk that is
+/// away, and a file in the link's place would hide it.
+fn resolved(path: &Path) -> Result<PathBuf, Error> {
+    match fs::canonicalize(path) {
+        Ok(target) => Ok(target),
+        Err(_) if fs::symlink_metadata(path).is_err() => Ok(path.to_owned()),
+        Err(error) => Err(Error::io("write", path, &error)),
     }
 }
 
@@ -225,6 +246,100 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    /// A file with everything that it can have here.
+    fn marked(path: &Path) -> bool {
+        fs::write(path, "old").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(path, "user.note", b"mine", flags).is_ok()
+            && rustix::fs::setxattr(path, ACCESS, &access(), flags).is_ok()
+    }
+
+    const ACCESS: &str = "system.posix_acl_access";
+
+    /// `u::rw-,u:7:r--,g::---,m::r--,o::---`, as acl(5) lies on disk: version, then tag, bits and id of each.
+    fn access() -> Vec<u8> {
+        let entries: [(u16, u16, u32); 5] =
+            [(1, 6, u32::MAX), (2, 4, 7), (4, 0, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)];
+        let entry = |(tag, bits, id): &(u16, u16, u32)| {
+            [&tag.to_le_bytes()[..], &bits.to_le_bytes(), &id.to_le_bytes()].concat()
+        };
+        [2_u32.to_le_bytes().to_vec(), entries.iter().flat_map(entry).collect()].concat()
+    }
+
+    fn replaced(path: &Path) -> Result<(), Error> {
+        let mut new = Replacement::create(path)?;
+        new.write_all(b"new").unwrap();
+        new.commit(|| Ok(()))
+    }
+
+    #[test]
+    fn f34_attributes_and_the_access_list_stay_with_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("library");
+        if !marked(&path) {
+            let _ = writeln!(io::stderr(), "here: no extended attributes or access lists");
+            return;
+        }
+        let all = || {
+            let mut value = [0; 256];
+            ["user.note", ACCESS].map(|name| {
+                let length = rustix::fs::getxattr(&path, name, &mut value[..]).unwrap();
+                value[..length].to_vec()
+            })
+        };
+        let before = all();
+        assert_eq!(before[1], access());
+        replaced(&path).unwrap();
+        assert_eq!((fs::read(&path).unwrap(), all()), (b"new".to_vec(), before));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
+        // A list that the folder gives to new files is none of this one's.
+        let plain = folder.path().join("plain");
+        fs::write(&plain, "old").unwrap();
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(folder.path(), "system.posix_acl_default", &access(), flags).unwrap();
+        replaced(&plain).unwrap();
+        assert!(rustix::fs::getxattr(&plain, ACCESS, &mut [0; 256][..]).is_err());
+        assert_eq!(fs::metadata(&plain).unwrap().permissions().mode() & 0o7777, 0o644);
+    }
+
+    #[test]
+    fn f34_a_file_that_nobody_may_write_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("library");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+        let error = replaced(&path).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Denied);
+        assert!(error.to_string().contains("read-only"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn f34_a_link_to_a_disk_that_is_away_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, away) = (folder.path().join("library"), folder.path().join("disk/library"));
+        std::os::unix::fs::symlink(&away, &link).unwrap();
+        assert_eq!(replaced(&link).unwrap_err().kind, ErrorKind::Absent);
+        assert_eq!(fs::read_link(&link).unwrap(), away);
+        fs::create_dir(away.parent().unwrap()).unwrap();
+        fs::write(&away, "old").unwrap();
+        replaced(&link).unwrap();
+        assert_eq!(fs::read_link(&link).unwrap(), away);
+        assert_eq!(fs::read(&away).unwrap(), b"new");
+    }
+
+    #[test]
+    fn f34_another_name_of_the_file_keeps_what_it_had() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, other] = ["library", "copy"].map(|name| folder.path().join(name));
+        fs::write(&path, "old").unwrap();
+        fs::hard_link(&path, &other).unwrap();
+        replaced(&path).unwrap();
+        assert_eq!([path, other].map(|path| fs::read(path).unwrap()), [b"new", b"old"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! Invariant: every type that a translator shows the engine is from here or from `segue-model`,
 //! which is re-exported as [`model`].
 
+mod attributes;
 mod cache;
 pub mod capability;
 mod error;
