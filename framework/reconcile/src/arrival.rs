@@ -15,7 +15,7 @@ pub fn pair(schema: &Schema, vanished: &[&Item], arrived: &[&Item]) -> Vec<(usiz
     let moves = &Ladder::of(schema).moves;
     let mut pairs = Vec::new();
     let mut taken = (vec![false; vanished.len()], vec![false; arrived.len()]);
-    for evidence in [described, file_name] {
+    for evidence in [described, file_name, path_but_for_case] {
         let evidence = |item: &Item| evidence(moves, item);
         let left = unique(vanished, &taken.0, evidence);
         let right = unique(arrived, &taken.1, evidence);
@@ -59,9 +59,21 @@ fn described(moves: &Moves, item: &Item) -> Option<String> {
 fn file_name(moves: &Moves, item: &Item) -> Option<String> {
     let path = item.location.as_ref()?.as_bytes();
     let name = path.rsplit(|byte| *byte == b'/').next()?;
+    beside(moves, item, &name.escape_ascii().to_string())
+}
+
+/// Where it lies, as a volume without cases has it: there the old name still leads to the file.
+fn path_but_for_case(moves: &Moves, item: &Item) -> Option<String> {
+    let path = item.location.as_ref()?.as_bytes();
+    let ascii = |_| path.to_ascii_lowercase().escape_ascii().to_string();
+    beside(moves, item, &std::str::from_utf8(path).map_or_else(ascii, str::to_lowercase))
+}
+
+/// A name together with what must be known beside it.
+fn beside(moves: &Moves, item: &Item, name: &str) -> Option<String> {
     let known = moves.beside_name.iter().all(|field| item.fields.value(field).is_some());
     let is_enough = known && !moves.beside_name.is_empty();
-    is_enough.then(|| format!("{}\u{1f}{}", joined(moves.beside_name, item), name.escape_ascii()))
+    is_enough.then(|| format!("{}\u{1f}{name}", joined(moves.beside_name, item)))
 }
 
 fn joined(fields: &[&'static Field], item: &Item) -> String {
@@ -108,6 +120,19 @@ mod tests {
         assert_eq!(pair(&gone, &new), [(0, 0), (2, 2), (1, 1)]);
         gone.push(&twin);
         assert_eq!(pair(&gone, &new), [(0, 0), (1, 1)], "two candidates are none");
+    }
+
+    #[test]
+    fn f14_a_name_of_which_only_the_case_changed_is_the_same_file() {
+        let old = song("/Music/ÄRGER/One.ogg", "one", 1);
+        let new = song("/music/ärger/one.OGG", "retagged", 1);
+        assert_eq!(pair(&[&old], &[&new]), [(0, 0)]);
+        assert_eq!(pair(&[&old], &[&song("/music/ärger/one.OGG", "another", 2)]), []);
+        assert_eq!(pair(&[&old], &[&song("/music/elsewhere/one.ogg", "another", 1)]), []);
+        // Where cases count, two songs may differ by nothing else.
+        let twins = [song("/a/x", "same", 1), song("/a/X", "same", 1)];
+        let twins: Vec<_> = twins.iter().collect();
+        assert_eq!(pair(&twins, &[&song("/A/X", "same", 1)]), []);
     }
 
     #[test]

@@ -117,6 +117,31 @@ fn f11_a_moved_file_keeps_what_people_gave_it() {
     assert_eq!(bench.songs(Kind::Exact, "Mix"), Some(vec![1, 2, 3]));
 }
 
+/// As on a volume without cases, where the old name still leads to the file; a second name of it shows that here.
+#[test]
+fn f14_a_file_of_which_only_the_case_of_its_name_changed_is_no_removal() {
+    let mut bench = Bench::with_songs(14, &PAIR, 5);
+    bench.rate(Kind::Stars, 2, Some(60));
+    bench.list(Kind::Stars, "Mix", &[1, 2, 3]);
+    bench.link();
+    let (old, new) = (bench.place(2), bench.place(2).replace("2.ogg", "2.OGG"));
+    std::fs::hard_link(&old, &new).unwrap();
+    bench.edit(Kind::Stars, |catalog| {
+        let item = song_mut(catalog, 2).unwrap();
+        let id = std::mem::replace(&mut item.id, NativeId::from(new.as_str()));
+        item.location = Some(Location::from(new.as_str()));
+        item.fields.set(&music::TITLE, Value::text("Corrected"));
+        let entries = catalog.collections[0].entries.iter_mut();
+        entries.filter(|entry| **entry == id).for_each(|entry| *entry = new.as_str().into());
+    });
+    in_step(&mut bench);
+    assert_eq!(bench.rating(Kind::Stars, 2), Some(60));
+    for kind in PAIR {
+        assert_eq!(bench.songs(kind, "Mix"), Some(vec![1, 2, 3]), "{kind:?}");
+    }
+    assert_eq!(bench.export()["items"].as_array().unwrap().len(), 5);
+}
+
 /// Another song takes a row's id between two passes.
 #[test]
 fn f12_a_reused_id_is_another_song() {
