@@ -158,7 +158,7 @@ fn a_cut_without_heads_is_not_signed() {
 }
 
 #[test]
-fn an_unknown_kind_is_verified_and_kept() {
+fn f27_an_unknown_kind_is_verified_and_kept() {
     let bytes = [TAG, &[200, 1, 2, 3]].concat();
     let signature = device().sign_bytes(&bytes);
     let mut signed = SignedStatement { bytes, signature, signer: device().id().0 };

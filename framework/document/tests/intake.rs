@@ -168,6 +168,62 @@ fn changes_of_ours_are_made_again() {
     assert_eq!(other.take_in(7, &now.changes()).taken.len(), 2);
 }
 
+/// What the bucket of [`ITEM`] says under these keys, as automerge has it.
+fn stored(shard: &Shard, keys: &[String]) -> Vec<Option<String>> {
+    let doc = Automerge::load(&shard.save()).unwrap();
+    let bucket = bucket(&doc, "07");
+    let value = |key| doc.get(&bucket, key).unwrap().map(|(value, _)| value.to_string());
+    keys.iter().map(value).collect()
+}
+
+/// Keys of a rule, of fields and of elements that only a later Segue knows, with values of any type.
+#[test]
+fn f27_what_a_newer_version_says_is_taken_and_stays_through_every_edit_of_ours() {
+    let mut ours = shard(1);
+    commit(&mut ours, None, 1, 10);
+    let item = "07".repeat(16);
+    let keys = ["q:new", "r:mood", "m:loudness", "s:moods/calm", "t:a/b/c", "flag"]
+        .map(|key| format!("{item}/{key}"));
+    let newer = forged(&ours, |transaction| {
+        let bucket = bucket(transaction, "07");
+        for (key, number) in keys.iter().zip(1_i64..) {
+            let value = match number {
+                1 => automerge::ScalarValue::F64(0.5),
+                2 => "a text of another form".into(),
+                3 | 6 => number.into(),
+                4 => true.into(),
+                _ => automerge::ScalarValue::Timestamp(number),
+            };
+            transaction.put(&bucket, key.as_str(), value).unwrap();
+        }
+    });
+    let intake = ours.take_in(7, &[newer]);
+    assert_eq!((intake.taken.len(), intake.refused.len()), (1, 0), "{intake:?}");
+    let before = stored(&ours, &keys);
+    assert!(before.iter().all(Option::is_some), "{before:?}");
+    let state = ours.heads();
+    for (n, writes) in [
+        rating(60),
+        vec![Write::Delete],
+        vec![Write::Revive, Write::Raise("last_played".into(), 9)],
+        vec![Write::Element { name: "tags".into(), element: "a".into(), present: true }],
+        vec![Write::Member(LinkId([1; 8]), None)],
+        rating(80),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let at = (n == 5).then_some(&state);
+        let writes = BTreeMap::from([(ITEM, writes)]);
+        ours.commit(at, OperationId([n as u8 + 2; 8]), 0, &writes).unwrap().unwrap();
+        assert_eq!(stored(&ours, &keys), before, "after edit {n}");
+    }
+    let mut other = shard(4);
+    let intake = other.take_in(7, &ours.changes());
+    assert_eq!((intake.refused.len(), intake.waiting.len()), (0, 0), "{intake:?}");
+    assert_eq!(stored(&other, &keys), before);
+}
+
 type Make = fn(&mut automerge::transaction::Transaction<'_>, &str);
 
 #[test]

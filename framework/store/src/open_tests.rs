@@ -40,7 +40,7 @@ fn commits_reach_the_disk_before_they_return() {
 }
 
 #[test]
-fn a_newer_format_is_refused_and_left_as_it_was() {
+fn f27_a_newer_format_is_refused_and_left_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.sqlite");
     drop(Store::open(&path).unwrap());
