@@ -356,6 +356,7 @@ pub(crate) fn view(link: &Link, number: u8) -> LinkView<'static> {
         capabilities: link.capabilities,
         root: None,
         writing: Writing::Use,
+        in_doubt: false,
     }
 }
 

@@ -13,6 +13,7 @@ use segue_access::{DeviceKey, PersonKey, actor_of};
 use segue_store::{Store, StoreError, Tx};
 use sha2::{Digest, Sha256};
 
+use crate::doubt;
 use crate::failure::Failure;
 use crate::world::World;
 
@@ -107,10 +108,13 @@ fn mark(path: &Path) -> Result<String, Failure> {
     Ok(format!("{}:{}", meta.dev(), meta.ino()))
 }
 
+/// What a copy knows of libraries may be of another time.
 fn fresh_incarnation(store: &mut Store, mark: &str, world: &World) -> Result<[u8; 4], Failure> {
     let fresh: [u8; 4] = world.random_bytes();
+    let links = store.links()?;
     let tx = store.transaction()?;
     put_incarnation(&tx, fresh, mark)?;
+    doubt::begin(&tx, &links)?;
     tx.commit()?;
     Ok(fresh)
 }

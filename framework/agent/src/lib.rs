@@ -16,6 +16,7 @@ pub mod conform;
 mod contested;
 mod doctor;
 mod document_library;
+mod doubt;
 mod exclusion;
 mod failure;
 mod hiding;

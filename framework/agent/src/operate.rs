@@ -14,6 +14,7 @@ use segue_translator::{ErrorKind, Library, Written};
 
 use crate::command::{Found, LibraryState};
 use crate::committed::{put_base, put_first_contact, put_heads, put_link, spend, to_be_shown};
+use crate::doubt;
 use crate::failure::Failure;
 use crate::hiding;
 use crate::home::Home;
@@ -149,6 +150,7 @@ fn commit(
         put_link(&tx, member, plan, operation)?;
         put_first_contact(&tx, member, draft.may_write)?;
         put_base(&tx, member, plan)?;
+        doubt::end(&tx, member.row.id)?;
         if member.difference.is_some() {
             let is_whole = plan.held.is_empty() && plan.kept.is_empty() && !plan.is_partial;
             crate::reading::note_fixed(&tx, member, is_whole)?;

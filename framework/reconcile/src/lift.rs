@@ -176,6 +176,8 @@ fn changed(view: &LinkView<'_>, record: &Record, base: &Item, now: &Item, again:
         let name = field.name.to_owned();
         match field.rule {
             Rule::Register if support.lossy => weak = true,
+            // What we wrote since, as this app shows it.
+            Rule::Register if view.in_doubt && project::says(record, support, new) => {}
             Rule::Register => {
                 let (value, link) = (new.cloned(), Some(view.link));
                 if was_shown(record, support, old) {
@@ -252,6 +254,9 @@ fn count(
     let number = |value: Option<&Value>| value.and_then(Value::as_int).unwrap_or(0);
     // A fall is a reset, not a negative play.
     let more = number(new).saturating_sub(number(old));
+    if view.in_doubt && more > 0 {
+        return first_count(view, record, name, number(new));
+    }
     let (baseline, added) = part(record, name, view);
     (more > 0).then(|| Write::Counter {
         name: name.to_owned(),

@@ -24,6 +24,8 @@ pub struct LinkView<'a> {
     pub root: Option<&'a Location>,
     /// Which fields may be written.
     pub writing: Writing,
+    /// The base may be of another time, so that what an app counted since may be in the counts of others too.
+    pub in_doubt: bool,
 }
 
 impl LinkView<'_> {

@@ -27,7 +27,7 @@ fn run(libraries: &[(&str, &[&str])]) -> Identified {
         let root = Location::from(*root);
         let link = LinkId([index as u8 + 1; 8]);
         let (root, writing) = (Some(&root), Writing::Use);
-        let view = LinkView { link, capabilities: &APP, root, writing };
+        let view = LinkView { link, capabilities: &APP, root, writing, in_doubt: false };
         let items = lines.iter().map(|line| Evidence::of_item(&view, &book(line))).collect();
         Party { link, items }
     };

@@ -50,6 +50,7 @@ fn view(app: usize) -> LinkView<'static> {
         capabilities: APPS[app],
         root: None,
         writing: Writing::UseAndTags,
+        in_doubt: false,
     }
 }
 

@@ -50,6 +50,7 @@ fn run(libraries: &[(&str, &[&str])]) -> Identified {
                 capabilities: &APP,
                 root: Some(&root),
                 writing: Writing::Use,
+                in_doubt: false,
             };
             let items = lines.iter().map(|line| Evidence::of_item(&view, &song(line))).collect();
             Party { link: view.link, items }

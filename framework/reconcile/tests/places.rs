@@ -15,7 +15,8 @@ static APP: Capabilities = Capabilities::of("app", &mail::MAIL, &FIELDS);
 /// The edits of a library in which an item lies in `INBOX`, and in these places in the document.
 fn wanted(places: &[&str]) -> Vec<Option<Value>> {
     let link = LinkId([1; 8]);
-    let view = LinkView { link, capabilities: &APP, root: None, writing: Writing::Use };
+    let view =
+        LinkView { link, capabilities: &APP, root: None, writing: Writing::Use, in_doubt: false };
     let mut record = Record::default();
     let set = places.iter().map(|place| (*place).to_owned()).collect();
     record.sets.insert("folders".to_owned(), set);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use segue_document::{Origin, Record, Weight, Write, resolve};
 use segue_model::{
-    BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId, Location,
-    NativeId, Value,
+    BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId, LinkId,
+    Location, NativeId, Value,
 };
 use segue_reconcile::guard::{Batch, Tally};
 use segue_reconcile::identify::Question;
@@ -145,19 +145,21 @@ fn lift_member(
         });
     }
     let records = pass.shards.records(LISTS)?;
+    let links = if pairs.arrived.is_empty() { Vec::new() } else { pass.frame.store.links()? };
+    let apps: HashSet<String> = links.into_iter().map(|row| row.app).collect();
     for now in pairs.arrived {
         // An empty list that nobody used yet is no news: every player opens with one.
         if now.kind.has_entries && now.entries.is_empty() {
             continue;
         }
         let only_here = &pass.drafts[index].only_here;
-        let join = joinable(&records, members, index, now, known, &bound, only_here);
+        let join = joinable(&records, member, &apps, now, known, &bound, only_here);
         if join.is_none() && !pass.frame.may_write {
             super::stays::own_list(pass, index, member, now);
             continue;
         }
         if join.is_none()
-            && let Some(other) = namesake(&records, members, index, now, &bound)
+            && let Some(other) = namesake(&records, member, &apps, now, &bound)
         {
             pass.questions.push(Question {
                 item: ItemId(other.0),
@@ -201,7 +203,10 @@ fn changed(
     let old = aside.with_those_back(old, &record, &now.entries, &Settled(known));
     let mut fresh = entry_ids(pass.seed, &now.id, member);
     let keep = member.pairing || pass.drafts[index].rebuilt;
-    let mut lifted = list::lift(&record, &old, &now.entries, known, keep, &mut fresh);
+    let said = if member.in_doubt { as_said(pass, member, base, now, known)? } else { None };
+    let is_said = said.is_some();
+    let mut lifted =
+        said.unwrap_or_else(|| list::lift(&record, &old, &now.entries, known, keep, &mut fresh));
     let link = Some(member.row.id);
     if base.held.name != now.name {
         let value = Some(Value::text(now.name.clone()));
@@ -219,7 +224,27 @@ fn changed(
     }
     let replaces = (base.held.id != now.id).then(|| base.held.id.clone());
     let own = pass.drafts[index].aside.own(&now.entries, known);
-    Ok(assemble(id, at, now, lifted, replaces, own))
+    let mut lifted = assemble(id, at, now, lifted, replaces, own);
+    if let Some(plan) = lifted.plan.as_mut().filter(|_| is_said) {
+        plan.shown = Some(pass.shards.heads(LISTS));
+    }
+    Ok(lifted)
+}
+
+/// The entries of a list that is as the document says by now: what a base of another time lacks is no edit then.
+fn as_said(
+    pass: &mut Pass<'_>,
+    member: &Member,
+    base: &BaseCollection,
+    now: &Collection,
+    known: &Known,
+) -> Result<Option<list::Lifted>, Failure> {
+    let record = pass.shards.record(&base.collection.0, None)?;
+    let repeats = member.capabilities.collection(now.kind).is_none_or(|support| support.repeats);
+    let said = list::shown(&record, known, repeats);
+    let is_same = said.iter().map(|(_, native)| native).eq(&now.entries);
+    let entries = said.into_iter().map(|(entry, native)| (native, entry)).collect();
+    Ok(is_same.then(|| list::Lifted { entries, ..list::Lifted::default() }))
 }
 
 fn arrived(
@@ -344,8 +369,8 @@ fn pair<'a>(base: &'a [BaseCollection], now: &'a [Collection]) -> Pairs<'a> {
 /// A collection of the same name and kind with the same entries, which the member does not have.
 fn joinable(
     records: &Records,
-    members: &[Member],
-    index: usize,
+    member: &Member,
+    apps: &HashSet<String>,
     now: &Collection,
     known: &Known,
     bound: &HashSet<CollectionId>,
@@ -353,7 +378,7 @@ fn joinable(
 ) -> Option<CollectionId> {
     let elsewhere =
         |native: &NativeId| known.item(native).is_some_and(|item| !only_here.contains(&item));
-    namesakes(records, members, index, now, bound).find_map(|(id, record)| {
+    namesakes(records, member, apps, now, bound).find_map(|(id, record)| {
         let rule = resolve::register(record, "rule");
         let joins = if now.kind.has_entries {
             let theirs = list::shown(record, known, true).into_iter().map(|(_, native)| native);
@@ -368,36 +393,43 @@ fn joinable(
 /// Live collections of the same name and kind that the member does not have.
 fn namesakes<'r>(
     records: &'r Records,
-    members: &'r [Member],
-    index: usize,
+    member: &'r Member,
+    apps: &'r HashSet<String>,
     now: &'r Collection,
     bound: &'r HashSet<CollectionId>,
 ) -> impl Iterator<Item = (CollectionId, &'r Record)> {
-    let base = &members[index].base_collections;
+    let base = &member.base_collections;
     records
         .iter()
         .filter(move |(_, record)| {
             record.live.is_some()
                 && record.kind.as_deref() == Some(now.kind.name)
-                && (name_of(record).as_deref() == Some(&*now.name)
-                    || *shown_name(record, records, &members[index], members, None) == *now.name)
+                && names_of(record, member.row.id).any(|name| is_shown_as(&name, &now.name, apps))
         })
         .map(|(id, record)| (CollectionId(*id), record))
         .filter(|(id, _)| !bound.contains(id) && base.iter().all(|base| base.collection != *id))
 }
 
+/// Whether a library may show a collection of this name as `now`: see [`shown_name`]. Whose name it carries
+/// depends on who was linked when it was written: one of `apps`.
+fn is_shown_as(name: &str, now: &str, apps: &HashSet<String>) -> bool {
+    let Some(rest) = now.strip_prefix(name) else { return false };
+    let from = rest.strip_prefix(" (").and_then(|rest| rest.strip_suffix(')'));
+    rest.is_empty() || from.is_some_and(|from| from == "2" || apps.contains(from))
+}
+
 /// A list of the same name that is at home in another library.
 fn namesake(
     records: &Records,
-    members: &[Member],
-    index: usize,
+    member: &Member,
+    apps: &HashSet<String>,
     now: &Collection,
     bound: &HashSet<CollectionId>,
 ) -> Option<CollectionId> {
     if !now.kind.has_entries {
         return None;
     }
-    namesakes(records, members, index, now, bound).next().map(|(id, _)| id)
+    namesakes(records, member, apps, now, bound).next().map(|(id, _)| id)
 }
 
 fn listed_items(records: &Records) -> BTreeSet<ItemId> {
@@ -406,6 +438,16 @@ fn listed_items(records: &Records) -> BTreeSet<ItemId> {
 
 fn name_of(record: &Record) -> Option<String> {
     resolve::register(record, "name").winner()?.as_text().map(str::to_owned)
+}
+
+/// Under which names a library may know it: several, while names compete, and its own of old, which an app that
+/// cannot rename goes on to show.
+fn names_of(record: &Record, link: LinkId) -> impl Iterator<Item = String> {
+    let candidates = resolve::register(record, "name").0.into_iter();
+    let own = record.origins.get(&link).and_then(|origin| origin.fields.get("name"));
+    let own = own.map(|(name, _)| name.clone());
+    let all = candidates.filter_map(|candidate| candidate.value).chain(own);
+    all.filter_map(|name| name.as_text().map(str::to_owned))
 }
 
 /// Compares every library that is behind with the document's collections.

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use segue_agent::command::LibraryState;
+use segue_agent::command::{LibraryState, Request};
 use segue_memory::{Kind, Store};
 use segue_translator::ErrorKind;
 use segue_translator::model::{Value, music};
 
-use crate::bench::{Bench, number_of, song_mut, state, sync};
+use crate::bench::{Bench, copy_all, number_of, song_mut, spec, state, sync};
 use crate::oracle::in_step;
 use crate::wrapped::{Act, Step};
 
@@ -230,6 +230,47 @@ fn f05_a_trickle_is_held_too() {
         }
     }
     assert_eq!(held_at, Some(6), "5 % a pass is held once more than 20 are gone");
+}
+
+/// The apps went on since the backup was made.
+#[test]
+fn f03_a_home_that_is_brought_back_counts_nothing_twice() {
+    let mut bench = rich(6);
+    let backup = bench.root().join("backup");
+    bench.close();
+    copy_all(&bench.home(), &backup);
+    bench.open("segue");
+    bench.play(Kind::Exact, 1, 3);
+    bench.rate(Kind::Stars, 2, Some(20));
+    bench.list(Kind::Exact, "Mix", &[1, 2, 1, 3, 4]);
+    in_step(&mut bench);
+    bench.close();
+    bench.replace_home(&backup);
+    in_step(&mut bench);
+    for kind in PAIR {
+        assert_eq!((bench.count(kind, 1), bench.rating(kind, 2)), (4, Some(20)), "{kind:?}");
+        // The list of then is kept too, under one of the names.
+        assert_eq!(bench.songs(kind, "Mix"), Some(vec![1, 2, 1, 3, 4]), "{kind:?}");
+    }
+}
+
+/// An app that lacks a song lists one playlist as its own and one as another app's.
+#[test]
+fn f08_a_base_lost_beside_a_list_of_another_app_doubles_no_list() {
+    let kinds = [Kind::Exact, Kind::Stars, Kind::Lossy];
+    let mut bench = Bench::with_songs(46, &kinds, 4);
+    for (kind, songs) in kinds.iter().zip([&[1, 2][..], &[3], &[4]]) {
+        bench.list(*kind, "Mix", songs);
+    }
+    bench.link();
+    in_step(&mut bench);
+    bench.run(Request::Unlink { library: spec(Kind::Stars) });
+    let before = bench.catalog(Kind::Exact).collections;
+    assert_eq!(before.len(), 3, "{before:?}");
+    bench.lose_base(Kind::Exact);
+    bench.sync();
+    bench.sync();
+    assert_eq!(bench.catalog(Kind::Exact).collections, before);
 }
 
 /// Each of two apps stays within its budget; what a third would lose does not.

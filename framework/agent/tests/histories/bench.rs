@@ -105,7 +105,7 @@ impl Bench {
             now: Arc::new(move || clock.load(Ordering::Relaxed)),
             random: Arc::new(move |bytes| rng.lock().unwrap().fill(bytes)),
             host: self.apps.clone(),
-            place: self.home(),
+            place: self.place_of_apps(),
             translators: translators.collect(),
             programs: segue_agent::registry::Programs::default(),
             device: "bench".into(),
@@ -117,7 +117,7 @@ impl Bench {
     pub(crate) fn lose_base(&mut self, kind: impl Into<App>) {
         let app = kind.into().name();
         self.agent = None;
-        let mut store = segue_store::Store::open(&self.folder.join("segue/segue.db")).unwrap();
+        let mut store = segue_store::Store::open(&self.home().join("segue.db")).unwrap();
         let links = store.links().unwrap();
         let link = links.iter().find(|row| row.app == app).unwrap().id;
         let tx = store.transaction().unwrap();
@@ -127,8 +127,30 @@ impl Bench {
         self.open("segue");
     }
 
-    fn home(&self) -> Place {
+    fn place_of_apps(&self) -> Place {
         Place::new(&self.folder, BTreeMap::new())
+    }
+
+    /// Segue's folder.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.join("segue")
+    }
+
+    /// Nothing of Segue runs until it is opened again.
+    pub(crate) fn close(&mut self) {
+        self.agent = None;
+    }
+
+    /// Another folder takes the place of Segue's, which is opened again.
+    pub(crate) fn replace_home(&mut self, with: &Path) {
+        fs::remove_dir_all(self.home()).unwrap();
+        fs::rename(with, self.home()).unwrap();
+        self.open("segue");
+    }
+
+    /// Sets the clock by so many seconds.
+    pub(crate) fn set_clock(&self, by: i64) {
+        self.clock.fetch_add(by, Ordering::Relaxed);
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -141,7 +163,7 @@ impl Bench {
 
     /// The folder of an app's library.
     pub(crate) fn path(&self, kind: impl Into<App>) -> PathBuf {
-        kind.into().folder(&self.home())
+        kind.into().folder(&self.place_of_apps())
     }
 
     /// The library, as the translator opens it.
@@ -370,6 +392,20 @@ impl Bench {
         match self.run(Request::Conflicts) {
             Response::Conflicts(rows) => rows,
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Copies a folder with all that is in it.
+pub(crate) fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy_all(&path, &to);
+        } else {
+            fs::copy(path, to).unwrap();
         }
     }
 }

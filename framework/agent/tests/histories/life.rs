@@ -16,7 +16,8 @@ use crate::model::Model;
 use crate::oracle;
 use crate::wrapped::Act;
 
-const SONGS: usize = 9;
+mod mishap;
+
 const KINDS: [Kind; 5] = [Kind::Exact, Kind::Stars, Kind::NoRepeat, Kind::Lossy, Kind::Coarse];
 
 /// Who plays.
@@ -27,13 +28,15 @@ enum Cast {
     /// At least one app whose library is in its real format; people also rename lists and settle
     /// conflicts.
     Real,
+    /// Either, on computers to which things happen.
+    Mishaps,
 }
 
 impl Cast {
     fn apps(self, rng: &mut fastrand::Rng) -> Vec<App> {
         let mut apps: Vec<App> = KINDS.into_iter().map(App::from).collect();
         rng.shuffle(&mut apps);
-        if self == Self::Real {
+        if self == Self::Real || self == Self::Mishaps && rng.u8(..4) == 0 {
             let mut real = [App::Rhythmbox, App::Strawberry];
             rng.shuffle(&mut real);
             // Mostly both, else one and a memory kind.
@@ -42,6 +45,11 @@ impl Cast {
         }
         apps.truncate(2 + rng.usize(..2));
         apps
+    }
+
+    /// How many there are; so few only lose everything at once where an app makes its library anew.
+    const fn songs(self) -> usize {
+        if matches!(self, Self::Mishaps) { 14 } else { 9 }
     }
 }
 
@@ -53,6 +61,8 @@ struct Life {
     model: Model,
     /// Whether operations are taken back, which makes counts and old edits uncertain.
     undoes: bool,
+    /// What was seen to be wrong on the way.
+    wrong: Vec<String>,
     trace: Vec<String>,
 }
 
@@ -60,8 +70,8 @@ impl Life {
     fn new(seed: u64, cast: Cast, folder: &Path) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let kinds = cast.apps(&mut rng);
-        let mut bench = Bench::at(folder, seed, &kinds);
-        bench.add_songs(SONGS);
+        let (mut bench, songs) = (Bench::at(folder, seed, &kinds), cast.songs());
+        bench.add_songs(songs);
         for kind in &kinds {
             bench.edit(*kind, |catalog| {
                 for item in &mut catalog.items {
@@ -75,7 +85,7 @@ impl Life {
             });
             for number in 0..rng.usize(..3) {
                 let songs: Vec<usize> =
-                    (0..rng.usize(1..6)).map(|_| 1 + rng.usize(..SONGS)).collect();
+                    (0..rng.usize(1..6)).map(|_| 1 + rng.usize(..songs)).collect();
                 bench.list(*kind, &format!("P{number}"), &songs);
             }
         }
@@ -83,7 +93,9 @@ impl Life {
         model.joins(&bench, &kinds);
         bench.link();
         model.after_pass(&bench, &kinds, true);
-        Self { cast, bench, undoes: rng.u8(..4) == 0, rng, linked: kinds, model, trace: Vec::new() }
+        let undoes = rng.u8(..4) == 0 && cast != Cast::Mishaps;
+        let (wrong, trace) = (Vec::new(), Vec::new());
+        Self { cast, bench, undoes, rng, linked: kinds, model, wrong, trace }
     }
 
     fn say(&mut self, what: String) {
@@ -98,11 +110,15 @@ impl Life {
     }
 
     fn song(&mut self) -> usize {
-        1 + self.rng.usize(..SONGS)
+        1 + self.rng.usize(..self.cast.songs())
     }
 
     fn step(&mut self) {
-        let steps = if self.cast == Cast::Real { 112 } else { 100 };
+        let steps = match self.cast {
+            Cast::Memory => 100,
+            Cast::Real => 112,
+            Cast::Mishaps => 140,
+        };
         match self.rng.u8(..steps) {
             0..18 => self.rate(),
             18..34 => self.play(),
@@ -117,7 +133,8 @@ impl Life {
             86..91 => self.killed(),
             91..95 => self.link_again(),
             100..106 => self.rename(),
-            106.. => self.settle(),
+            106..112 => self.settle(),
+            112.. => self.mishap(),
             _ if self.undoes => self.take_back(),
             _ => self.pass(None),
         }
@@ -430,7 +447,8 @@ impl Life {
         self.before_pass();
         let linked = self.linked.clone();
         oracle::quiesce(&mut self.bench, &linked, 3)?;
-        let broken = self.model.broken(&mut self.bench, &linked);
+        let mut broken = std::mem::take(&mut self.wrong);
+        broken.extend(self.model.broken(&mut self.bench, &linked));
         if broken.is_empty() { Ok(()) } else { Err(broken.join("\n    ")) }
     }
 }
@@ -536,6 +554,16 @@ fn real_formats_keep_every_oracle_even() {
 #[test]
 fn real_formats_keep_every_oracle_odd() {
     check(1, Cast::Real, 20);
+}
+
+#[test]
+fn whatever_happens_to_a_computer_every_oracle_is_kept_even() {
+    check(0, Cast::Mishaps, 60);
+}
+
+#[test]
+fn whatever_happens_to_a_computer_every_oracle_is_kept_odd() {
+    check(1, Cast::Mishaps, 60);
 }
 
 #[test]

@@ -173,6 +173,16 @@ impl Model {
         self.counts_unsure = true;
     }
 
+    /// All that was known came back from a backup. If other links came back with it, they bring what people did
+    /// meanwhile in apps that were not linked then.
+    pub(crate) fn back_in_time(&mut self, same_links: bool) {
+        if !same_links {
+            self.ratings.clear();
+        }
+        self.lists.clear();
+        self.removed.clear();
+    }
+
     /// A person removed a song from an app, perhaps before any pass saw how they had rated it there.
     pub(crate) fn leaves(&mut self, kind: App, song: usize) {
         if let Some(ratings) = self.ratings.get_mut(&song) {
