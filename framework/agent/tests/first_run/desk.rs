@@ -1,7 +1,9 @@
 //! A home with both libraries, and the real command in it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::SystemTime;
@@ -33,6 +35,24 @@ impl Desk {
 
     pub(crate) fn rhythmdb(&self) -> PathBuf {
         self.data().join("rhythmbox/rhythmdb.xml")
+    }
+
+    /// Lays the files of Rhythmbox's songs, below this home: what is gone from a library with its file is not removed.
+    pub(crate) fn lay_music(&self) {
+        let music = self.0.path().join("music");
+        for name in ["rhythmdb.xml", "playlists.xml"] {
+            let path = self.rhythmdb().with_file_name(name);
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(path, text.replace("/srv/segue-fixtures", music.to_str().unwrap())).unwrap();
+        }
+        let text = fs::read_to_string(self.rhythmdb()).unwrap();
+        let places = text.split("<location>file://").skip(1);
+        let places = places.filter_map(|rest| Some(rest.split_once("</location>")?.0));
+        for place in places.filter(|place| place.starts_with(music.to_str().unwrap())) {
+            let place = decoded(place);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, "").unwrap();
+        }
     }
 
     /// The command, ready to run.
@@ -92,6 +112,18 @@ impl Desk {
         let text = text.replace(&format!("@{device} "), "@desk ");
         text.lines().map(|line| redact_line(line) + "\n").collect()
     }
+}
+
+/// The path in a URI in an XML text.
+fn decoded(uri: &str) -> PathBuf {
+    let uri = uri.replace("&apos;", "'").replace("&amp;", "&");
+    let mut parts = uri.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    PathBuf::from(OsString::from_vec(bytes))
 }
 
 fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, (Vec<u8>, SystemTime)>) {

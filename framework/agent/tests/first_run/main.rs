@@ -210,6 +210,7 @@ fn exit_codes_are_those_of_the_contract() {
 #[test]
 fn a_library_that_lost_most_of_itself_is_held_and_the_other_proceeds() {
     let desk = Desk::new();
+    desk.lay_music();
     desk.link();
     let before = desk.contents();
     let text = fs::read_to_string(desk.rhythmdb()).unwrap();
