@@ -16,7 +16,7 @@ built once, with both ways of each guarded function in it and a switch ([decisio
 Killed writes are tried with `strace`, without which there is no control of them.
 The table is `conformance/controls/classes`; `SEGUE_BLESS=1 cargo test -p segue-controls` writes this page from it.
 
-- **class**: what goes wrong for people. The numbers are those of a larger list; what is missing here is not closed.
+- **class**: what goes wrong for people. Tests carry its number.
 - **guard**: what is in the way, in one sentence.
 - **test**: what fails when it is off, as `package target test`.
 - **control**: what is so when it is off, and the file in which it is switched off.
