@@ -1,10 +1,7 @@
 //! Random histories: people edit in every app, files move, apps run, passes are killed, links end
 //! and begin again, operations are taken back.
-//!
-//! `SEGUE_SEED=17` runs one history and tells its steps; `SEGUE_HISTORIES=5000` runs more.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use segue_agent::command::{LibraryState, PassReport, Request};
 use segue_memory::Kind;
@@ -17,6 +14,7 @@ use crate::oracle;
 use crate::wrapped::Act;
 
 mod mishap;
+mod run;
 
 const KINDS: [Kind; 5] = [Kind::Exact, Kind::Stars, Kind::NoRepeat, Kind::Lossy, Kind::Coarse];
 
@@ -113,7 +111,13 @@ impl Life {
         1 + self.rng.usize(..self.cast.songs())
     }
 
-    fn step(&mut self) {
+    /// The steps of a history. Each draws from a seed of its own, so that another may be left out.
+    fn steps(seed: u64) -> usize {
+        10 + fastrand::Rng::with_seed(!seed).usize(..30)
+    }
+
+    fn step(&mut self, seed: u64, index: usize) {
+        self.rng = fastrand::Rng::with_seed(seed.wrapping_mul(64).wrapping_add(index as u64));
         let steps = match self.cast {
             Cast::Memory => 100,
             Cast::Real => 112,
@@ -457,127 +461,4 @@ impl Life {
 fn is_clean(report: &PassReport) -> bool {
     let done = |state| matches!(state, LibraryState::Written | LibraryState::Unchanged);
     report.libraries.iter().all(|found| done(found.state))
-}
-
-/// Lives one history; returns the document at its end.
-fn live(seed: u64, cast: Cast, folder: &Path) -> Result<String, String> {
-    let mut life = Life::new(seed, cast, folder);
-    let steps = 10 + life.rng.usize(..30);
-    for _ in 0..steps {
-        life.step();
-    }
-    match life.end() {
-        Ok(()) if life.linked.is_empty() => Ok(String::new()),
-        Ok(()) => Ok(life.bench.export_text()),
-        Err(why) => Err(format!(
-            "seed {seed} ({:?}, after: {}): {why}",
-            life.bench.kinds,
-            life.trace.join("; ")
-        )),
-    }
-}
-
-/// The folder of a history: the same for the same seed, because ids of links are drawn from paths
-/// and decide which of two values is shown.
-struct Home {
-    folder: PathBuf,
-    /// Held while the history lives; a killed test lets go of it.
-    _lock: File,
-}
-
-impl Home {
-    fn of(seed: u64, cast: Cast) -> Self {
-        for number in 0.. {
-            let folder =
-                std::env::temp_dir().join(format!("segue-history-{cast:?}-{seed}-{number}"));
-            let lock = File::create(folder.with_extension("lock")).unwrap();
-            // Another run of this test has the first one: then this history may go another way.
-            if lock.try_lock().is_ok() {
-                let _ = std::fs::remove_dir_all(&folder);
-                std::fs::create_dir(&folder).unwrap();
-                return Self { folder, _lock: lock };
-            }
-        }
-        unreachable!("some number is free")
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-        let _ = std::fs::remove_file(self.folder.with_extension("lock"));
-    }
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-fn seeds(part: u64, count: u64) -> Vec<u64> {
-    match number("SEGUE_SEED") {
-        Some(seed) => vec![seed].into_iter().filter(|_| part == 0).collect(),
-        None => (part..number("SEGUE_HISTORIES").unwrap_or(count)).step_by(2).collect(),
-    }
-}
-
-fn check(part: u64, cast: Cast, count: u64) {
-    let mut failed = Vec::new();
-    for seed in seeds(part, count) {
-        let home = Home::of(seed, cast);
-        let result = std::panic::catch_unwind(|| live(seed, cast, &home.folder));
-        match result {
-            Ok(Ok(_)) => {}
-            Ok(Err(why)) => failed.push(why),
-            Err(_) => failed.push(format!("seed {seed} panicked")),
-        }
-    }
-    let count = failed.len();
-    failed.truncate(8);
-    assert!(count == 0, "{count} histories failed; replay with SEGUE_SEED:\n{}", failed.join("\n"));
-}
-
-#[test]
-fn random_histories_keep_every_oracle_even() {
-    check(0, Cast::Memory, 120);
-}
-
-#[test]
-fn random_histories_keep_every_oracle_odd() {
-    check(1, Cast::Memory, 120);
-}
-
-#[test]
-fn real_formats_keep_every_oracle_even() {
-    check(0, Cast::Real, 20);
-}
-
-#[test]
-fn real_formats_keep_every_oracle_odd() {
-    check(1, Cast::Real, 20);
-}
-
-#[test]
-fn whatever_happens_to_a_computer_every_oracle_is_kept_even() {
-    check(0, Cast::Mishaps, 60);
-}
-
-#[test]
-fn whatever_happens_to_a_computer_every_oracle_is_kept_odd() {
-    check(1, Cast::Mishaps, 60);
-}
-
-#[test]
-fn o10_the_same_seed_gives_the_same_document() {
-    for (seed, cast) in (0..6).map(|seed| (seed, if seed < 4 { Cast::Memory } else { Cast::Real }))
-    {
-        let folder = tempfile::tempdir().unwrap();
-        let home = folder.path().join("home");
-        let live_here = || {
-            std::fs::create_dir(&home).unwrap();
-            let document = live(seed, cast, &home);
-            std::fs::remove_dir_all(&home).unwrap();
-            document
-        };
-        assert_eq!(live_here(), live_here(), "seed {seed}");
-    }
 }

@@ -280,9 +280,10 @@ impl Held {
                 let mut values = old.iter().zip(new);
                 song == same && values.all(|(old, new)| old.is_none() || old == new)
             }
-            (Self::List(name, old), Self::List(same, new)) => {
+            // Of two lists that took names from each other since, an app without ids cannot say which is which.
+            (Self::List(_, old), Self::List(_, new)) => {
                 let mut left = new.iter();
-                name == same && old.iter().all(|song| left.any(|now| now == song))
+                old.iter().all(|song| left.any(|now| now == song))
             }
             _ => false,
         }
