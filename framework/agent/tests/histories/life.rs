@@ -430,7 +430,9 @@ impl Life {
             Err(failure) => failure.to_string(),
         };
         self.say(format!("{request:?}: {what}"));
+        let linked = self.linked.clone();
         self.learn_links();
+        self.model.taken_back(self.linked == linked);
         self.model.after_pass(&self.bench, &self.linked, false);
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use segue_agent::command::ConflictRow;
 use segue_translator::model::{Catalog, Value, music};
 use serde_json::Value as Json;
 
@@ -173,6 +174,15 @@ impl Model {
         self.counts_unsure = true;
     }
 
+    /// An operation was taken back, and with it what people did since in lists that it had made; links may have ended
+    /// before their apps were read.
+    pub(crate) fn taken_back(&mut self, same_links: bool) {
+        self.lists.clear();
+        if !same_links {
+            self.ratings.clear();
+        }
+    }
+
     /// All that was known came back from a backup. If other links came back with it, they bring what people did
     /// meanwhile in apps that were not linked then.
     pub(crate) fn back_in_time(&mut self, same_links: bool) {
@@ -216,23 +226,29 @@ impl Model {
         let conflicts = bench.conflicts();
         let export = bench.export();
         let items = export["items"].as_array().unwrap();
-        let item = |number: usize| {
-            items.iter().find(|item| item["fields"]["duration"] == crate::bench::duration(number))
+        // A song that moved and was retagged while nobody looked is another one to the document.
+        let same = |number: usize| {
+            let duration = crate::bench::duration(number);
+            items.iter().filter(move |item| item["fields"]["duration"] == duration)
         };
         for number in &self.removed {
-            if item(*number).is_some() {
+            if same(*number).next().is_some() {
                 out.push(format!("O3: song {number} is back"));
             }
         }
         for (number, wanted) in &self.ratings {
-            let Some(item) = item(*number) else { continue };
-            let open = conflicts
-                .iter()
-                .find(|row| row.field == "rating" && item["id"] == row.item.as_str());
-            let shown = match open {
-                Some(row) => row.values.iter().map(|value| value.value.clone()).collect(),
-                None => vec![item["fields"]["rating"].clone()],
-            };
+            if same(*number).next().is_none() {
+                continue;
+            }
+            let shown = same(*number).flat_map(|item| {
+                let is_open =
+                    |row: &&ConflictRow| row.field == "rating" && item["id"] == row.item.as_str();
+                match conflicts.iter().find(is_open) {
+                    Some(row) => row.values.iter().map(|value| value.value.clone()).collect(),
+                    None => vec![item["fields"]["rating"].clone()],
+                }
+            });
+            let shown: Vec<Json> = shown.collect();
             for (kind, rating) in wanted {
                 let json = rating.map_or(Json::Null, Json::from);
                 if !shown.contains(&json) {
@@ -242,7 +258,8 @@ impl Model {
             }
         }
         for (number, (baseline, added)) in self.counts.iter().filter(|_| !self.counts_unsure) {
-            let Some(item) = item(*number) else { continue };
+            let mut all = same(*number);
+            let (Some(item), None) = (all.next(), all.next()) else { continue };
             let count = item["fields"]["play_count"].as_i64().unwrap_or(0);
             let fewer = count < baseline + added && self.at_most.contains(number);
             if count != baseline + added && !fewer {
