@@ -1,7 +1,9 @@
 //! Backups of an app's files: made before the first write of an operation, and never all rotated
 //! out.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use segue_translator::{Error, Library};
@@ -12,17 +14,32 @@ use crate::home::Home;
 /// So many backups of one library are kept, and its first.
 const KEPT: usize = 50;
 
-/// Copies a library's files into `folder`; returns names and sizes of the copies.
-pub(crate) fn make(folder: &Path, library: &dyn Library) -> Result<Vec<(String, u64)>, Error> {
-    let fail = |error: std::io::Error| Error::io("back up", folder, &error);
+/// Copies a library's files into `folder`, which is below the agent's folder `home`; returns names and sizes of the copies.
+/// They are on the disk then, by their names.
+pub(crate) fn make(
+    home: &Path,
+    folder: &Path,
+    library: &dyn Library,
+) -> Result<Vec<(String, u64)>, Error> {
+    let fail = |error: io::Error| Error::io("back up", folder, &error);
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(fail)?;
     }
     fs::create_dir_all(folder).map_err(fail)?;
     let copies = library.back_up(folder)?;
+    sync_names(home, folder, &copies).map_err(fail)?;
     let name = |path: &PathBuf| path.file_name().map(|n| n.to_string_lossy().into_owned());
     let size = |path: &PathBuf| fs::metadata(path).map_or(0, |meta| meta.len());
     Ok(copies.iter().filter_map(|path| Some((name(path)?, size(path)))).collect())
+}
+
+/// Makes the names of copies durable, and those of all folders above them up to the agent's: a folder may be new, or one that
+/// a killed process made.
+fn sync_names(home: &Path, folder: &Path, copies: &[PathBuf]) -> io::Result<()> {
+    let above = copies.iter().filter_map(|copy| copy.parent()).chain([folder]);
+    let folders: BTreeSet<&Path> =
+        above.flat_map(Path::ancestors).filter(|folder| folder.starts_with(home)).collect();
+    folders.into_iter().try_for_each(|folder| File::open(folder)?.sync_all())
 }
 
 /// Removes backups that are neither a library's first nor among its newest.

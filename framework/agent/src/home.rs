@@ -6,11 +6,12 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use segue_access::{DeviceKey, PersonKey, actor_of};
 use segue_store::{Store, StoreError, Tx};
+use segue_translator::file::Replacement;
 use sha2::{Digest, Sha256};
 
 use crate::doubt;
@@ -134,17 +135,9 @@ fn key(folder: &Path, name: &str, world: &World) -> Result<[u8; 32], Failure> {
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let seed: [u8; 32] = world.random_bytes();
-            let fail = |error: std::io::Error| io("write", &path, &error);
-            let temporary = path.with_extension("new");
-            let _ = fs::remove_file(&temporary);
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&temporary)
-                .map_err(fail)?;
-            file.write_all(&seed).and_then(|()| file.sync_all()).map_err(fail)?;
-            fs::rename(&temporary, &path).map_err(fail)?;
+            let mut new = Replacement::create_private(&path)?;
+            new.write_all(&seed).map_err(|error| io("write", &path, &error))?;
+            new.commit(|| Ok(()))?;
             Ok(seed)
         }
         Err(error) => Err(io("read", &path, &error)),

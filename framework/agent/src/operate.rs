@@ -249,7 +249,7 @@ fn prepare(
     let backed_up = if noted && folder.exists() {
         Ok(Vec::new())
     } else {
-        crate::backup::make(&folder, &*member.library)
+        crate::backup::make(&home.folder, &folder, &*member.library)
     };
     let kept = backed_up.and_then(|copies| {
         let schema = member.capabilities.schema;

@@ -193,7 +193,7 @@ fn back_up(
 ) -> Result<OperationLink, Failure> {
     let name = format!("{operation}/{link}");
     let folder = agent.home.backup_folder(&name);
-    crate::backup::make(&folder, library)?;
+    crate::backup::make(&agent.home.folder, &folder, library)?;
     crate::inverse::keep(&folder, back)?;
     let before = Some(revision.0.clone());
     Ok(OperationLink { operation, link, before, after: None, backup: Some(name), written: 0 })

@@ -207,12 +207,17 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Makes a folder, and those above it that are missing. Their names are durable then: what is synced in a folder without a
+/// durable name is lost with it.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), StoreError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| StoreError::io("create", folder, &error))
+    let fail = |error| StoreError::io("create", folder, &error);
+    let missing = folder.ancestors().take_while(|folder| !folder.exists());
+    let parents: Vec<&Path> = missing.filter_map(Path::parent).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
+    for parent in parents.into_iter().filter(|parent| !parent.as_os_str().is_empty()) {
+        File::open(parent).and_then(|parent| parent.sync_all()).map_err(fail)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

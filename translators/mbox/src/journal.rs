@@ -23,12 +23,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::lock::beside;
 
-const MAGIC: &str = "segue mbox write 2";
+const MAGIC: &str = "segue mbox write 3";
 /// All that one write may put into a mailbox.
 pub(crate) const BYTES_MAX: u64 = 256 << 20;
 pub(crate) const CHUNK_BYTES: u64 = 1 << 20;
-/// A disk has of a file that was being written each of these as it was or as it shall be.
-const PAGE_BYTES: u64 = 1 << 12;
+/// A disk has of a file that was being written each of these as it was or as it shall be: a sector.
+const PAGE_BYTES: u64 = 1 << 9;
+/// So much of the end tells whether a mailbox to which is only appended is as it was.
+const END_BYTES: u64 = 1 << 12;
 /// Empty lines between a mailbox and what is appended, at least.
 pub(crate) const GAP_BYTES: u64 = 2;
 
@@ -259,7 +261,7 @@ impl Journal {
     /// none does, its end.
     pub(crate) fn pages(&self) -> impl Iterator<Item = Range<u64>> {
         let (length, kept) = (self.length, self.first() + self.new_bytes());
-        let end = length.saturating_sub(PAGE_BYTES);
+        let end = length.saturating_sub(END_BYTES);
         let mut at = if self.only_appends() { end } else { self.first() };
         std::iter::from_fn(move || {
             let start = at;
@@ -440,11 +442,11 @@ mod tests {
         let pages = |edits| -> Vec<Range<u64>> {
             Journal::new(&file(&text), edits, vec![]).unwrap().pages().collect()
         };
-        let end = pages(vec![edit(12_288..12_288, b"more")]);
-        assert_eq!((end.len(), end.first()), (1, Some(&(8192..12_288))));
-        assert_eq!(pages(vec![edit(5000..5001, b"yy")]), [5000..8192, 8192..12_288]);
-        let kept = 5000 + 7288 - 100;
-        let expected = [5000..8192, 8192..kept, kept..12_288];
-        assert_eq!(pages(vec![edit(5000..5100, b"")]), expected);
+        let end = pages(vec![edit(1536..1536, b"more")]);
+        assert_eq!(end, [0..512, 512..1024, 1024..1536]);
+        assert_eq!(pages(vec![edit(600..601, b"yy")]), [600..1024, 1024..1536]);
+        let kept = 600 + 936 - 100;
+        let expected = [600..1024, 1024..kept, kept..1536];
+        assert_eq!(pages(vec![edit(600..700, b"")]), expected);
     }
 }

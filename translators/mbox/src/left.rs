@@ -92,7 +92,7 @@ impl Journal {
     fn begun(&self, file: &File, size: u64) -> io::Result<Option<Vec<Range<u64>>>> {
         let same = self.same(file)?;
         let mut holes = self.left.clone();
-        if same == size {
+        if same == size || self.is_blank_or_ours(file, same..size)? {
             holes.extend((self.length < size).then_some(self.length..size));
             return Ok(Some(holes));
         }
@@ -105,6 +105,24 @@ impl Journal {
         let end = last_beginning(file, start..same)?;
         holes.extend(end.map(|end| start..end));
         Ok(Some(holes))
+    }
+
+    /// Whether a part of what was appended, up to the end, is as this write has it but for zeros: what a disk has of a file that
+    /// grew, and nobody delivers.
+    fn is_blank_or_ours(&self, file: &File, part: Range<u64>) -> io::Result<bool> {
+        let (mut at, mut is_ours) = (self.length, true);
+        let mut compare = |ours: &[u8]| {
+            let there = read(file, at, ours.len() as u64)?;
+            let skipped = usize::try_from(part.start.saturating_sub(at)).unwrap_or(usize::MAX);
+            let mut pairs = ours.iter().zip(&there).skip(skipped);
+            is_ours &= pairs.all(|(ours, there)| ours == there || *there == 0);
+            at += there.len() as u64;
+            Ok(is_ours && at < part.end)
+        };
+        if blank(self.gap(), &mut compare)? {
+            self.content(file, &mut compare)?;
+        }
+        Ok(is_ours && at == part.end)
     }
 
     /// Up to where what comes after the old mailbox is what this write appends.

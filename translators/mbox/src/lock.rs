@@ -8,7 +8,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind as Io};
+use std::io::{self, ErrorKind as Io, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,7 +104,7 @@ fn take_dotlock(mailbox: &Path, dotlock: &Path) -> Result<(), Error> {
     let own = own(mailbox);
     // One that is left of a killed process may be the lock file itself under another name.
     let _ = fs::remove_file(&own);
-    fs::write(&own, format!("{}:{}", std::process::id(), computer())).map_err(|e| fail(&e))?;
+    put_own(&own).map_err(|error| fail(&error))?;
     let mut taken = Err(Io::AlreadyExists.into());
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
@@ -128,6 +128,13 @@ fn take_dotlock(mailbox: &Path, dotlock: &Path) -> Result<(), Error> {
     })
 }
 
+/// Writes whose lock it is. After a power cut a lock that does not say it would be held for ever, so it does before it is one.
+fn put_own(own: &Path) -> io::Result<()> {
+    let mut file = File::create(own)?;
+    write!(file, "{}:{}", std::process::id(), computer())?;
+    file.sync_all()
+}
+
 /// The file of this name beside a mailbox: its name with something before and after.
 pub(crate) fn beside(mailbox: &Path, before: &str, after: &str) -> PathBuf {
     let mut name = OsString::from(before);
@@ -144,7 +151,10 @@ fn own(mailbox: &Path) -> PathBuf {
 /// Whether a process of this computer that is no more left a lock of a mailbox.
 pub(crate) fn is_left(mailbox: &Path) -> bool {
     let Ok(path) = fs::canonicalize(mailbox) else { return false };
-    is_left_behind(&beside(&path, "", ".lock")) || is_left_behind(&own(&path))
+    let own = own(&path);
+    // What becomes a lock is nobody's where it does not say whose.
+    let is_cut = || fs::metadata(&own).is_ok_and(|meta| meta.len() == 0);
+    is_left_behind(&beside(&path, "", ".lock")) || is_left_behind(&own) || is_cut()
 }
 
 /// Whether the holder of a lock was a process of this computer that is no more.
@@ -165,7 +175,7 @@ fn computer() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::io::{BufRead as _, BufReader, Read as _};
     use std::process::{Child, ChildStdout, Command, Stdio};
 
     /// Names the mailbox that another process is to lock.

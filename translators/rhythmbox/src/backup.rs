@@ -3,7 +3,6 @@
 //! A library without playlists is remembered as such by an empty file beside the copies, so that
 //! a copy that was cut short never removes the playlists.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use segue_translator::{Error, ErrorKind, Host, Revision, file};
@@ -26,7 +25,7 @@ pub(crate) fn back_up(files: &Files, into: &Path) -> Result<Vec<PathBuf>, Error>
             return Err(error);
         }
         beside = into.join(NO_PLAYLISTS);
-        fs::write(&beside, "").map_err(|error| Error::io("back up", &beside, &error))?;
+        file::Replacement::create(&beside)?.commit(|| Ok(()))?;
     }
     files.check(&revision, "back up")?;
     Ok(vec![library, beside])

@@ -323,6 +323,9 @@ fn connect(
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
         connection.pragma_update(None, "cell_size_check", true)?;
+        // Less does not sync the folder when the journal goes: after a power cut one that is back would take back what was
+        // reported as written.
+        connection.pragma_update(None, "synchronous", "EXTRA")?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     };
