@@ -51,6 +51,7 @@ fn allowed(folder: &str) -> Option<(&'static [&'static str], &'static [&'static 
             &["segue-reconcile", "segue-sync", "segue-translator", "segue-model"],
             &["segue-memory"],
         ),
+        "conformance/faults" => (&["segue-agent", "segue-translator"], &[]),
         "conformance/simulation" => {
             (&["segue-document", "segue-model", "segue-reconcile", "segue-translator"], &[])
         }

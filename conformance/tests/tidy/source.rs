@@ -147,13 +147,14 @@ const AGENT: &str = "framework/agent/Cargo.toml";
 const HOMES: &[(&str, &[&str])] = &[
     // The benchmark of peers puts automerge's own sync beside ours.
     ("automerge", &["framework/document/", "examples/bench/"]),
-    // The examples and the agent's tests make and change databases as apps do, and one damages a store.
+    // The examples, the crashes and the agent's tests make and change databases as apps do, and one damages a store.
     (
         "rusqlite",
         &[
             "framework/store/",
             "translators/",
             "examples/",
+            "conformance/faults/",
             HISTORIES,
             UP,
             PEERS,
