@@ -55,6 +55,9 @@ fn allowed(folder: &str) -> Option<(&'static [&'static str], &'static [&'static 
         "conformance/simulation" => {
             (&["segue-document", "segue-model", "segue-reconcile", "segue-translator"], &[])
         }
+        // It feeds whatever reads what strangers send.
+        "conformance/hostile" => return None,
+        "conformance/fuzz" => (&["segue-hostile"], &[]),
         "translators/notmuch" => {
             (&["segue-mail", "segue-maildir", "segue-translator"], &["segue-conformance"])
         }

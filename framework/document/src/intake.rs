@@ -124,6 +124,10 @@ impl Shard {
             intake.taken.extend(sound.iter().map(|change| ChangeHash(change.hash().0)));
             return;
         }
+        if let [culprit] = &sound[..] {
+            intake.refused.push((ChangeHash(culprit.hash().0), Refusal::Damaging));
+            return;
+        }
         for change in sound {
             let hash = ChangeHash(change.hash().0);
             let is_ready = change.deps().iter().all(|dep| self.has(dep));

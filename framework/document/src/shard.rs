@@ -6,6 +6,7 @@
 //! be built at once. A key is written where it stands, else into its bucket; reading takes the union.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use automerge::{
@@ -64,10 +65,14 @@ impl Shard {
     }
 
     /// A shard from what [`Shard::save`] returned.
+    ///
+    /// # Errors
+    /// Bytes that are no shard, also those over which automerge panics.
     pub fn open(saved: &[u8], actor: [u8; 16]) -> Result<Self, DocumentError> {
         // The cache is our own file, its heads are compared by the caller, and the log is the truth.
         let options = LoadOptions::new().verification_mode(VerificationMode::DontCheck);
-        Self::load(saved, options, actor)
+        let opened = catch_unwind(AssertUnwindSafe(|| Self::load(saved, options, actor)));
+        opened.unwrap_or_else(|_| Err(DocumentError::Automerge("it is damaged".to_owned())))
     }
 
     pub(crate) fn load(

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use segue_document::{Entry, Origin, RawChange, Record, Shard, Weight, Write, resolve};
 use segue_model::{EntryId, Heads, ItemId, LinkId, OperationId, Value, music};
+use sha2::{Digest as _, Sha256};
 
 const ITEM: [u8; 16] = [7; 16];
 
@@ -273,6 +274,30 @@ fn an_unknown_state_is_refused_and_hostile_bytes_are_an_error() {
     assert!(Shard::open(b"no document", [1; 16]).is_err());
     assert!(shard.apply(&[b"no change".to_vec()]).is_err());
     assert_eq!(music::RATING.name, "rating");
+}
+
+/// One byte of a saved shard is another, and the checksum fits again.
+#[test]
+fn f36_a_saved_shard_over_which_automerge_panics_is_an_error() {
+    let mut shard = Shard::create([1; 16]).unwrap();
+    for n in 1..4 {
+        commit(&mut shard, None, n, vec![rating(n.into(), n)]);
+    }
+    let saved = shard.save();
+    let (mut opened, mut refused) = (0, 0);
+    for at in 8..saved.len() {
+        for byte in [0, 0x7f, 0x80, 0xff, saved[at] ^ 1] {
+            let mut damaged = saved.clone();
+            damaged[at] = byte;
+            let sum = Sha256::digest(&damaged[8..]);
+            damaged[4..8].copy_from_slice(&sum[..4]);
+            match Shard::open(&damaged, [1; 16]) {
+                Ok(_) => opened += 1,
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(refused > opened, "hardly anything is noticed: {refused}, {opened}");
 }
 
 #[test]
