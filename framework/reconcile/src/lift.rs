@@ -180,7 +180,7 @@ fn changed(view: &LinkView<'_>, record: &Record, base: &Item, now: &Item, again:
             Rule::Register if view.in_doubt && project::says(record, support, new) => {}
             Rule::Register => {
                 let (value, link) = (new.cloned(), Some(view.link));
-                if was_shown(record, support, old) {
+                if was_shown(record, support, old, new) {
                     writes.push(Write::Register { name, value, link });
                 } else {
                     unseen.push(Write::Compete { name, value, link });
@@ -211,10 +211,16 @@ fn changed(view: &LinkView<'_>, record: &Record, base: &Item, now: &Item, again:
     Lifted { writes, unseen }
 }
 
-/// Whether the app held what the document says there, before its user changed it.
-fn was_shown(record: &Record, support: &FieldSupport, old: Option<&Value>) -> bool {
+/// Whether the app held what the document says there, before its user changed it. Where it says nothing, anything is
+/// news; but what was cleared came from somewhere: it was written beside what had to wait.
+fn was_shown(
+    record: &Record,
+    support: &FieldSupport,
+    old: Option<&Value>,
+    new: Option<&Value>,
+) -> bool {
     let is_unknown = resolve::register(record, support.field.name).0.is_empty();
-    is_unknown || project::says(record, support, old)
+    (is_unknown && new.is_some()) || project::says(record, support, old)
 }
 
 /// The link's origin with its weak and carried values brought up to date: what may be less than

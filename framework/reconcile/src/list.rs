@@ -159,13 +159,18 @@ impl Draft {
     }
 
     /// Puts entries right after `anchor`, or first, in this order.
-    fn put(&mut self, run: Vec<(EntryId, ItemId)>, anchor: Option<EntryId>) {
+    fn put(&mut self, mut run: Vec<(EntryId, ItemId)>, anchor: Option<EntryId>) {
         if run.is_empty() {
             return;
         }
         let ids: HashSet<EntryId> = run.iter().map(|(id, _)| *id).collect();
         self.order.retain(|(id, _)| !ids.contains(id));
         let at = anchor.and_then(|anchor| self.index(anchor)).map_or(0, |index| index + 1);
+        // Concurrent insertions leave entries at one position, and nothing fits between these: what follows moves along.
+        while self.is_tied(at) {
+            let (id, entry) = self.order.remove(at);
+            run.push((id, entry.item));
+        }
         let position = |index: usize| self.order.get(index).map(|(_, e)| e.position.as_str());
         let (low, high) = (at.checked_sub(1).and_then(position), position(at));
         let positions = match (low, high, run.len()) {
@@ -184,6 +189,14 @@ impl Draft {
         });
         let entries: Vec<_> = entries.collect();
         self.order.splice(at..at, entries);
+    }
+
+    /// Whether what stands there has the position of what stands before.
+    fn is_tied(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).and_then(|before| self.order.get(before));
+        before
+            .zip(self.order.get(at))
+            .is_some_and(|(before, it)| before.1.position == it.1.position)
     }
 
     fn index(&self, id: EntryId) -> Option<usize> {
