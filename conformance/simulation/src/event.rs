@@ -1,17 +1,19 @@
 //! What people did, and what they had seen when they did it. Nothing here knows the planner.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use segue_model::{Field, music};
 
 use crate::step::MARK_NAMES;
 
-/// A set of events: each is one bit.
+/// A set of events of one item: each is one bit.
 pub(crate) type Seen = u128;
 
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Slot {
+    /// Whether it exists.
+    Life,
     /// The rating.
     Rating,
     /// A mark: the field's name and the mark's.
@@ -29,6 +31,21 @@ pub(crate) enum Meant {
     Rated(Option<i64>),
     /// The mark, or that it shall not be there.
     Marked(bool),
+    /// That it exists: it came, or was played.
+    Alive,
+    /// That it exists no longer: the last app that had it has it no more.
+    Deleted,
+}
+
+/// Whether an event says beside what it means that the item exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Touch {
+    /// It says nothing of that.
+    No,
+    /// It may: what was meant is what the document said already.
+    Maybe,
+    /// It does.
+    Yes,
 }
 
 /// Which events an app had been shown, by what they are about.
@@ -49,7 +66,8 @@ impl Shown {
     }
 
     pub(crate) fn everything(&mut self, seen: Seen) {
-        (self.rest, self.of) = (seen, BTreeMap::new());
+        self.rest = seen;
+        self.of.clear();
     }
 
     /// All that is about a field.
@@ -61,11 +79,9 @@ impl Shown {
     }
 }
 
-/// One edit of a person, or what an app had when it was linked.
+/// One act of a person, or what an app had when it was linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// Of which item.
-    pub(crate) item: u8,
     /// Of what.
     pub(crate) slot: Slot,
     /// What was meant.
@@ -74,11 +90,24 @@ pub(crate) struct Event {
     pub(crate) link: u8,
     /// What the app had been shown by then.
     pub(crate) seen: Seen,
+    /// Whether the item exists because of it.
+    pub(crate) touch: Touch,
 }
 
-/// All events of a history, in the order in which they were noticed.
+/// All events of an item, in the order in which they were noticed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Events(Vec<Event>);
+
+/// What must come of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Nobody ever meant that it is there no longer, or somebody who had not seen that meant otherwise.
+    Lives,
+    /// Either is right.
+    Either,
+    /// It was deleted by those who had seen all that was done with it.
+    Dead,
+}
 
 impl Events {
     /// Adds one; its bit.
@@ -87,23 +116,39 @@ impl Events {
         1 << (self.0.len() - 1)
     }
 
-    /// Whether one more may be too much.
-    pub(crate) fn is_full(&self) -> bool {
-        self.0.len() + 16 > Seen::BITS as usize
+    /// Whether what a whole round of all links adds may be too much.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.0.len() + 40 > Seen::BITS as usize
     }
 
-    /// What was meant of an item and not superseded: nobody meant something else who had seen it.
-    pub(crate) fn standing(&self, item: u8, slot: Slot) -> Vec<&Event> {
-        let about = |event: &&Event| event.item == item && event.slot == slot;
-        let superseded = self.0.iter().filter(about).fold(0, |all, event| all | event.seen);
-        let bits = self.0.iter().enumerate();
-        bits.filter(|(bit, event)| about(event) && superseded & (1 << bit) == 0)
-            .map(|(_, event)| event)
-            .collect()
+    fn known(&self, known: Seen) -> impl Iterator<Item = (Seen, &Event)> {
+        let bits = (0..).map(|bit| 1 << bit).zip(&self.0);
+        bits.filter(move |(bit, _)| known & bit != 0)
     }
 
-    /// What of an item anybody ever meant something by.
-    pub(crate) fn slots(&self, item: u8) -> BTreeSet<Slot> {
-        self.0.iter().filter(|event| event.item == item).map(|event| event.slot).collect()
+    /// What of the known was meant and not superseded, each with its bit: nobody meant something else who had seen it.
+    pub(crate) fn standing(&self, known: Seen, slot: Slot) -> Vec<(Seen, &Event)> {
+        let about = |(_, event): &(Seen, &Event)| event.slot == slot;
+        let all = self.known(known).filter(about);
+        let superseded = all.fold(0, |all, (_, event)| all | event.seen);
+        let about = self.known(known).filter(about);
+        about.filter(|(bit, _)| superseded & bit == 0).collect()
+    }
+
+    /// Whether there is an event about it.
+    pub(crate) fn is_about(&self, known: Seen, slot: Slot) -> bool {
+        self.known(known).any(|(_, event)| event.slot == slot)
+    }
+
+    /// Whether the item exists after all that is known.
+    pub(crate) fn fate(&self, known: Seen) -> Fate {
+        let deletions = self.known(known).filter(|(_, event)| event.meant == Meant::Deleted);
+        let deleted = deletions.fold(0, |all, (_, event)| all | event.seen);
+        let touch = self.known(known & !deleted).map(|(_, event)| event.touch).max();
+        match touch {
+            Some(Touch::Yes) => Fate::Lives,
+            Some(Touch::Maybe) => Fate::Either,
+            _ => Fate::Dead,
+        }
     }
 }

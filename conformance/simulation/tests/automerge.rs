@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use segue_document::{Origin, Shard, Weight, Write};
-use segue_model::{Heads, LinkId, OperationId, Value};
+use segue_document::{Entry, Origin, Shard, Weight, Write};
+use segue_model::{EntryId, Heads, ItemId, LinkId, OperationId, Value};
 use segue_simulation::merge::{History, Version};
 
 const ITEM: [u8; 16] = [7; 16];
@@ -14,7 +14,7 @@ fn write(rng: &mut Rng) -> Write {
     let link = LinkId([rng.u8(1..4); 8]);
     let number = rng.i64(0..4) * 20;
     let value = (rng.u8(..4) > 0).then_some(Value::Int(number));
-    match rng.u8(..9) {
+    match rng.u8(..13) {
         0 => {
             let fields = BTreeMap::from([("rating".into(), (Value::Int(number), Weight::Full))]);
             Write::Origin(link, Origin { operation: OperationId([9; 8]), location: None, fields })
@@ -33,6 +33,14 @@ fn write(rng: &mut Rng) -> Write {
             let element = ["a", "b"][rng.usize(..2)].to_owned();
             Write::Element { name: "flags".into(), element, present: rng.bool() }
         }
+        8 => Write::Replace("last_played".into(), rng.bool().then_some(number)),
+        9 => Write::Kind(["playlist", "folder"][rng.usize(..2)].into()),
+        10 => {
+            let position = segue_document::spread(4)[rng.usize(..4)].clone();
+            let entry = Entry { position, item: ItemId([rng.u8(..3); 16]) };
+            Write::Entry(EntryId([rng.u8(..3); 8]), rng.bool().then_some(entry))
+        }
+        11 => Write::Forget(link),
         _ => [Write::Delete, Write::Revive][rng.usize(..2)].clone(),
     }
 }
@@ -58,7 +66,7 @@ fn the_plain_document_merges_as_automerge_does() {
     for seed in 0..150 {
         let mut rng = Rng::with_seed(seed);
         let mut real = Shard::create([seed as u8; 16]).unwrap();
-        let mut plain = History::default();
+        let mut plain = History::new(ITEM);
         let mut states = vec![State { heads: Shard::genesis_heads().unwrap(), version: 0 }];
         for step in 1..14_u8 {
             let mut at = states[rng.usize(..states.len())].clone();
@@ -66,25 +74,32 @@ fn the_plain_document_merges_as_automerge_does() {
                 at = merged(&at, &states[rng.usize(..states.len())]);
             }
             let writes: Vec<Write> = (0..rng.usize(1..3)).map(|_| write(&mut rng)).collect();
-            // Only one device ever writes these, so that no two are concurrent.
-            if writes.iter().any(|write| matches!(write, Write::Origin(..) | Write::Member(..))) {
+            // Only one device ever writes some, and of others it is by random names who wins: those are never concurrent.
+            let is_single = |write: &Write| {
+                matches!(
+                    write,
+                    Write::Origin(..) | Write::Member(..) | Write::Kind(_) | Write::Entry(..)
+                )
+            };
+            if writes.iter().any(is_single) {
                 at = all(&states);
             }
             let operation = OperationId([step; 8]);
             let both = BTreeMap::from([(ITEM, writes.clone())]);
             let made = real.commit(Some(&at.heads), operation, i64::from(step), &both).unwrap();
-            let version = plain.commit(at.version, 0, operation, &ITEM, writes.clone());
+            let version = plain.commit(at.version, 0, operation, writes.clone());
             let heads = made.map_or(at.heads, |made| made.branch);
             let state = State { heads, version };
             let [real, plain] = [
                 real.record(&ITEM, Some(&state.heads)).unwrap(),
-                plain.record(state.version, &ITEM),
+                plain.record(state.version).as_ref().clone(),
             ];
             assert_eq!(sorted(real), sorted(plain), "seed {seed}, step {step}: {writes:?}");
             states.push(state);
         }
         let all = all(&states);
-        let [real, plain] = [real.record(&ITEM, None).unwrap(), plain.record(all.version, &ITEM)];
+        let [real, plain] =
+            [real.record(&ITEM, None).unwrap(), plain.record(all.version).as_ref().clone()];
         assert_eq!(sorted(real), sorted(plain), "seed {seed}");
     }
 }
