@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use segue_hostile::{cost, mutants};
 
-const HELP: &str = "usage: segue-hostile --mutants N [--seconds S] [--from SEED] | --worst \
+const HELP: &str = "usage: segue-hostile [--mutants N] [--seconds S] [--from SEED] | --worst \
                     | --seeds TARGET FOLDER";
 
 fn main() -> ExitCode {
@@ -21,13 +21,13 @@ fn main() -> ExitCode {
         ["--worst"] => worst(),
         ["--seeds", target, folder] => seeds(target, folder),
         ["--feed", target, file] => cost::feed(target, file),
-        _ => match number(&words, "--mutants") {
-            Some(count) => mutate(count, &words),
-            None => {
-                eprintln!("{HELP}");
-                ExitCode::from(2)
-            }
-        },
+        _ if ["--mutants", "--seconds"].iter().any(|name| number(&words, name).is_some()) => {
+            mutate(&words)
+        }
+        _ => {
+            eprintln!("{HELP}");
+            ExitCode::from(2)
+        }
     }
 }
 
@@ -36,14 +36,16 @@ fn number(words: &[&str], name: &str) -> Option<u64> {
     words.get(at + 1)?.parse().ok()
 }
 
-fn mutate(count: u64, words: &[&str]) -> ExitCode {
+/// So many, or as many as there is time for.
+fn mutate(words: &[&str]) -> ExitCode {
+    let count = number(words, "--mutants");
     // What panics is reported, and what automerge panics about is its own affair.
     std::panic::set_hook(Box::new(|_| {}));
     let begin = Instant::now();
     let end = number(words, "--seconds").map(|seconds| begin + Duration::from_secs(seconds));
     let seed = number(words, "--from").unwrap_or(1);
     let goes_on = || end.is_none_or(|end| Instant::now() < end);
-    let report = mutants::run(count, seed, &goes_on);
+    let report = mutants::run(count.unwrap_or(u64::MAX), seed, &goes_on);
     println!("{report}, seed {seed}, {} s", begin.elapsed().as_secs());
     for failure in &report.failures {
         let name = format!("{}-{seed}-{}.bin", failure.target, failure.number);
@@ -52,10 +54,11 @@ fn mutate(count: u64, words: &[&str]) -> ExitCode {
             Err(error) => println!("{name}: {error}"),
         }
     }
-    if report.mutants() < count {
+    let is_short = count.is_some_and(|count| report.mutants() < count);
+    if is_short {
         println!("the time was over before all mutants were fed");
     }
-    ExitCode::from(u8::from(!report.failures.is_empty() || report.mutants() < count))
+    ExitCode::from(u8::from(!report.failures.is_empty() || is_short))
 }
 
 /// Writes what a fuzzer begins with.

@@ -16,9 +16,26 @@ pub(crate) fn begin(tx: &Tx<'_>, links: &[LinkRow]) -> Result<(), StoreError> {
     links.iter().try_for_each(|row| tx.put_setting(&key(row.id), ""))
 }
 
-/// Whether a base may be of another time.
-pub(crate) fn is_in_doubt(store: &Reader, link: LinkId) -> Result<bool, StoreError> {
-    Ok(store.setting(&key(link))?.is_some())
+/// Of which time a base is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// Of the last pass.
+    Last,
+    /// Of the last pass before a copy was made.
+    Unknown,
+}
+
+impl Time {
+    /// Of which time the base of a link is.
+    pub(crate) fn of(store: &Reader, link: LinkId) -> Result<Self, StoreError> {
+        let is_known = store.setting(&key(link))?.is_none();
+        Ok(if is_known { Self::Last } else { Self::Unknown })
+    }
+
+    /// Whether what the base lacks may be in several libraries.
+    pub(crate) fn is_in_doubt(self) -> bool {
+        self == Self::Unknown
+    }
 }
 
 /// The base of a link is of now again.

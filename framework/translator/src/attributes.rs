@@ -25,7 +25,7 @@ const ACCESS: &CStr = c"system.posix_acl_access";
 /// The file system's.
 pub(crate) fn carry_over(path: &Path, old: &Metadata, new: &File) -> io::Result<()> {
     let names = names(path)?;
-    if !names.iter().any(|name| &**name == ACCESS) {
+    if !names.iter().any(|name| **name == *ACCESS) {
         // One may have come from the folder.
         let _ = fremovexattr(new, ACCESS);
     }

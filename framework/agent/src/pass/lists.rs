@@ -203,7 +203,8 @@ fn changed(
     let old = aside.with_those_back(old, &record, &now.entries, &Settled(known));
     let mut fresh = entry_ids(pass.seed, &now.id, member);
     let keep = member.pairing || pass.drafts[index].rebuilt;
-    let said = if member.in_doubt { as_said(pass, member, base, now, known)? } else { None };
+    let said =
+        if member.time.is_in_doubt() { as_said(pass, member, base, now, known)? } else { None };
     let is_said = said.is_some();
     let mut lifted =
         said.unwrap_or_else(|| list::lift(&record, &old, &now.entries, known, keep, &mut fresh));

@@ -13,7 +13,7 @@ use segue_reconcile::{LinkView, Writing};
 use segue_store::{LinkRow, Reader, Store};
 use segue_translator::{Capabilities, Library, Revision};
 
-use crate::doubt;
+use crate::doubt::Time;
 use crate::exclusion::{Known, Rules};
 use crate::failure::Failure;
 use crate::limits::sidecars::{self, Looked};
@@ -35,8 +35,8 @@ pub(crate) struct Member {
     pub(crate) places: Vec<PathBuf>,
     /// The link has no base: first contact, or its base was lost. Nothing is deleted.
     pub(crate) pairing: bool,
-    /// The base may be of another time: what it lacks may be in several libraries.
-    pub(crate) in_doubt: bool,
+    /// Of which time its base is.
+    pub(crate) time: Time,
     /// A person said where the content lies.
     pub(crate) root_was_said: bool,
     /// Where it seems to lie, and how many files speak for it; only of a library that is new.
@@ -152,7 +152,7 @@ impl Member {
             label,
             capabilities,
             pairing,
-            in_doubt: doubt::is_in_doubt(store, row.id)?,
+            time: Time::of(store, row.id)?,
             root_was_said: row.root.is_some(),
             proposal: None,
             gave_nothing: store.setting(&gave_nothing(row.id))?.is_some(),
@@ -221,7 +221,7 @@ impl Member {
             capabilities: self.capabilities,
             root: self.row.root.as_ref(),
             writing: if self.row.writes_tags { Writing::UseAndTags } else { Writing::Use },
-            in_doubt: self.in_doubt,
+            in_doubt: self.time.is_in_doubt(),
         }
     }
 

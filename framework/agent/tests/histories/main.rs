@@ -4,8 +4,6 @@
 //! lost (O2), nothing deleted comes back (O3), a pass with nothing new does nothing (O4), losses do
 //! not flow back (O7), everything comes to rest, and the same seed gives the same bytes (O10).
 
-#![expect(clippy::print_stdout, reason = "how much was tried is part of the answer")]
-
 #[cfg(test)]
 mod absence;
 #[cfg(test)]
