@@ -11,9 +11,16 @@ fn key(link: LinkId) -> String {
     format!("in doubt {link}")
 }
 
-/// Doubts the base of every link.
+/// Doubts the base of every link beside another one of its document. What a library that is alone counted since is one part
+/// of its counts, and the same as others heard of it before the copy came back.
 pub(crate) fn begin(tx: &Tx<'_>, links: &[LinkRow]) -> Result<(), StoreError> {
-    links.iter().try_for_each(|row| tx.put_setting(&key(row.id), ""))
+    let others = |row: &LinkRow| {
+        links
+            .iter()
+            .any(|other| other.active && other.document == row.document && other.id != row.id)
+    };
+    let mut doubted = links.iter().filter(|row| row.active && others(row));
+    doubted.try_for_each(|row| tx.put_setting(&key(row.id), ""))
 }
 
 /// Of which time a base is.
