@@ -16,9 +16,9 @@ pub const CHANGE_BYTES_MAX: usize = 4 << 20;
 
 pub(crate) const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 pub(crate) const CHANGE: u8 = 1;
-/// What an operation of ours takes at least; its key alone is twice as long. Each costs automerge some 500 bytes, for
+/// Less than an operation of ours takes: its key alone is longer. Each costs automerge some 500 bytes, for
 /// a while.
-const OPERATION_BYTES_MIN: u64 = 16;
+const OPERATION_BYTES_MIN: u64 = 24;
 const OPERATIONS_ALWAYS: u64 = 64;
 const ACTOR_BYTES_MAX: u64 = 32;
 
