@@ -73,7 +73,7 @@ fn in_process(program: &Path, target: &str, bytes: &[u8]) -> Result<(u64, u64), 
 }
 
 /// Feeds a file to a target, and prints the milliseconds and KiB that it took.
-#[allow(clippy::print_stdout, reason = "what the parent process reads")]
+#[expect(clippy::print_stdout, reason = "what the parent process reads")]
 pub fn feed(name: &str, file: &str) -> ExitCode {
     let (Some(target), Ok(bytes)) = (target(name), fs::read(file)) else {
         eprintln!("no such target or file");

@@ -4,7 +4,7 @@
 //! segue-hostile --mutants 100000 --seconds 90 --from 1
 //! segue-hostile --worst
 //! ```
-#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -14,7 +14,7 @@ pub(crate) const STEPS: [&str; 15] = [
 pub struct Counters {
     /// Histories that ended well.
     pub histories: u64,
-    /// Steps, in the order of [`STEPS`].
+    /// Steps, by what happens in them.
     pub steps: [u64; STEPS.len()],
     /// Passes in which a person edited while the device wrote.
     pub late: u64,

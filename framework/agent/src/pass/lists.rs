@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use segue_document::{Origin, Record, Weight, Write, resolve};
 use segue_model::{
-    BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId, LinkId,
-    Location, NativeId, Value,
+    BaseCollection, Collection, CollectionEdit, CollectionId, EntryId, Heads, ItemId, Location,
+    NativeId, Value,
 };
 use segue_reconcile::guard::{Batch, Tally};
 use segue_reconcile::identify::Question;
@@ -17,6 +17,7 @@ use super::aside::{Own, woven};
 use super::bindings::{Known, Settled, known};
 use super::draft::{ListPlan, MemberDraft};
 use super::ids::{entry_ids, fresh_id};
+use super::list_names::{is_shown_as, name_of, names_of, shown_name};
 use super::{LISTS, Member, Pass};
 use crate::failure::Failure;
 use crate::shards::Records;
@@ -411,14 +412,6 @@ fn namesakes<'r>(
         .filter(|(id, _)| !bound.contains(id) && base.iter().all(|base| base.collection != *id))
 }
 
-/// Whether a library may show a collection of this name as `now`: see [`shown_name`]. Whose name it carries
-/// depends on who was linked when it was written: one of `apps`.
-fn is_shown_as(name: &str, now: &str, apps: &HashSet<String>) -> bool {
-    let Some(rest) = now.strip_prefix(name) else { return false };
-    let from = rest.strip_prefix(" (").and_then(|rest| rest.strip_suffix(')'));
-    rest.is_empty() || from.is_some_and(|from| from == "2" || apps.contains(from))
-}
-
 /// A list of the same name that is at home in another library.
 fn namesake(
     records: &Records,
@@ -435,20 +428,6 @@ fn namesake(
 
 fn listed_items(records: &Records) -> BTreeSet<ItemId> {
     records.values().flat_map(|record| record.entries.values().map(|entry| entry.item)).collect()
-}
-
-fn name_of(record: &Record) -> Option<String> {
-    resolve::register(record, "name").winner()?.as_text().map(str::to_owned)
-}
-
-/// Under which names a library may know it: several, while names compete, and its own of old, which an app that
-/// cannot rename goes on to show.
-fn names_of(record: &Record, link: LinkId) -> impl Iterator<Item = String> {
-    let candidates = resolve::register(record, "name").0.into_iter();
-    let own = record.origins.get(&link).and_then(|origin| origin.fields.get("name"));
-    let own = own.map(|(name, _)| name.clone());
-    let all = candidates.filter_map(|candidate| candidate.value).chain(own);
-    all.filter_map(|name| name.as_text().map(str::to_owned))
 }
 
 /// Compares every library that is behind with the document's collections.
@@ -566,44 +545,4 @@ fn writable(member: &Member, record: &Record) -> Option<&'static CollectionSuppo
     let kind = member.capabilities.schema.kind(record.kind.as_deref()?)?;
     let support = member.capabilities.collection(kind)?;
     (support.access == Access::Write && kind.has_entries).then_some(support)
-}
-
-/// The name under which a library shows a collection. Where another of the same name and kind is
-/// at home in the library, the foreign one carries its app's name.
-fn shown_name(
-    record: &Record,
-    records: &Records,
-    member: &Member,
-    members: &[Member],
-    held: Option<&str>,
-) -> String {
-    let candidates = resolve::register(record, "name");
-    let texts = || candidates.0.iter().filter_map(|c| c.value.as_ref()?.as_text());
-    if candidates.is_conflict()
-        && let Some(held) = held.filter(|held| texts().any(|text| text == *held))
-    {
-        return held.to_owned();
-    }
-    let Some(name) = name_of(record) else { return "Unnamed".into() };
-    if record.origins.contains_key(&member.row.id) {
-        return name;
-    }
-    let at_home = records.values().any(|other| {
-        other.id != record.id
-            && other.live.is_some()
-            && other.kind == record.kind
-            && other.origins.contains_key(&member.row.id)
-            && name_of(other).as_ref() == Some(&name)
-    });
-    // Who takes part in this pass must not decide: a library that is away renames nothing.
-    let marked = |held: &&str| held.starts_with(&format!("{name} (")) && held.ends_with(')');
-    if let Some(held) = held.filter(marked).filter(|_| at_home) {
-        return held.to_owned();
-    }
-    let from = members.iter().find(|other| record.origins.contains_key(&other.row.id));
-    match (at_home, from) {
-        (true, Some(from)) => format!("{name} ({})", from.capabilities.app),
-        (true, None) => format!("{name} (2)"),
-        (false, _) => name,
-    }
 }

@@ -14,6 +14,7 @@ mod draft;
 mod ids;
 mod items;
 mod keyed;
+mod list_names;
 mod lists;
 mod member;
 mod roots;
